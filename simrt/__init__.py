@@ -1,1 +1,1 @@
-
+"""Decide, prove and watch how a realtime feature delivers its messages."""

@@ -1,0 +1,1 @@
+"""One file per promise: pure functions from a history to a verdict."""

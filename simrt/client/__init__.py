@@ -1,0 +1,1 @@
+"""An SSE client that reconnects as browsers do."""

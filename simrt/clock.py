@@ -1,0 +1,68 @@
+"""Where time comes from: one object with a monotonic and a wall side.
+
+Nothing in simrt reads `time` but this file. The server and the clients ask their clock; a virtual
+loop, or a speed factor, is another clock and nothing else changes.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+NS_PER_S = 1_000_000_000
+
+
+class Clock(Protocol):
+    """Scenario time.
+
+    `now` is monotonic nanoseconds since the scenario's start; `wall` is the same instant on the
+    scenario's calendar; `loop_s` says how long an event loop must wait for so much of it.
+    """
+
+    def now(self) -> int:
+        """Nanoseconds of scenario time since the start; may be negative before it."""
+        ...
+
+    def wall(self) -> datetime:
+        """The scenario's wall clock, in UTC."""
+        ...
+
+    def loop_s(self, ns: int) -> float:
+        """Seconds that an event loop waits while `ns` of scenario time pass; never negative."""
+        ...
+
+
+class RealClock:
+    """Scenario time on the machine's monotonic clock, `speed` times faster than real time.
+
+    Two processes on one machine that are given the same arguments agree, because the machine's
+    monotonic clock is one.
+
+    Arguments:
+        starts: the wall clock at scenario time 0.
+        speed: scenario seconds per real second, above 0.
+        zero_ns: reading of the machine's monotonic clock at scenario time 0; default: now.
+    """
+
+    def __init__(self, starts: datetime, speed: float = 1.0, zero_ns: int | None = None) -> None:
+        self.starts = starts.astimezone(UTC)
+        self.speed = speed
+        self.zero_ns = time.monotonic_ns() if zero_ns is None else zero_ns
+
+    def now(self) -> int:
+        """Nanoseconds of scenario time since the start."""
+        return int((time.monotonic_ns() - self.zero_ns) * self.speed)
+
+    def wall(self) -> datetime:
+        """The scenario's wall clock, in UTC."""
+        return self.starts + timedelta(microseconds=self.now() // 1000)
+
+    def loop_s(self, ns: int) -> float:
+        """Real seconds that pass while `ns` of scenario time do."""
+        return max(0.0, ns / self.speed / NS_PER_S)
+
+
+def live_clock() -> RealClock:
+    """The clock of a server that serves people: the machine's own date, at speed 1."""
+    return RealClock(datetime.now(UTC))

@@ -1,0 +1,231 @@
+"""The record of a run: one header, then rows in time order.
+
+A history is what every judge reads; nothing else of a run reaches a verdict. On disk it is
+JSON Lines, plain or `.gz`. In time order means: rows of one instant stand in the order in which
+they happened, causes first.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, cast
+
+import msgspec
+
+from simrt.errors import HistoryError
+from simrt.scenario.model import Scenario
+
+if TYPE_CHECKING:
+    import pandas
+
+FORMAT = "simrt-history/1"
+
+KINDS = (
+    "send", "reject", "connect", "refuse", "gave-up", "replay", "drop", "expire", "take",
+    "receive", "close", "end", "offline", "online", "restart", "fault", "heal",
+)  # fmt: skip
+
+
+class Row(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """One thing that happened.
+
+    Attributes:
+        t_ns: nanoseconds of scenario time since the start.
+        kind: one of `KINDS`; docs/history.md says what each carries.
+        project: the project of the message or endpoint.
+        channel: the channel's name.
+        epoch: the life of the hub in which it happened.
+        seq: the message's number in that epoch, from 1; 0 where no message is meant.
+        event: the message's type.
+        bytes: size of its data, compact UTF-8.
+        digest: `digest_of(data)`.
+        subscriber: `GROUP/MEMBER`, member from 0.
+        connection: that subscriber's how-many-th connection attempt, from 1.
+        cause: why, one word: `drop-oldest`, `ttl`, `restart`, `client`, …
+        detail: what else a judge needs; JSON object.
+    """
+
+    t_ns: int
+    kind: str
+    project: str = ""
+    channel: str = ""
+    epoch: str = ""
+    seq: int = 0
+    event: str = ""
+    bytes: int = 0
+    digest: str = ""
+    subscriber: str = ""
+    connection: int = 0
+    cause: str = ""
+    detail: dict[str, Any] | None = None
+
+    @property
+    def group(self) -> str:
+        """The subscriber's group: what stands before the slash."""
+        return self.subscriber.partition("/")[0]
+
+
+class Header(msgspec.Struct, frozen=True):
+    """What a judge must know before the first row.
+
+    Attributes:
+        format: `FORMAT`.
+        scenario: the whole normalised scenario, as `Scenario.normalised()` gives it.
+        target: `sim`, `server`, …
+        seed: the seed of the run.
+        speed: scenario seconds per real second; 1 on targets whose time is virtual.
+        resolution_ns: measured jitter times speed: finer times mean nothing here; 0 if exact.
+        window: per group, what was calibrated: `{"messages": 34, "bytes": 6800}` or empty.
+        versions: names and versions of what ran.
+    """
+
+    format: str
+    scenario: dict[str, Any]
+    target: str
+    seed: int
+    speed: float = 1.0
+    resolution_ns: int = 0
+    window: dict[str, dict[str, int]] = {}
+    versions: dict[str, str] = {}
+
+
+_encoder = msgspec.json.Encoder()
+_row_decoder = msgspec.json.Decoder(Row)
+_header_decoder = msgspec.json.Decoder(Header)
+
+
+def encode_row(row: Row) -> bytes:
+    """One line of a history, with its line end."""
+    return _encoder.encode(row) + b"\n"
+
+
+def digest_of(encoded: bytes) -> str:
+    """A short digest of a message's data in compact UTF-8: 16 hexadecimal digits (BLAKE2b)."""
+    return hashlib.blake2b(encoded, digest_size=8).hexdigest()
+
+
+def _open(path: Path, mode: str) -> IO[bytes]:
+    if path.suffix == ".gz":
+        # mtime=0 and no name: the same rows give the same bytes.
+        raw = path.open(mode)
+        return cast("IO[bytes]", gzip.GzipFile("", mode, compresslevel=1, fileobj=raw, mtime=0))
+    return path.open(mode)
+
+
+class HistoryWriter:
+    """Writes a history file: the header at once, then each row; usable as a context manager.
+
+    Arguments:
+        path: the file; `.gz` compresses. Its folder must exist.
+        header: the first line.
+    """
+
+    def __init__(self, path: Path, header: Header) -> None:
+        self.path = path
+        self._file = _open(path, "wb")
+        self._file.write(_encoder.encode(header) + b"\n")
+
+    def write(self, row: Row) -> None:
+        """Append one row."""
+        self._file.write(_encoder.encode(row) + b"\n")
+
+    def close(self) -> None:
+        """Flush and close; harmless when repeated."""
+        self._file.close()
+
+    def __enter__(self) -> HistoryWriter:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+class History:
+    """A header and rows that can be iterated any number of times.
+
+    Arguments:
+        header: the header.
+        rows: the rows in memory, or the path of the file that holds them.
+    """
+
+    def __init__(self, header: Header, rows: Iterable[Row] | Path) -> None:
+        self.header = header
+        self._rows: tuple[Row, ...] | Path = rows if isinstance(rows, Path) else tuple(rows)
+        self._scenario: Scenario | None = None
+
+    @property
+    def scenario(self) -> Scenario:
+        """The scenario of the header, as the model."""
+        if self._scenario is None:
+            self._scenario = Scenario.model_validate(self.header.scenario)
+        return self._scenario
+
+    @property
+    def path(self) -> Path | None:
+        """The file that holds the rows, or None where they are in memory."""
+        return self._rows if isinstance(self._rows, Path) else None
+
+    def __iter__(self) -> Iterator[Row]:
+        if isinstance(self._rows, tuple):
+            yield from self._rows
+            return
+        with _open(self._rows, "rb") as file:
+            file.readline()
+            for number, line in enumerate(file, 2):
+                try:
+                    yield _row_decoder.decode(line)
+                except msgspec.MsgspecError as error:
+                    if not line.endswith(b"\n"):
+                        return  # cut in the middle of its last line, as by a kill: keep the rest
+                    raise HistoryError(f"{self._rows}:{number}: not a row: {error}") from error
+
+    def load(self) -> History:
+        """The same history with its rows in memory."""
+        return self if isinstance(self._rows, tuple) else History(self.header, self)
+
+    def save(self, path: Path) -> None:
+        """Write it to a file; `.gz` compresses."""
+        with HistoryWriter(path, self.header) as writer:
+            for row in self:
+                writer.write(row)
+
+    def to_frame(self) -> pandas.DataFrame:
+        """The rows as a data frame: one column an attribute of `Row`.
+
+        `t_ns`, `seq`, `bytes`, `connection` are int64; `detail` is object (dict or None); `kind`
+        and `cause` are categories; the others are text.
+        """
+        import pandas
+
+        names = Row.__struct_fields__
+        frame = pandas.DataFrame(
+            {name: [getattr(row, name) for row in self] for name in names}, columns=list(names)
+        )
+        for name in ("t_ns", "seq", "bytes", "connection"):
+            frame[name] = frame[name].astype("int64")
+        for name in ("kind", "cause"):
+            frame[name] = frame[name].astype("category")
+        for name in ("project", "channel", "epoch", "event", "digest", "subscriber"):
+            frame[name] = frame[name].astype("str")
+        return frame
+
+
+def read_history(path: Path) -> History:
+    """Open a stored history; rows are read when iterated.
+
+    Raises:
+        HistoryError: where the file is missing or its first line is no header of this format.
+    """
+    try:
+        with _open(path, "rb") as file:
+            header = _header_decoder.decode(file.readline())
+    except OSError as error:
+        raise HistoryError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except msgspec.MsgspecError as error:
+        raise HistoryError(f"{path}:1: not the header of a simrt history: {error}") from error
+    if header.format != FORMAT:
+        raise HistoryError(f"{path}:1: format {header.format!r}; this version reads {FORMAT!r}")
+    return History(header, path)

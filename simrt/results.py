@@ -1,0 +1,114 @@
+"""What a run and a check hand on: values that the report, the command line and notebooks read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from simrt.checkers.verdict import Status, Verdict, worst
+from simrt.errors import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS
+from simrt.history import History
+from simrt.metrics import Estimate, Metrics
+from simrt.scenario.model import Scenario
+
+ITEMS = {
+    1: "The subscription endpoint is permissioned correctly",
+    2: "The event shape is explicit and minimal",
+    3: "Replay, TTL and buffer settings match the intent",
+    4: "Disconnect and reconnect behave acceptably",
+    5: "The feature behaves sensibly after a restart",
+    6: "The site's own validation is clean",
+}
+
+EXIT_CODES = {
+    Status.PASS: EXIT_PASS,
+    Status.NOT_APPLICABLE: EXIT_PASS,
+    Status.FAIL: EXIT_FAIL,
+    Status.INCONCLUSIVE: EXIT_INCONCLUSIVE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One scenario, run once on one target, judged and measured.
+
+    Attributes:
+        scenario: what was run.
+        target: `sim`, `server`, …
+        seed: the seed.
+        history: the record; `history.path` where it is on disk.
+        verdicts: one a checker.
+        metrics: what the run measured.
+    """
+
+    scenario: Scenario
+    target: str
+    seed: int
+    history: History
+    verdicts: tuple[Verdict, ...]
+    metrics: Metrics
+
+    @property
+    def status(self) -> Status:
+        """The worst verdict."""
+        return worst(verdict.status for verdict in self.verdicts)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item of the verification checklist, over all targets that can see it.
+
+    Attributes:
+        number: 1 to 6.
+        status: the worst over the targets that can see it.
+        sentence: one line of evidence: the number that decides, or why it does not apply.
+        verdicts: what it rests on, every target and seed.
+    """
+
+    number: int
+    status: Status
+    sentence: str
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def title(self) -> str:
+        """The item's sentence."""
+        return ITEMS[self.number]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A scenario judged: the runs on each target, the checklist, the verdict in a sentence.
+
+    Attributes:
+        scenario: what was judged.
+        runs: the runs whose history was kept, at least one a target; sim first.
+        items: the six items.
+        estimates: per target and group, figures over all runs with their intervals.
+        status: the worst item, or what the scenario's declared `outcome` makes of it.
+        sentence: the verdict for a product owner, with the reason and the number that decides.
+        fit: `good fit`, `weak fit` or `wrong abstraction`.
+        fit_reason: why, in a sentence.
+        seeds: per target, the seeds that ran.
+        folder: where the report and its files lie, or None.
+        command: the command that repeats it.
+        took_s: per target, real seconds.
+    """
+
+    scenario: Scenario
+    runs: tuple[Run, ...]
+    items: tuple[Item, ...]
+    estimates: tuple[Estimate, ...]
+    status: Status
+    sentence: str
+    fit: str
+    fit_reason: str
+    seeds: dict[str, tuple[int, ...]]
+    folder: Path | None
+    command: str
+    took_s: dict[str, float]
+
+    @property
+    def exit_code(self) -> int:
+        """0 pass, 1 fail, 3 inconclusive."""
+        return EXIT_CODES[self.status]

@@ -1,0 +1,1 @@
+"""The SSE server: endpoints, permissions, hooks, jobs, streams."""

@@ -1,0 +1,1 @@
+"""Where a scenario runs: each target turns a scenario and a seed into a history."""
