@@ -1,1 +1,30 @@
 """The scenario: model, loading, distributions, arrivals."""
+
+from simrt.scenario.arrivals import Arrival, arrivals, job_times, trace_notes
+from simrt.scenario.events import Shapes, payload, render, timestamp
+from simrt.scenario.loader import load, scenario
+from simrt.scenario.model import Distribution, Fault, Feature, Publish, Scenario, Sender
+from simrt.scenario.neighbour import neighbour_of
+from simrt.scenario.randomness import Draws, Randomness
+
+__all__ = [
+    "load",
+    "scenario",
+    "Scenario",
+    "Feature",
+    "Sender",
+    "Publish",
+    "Fault",
+    "Distribution",
+    "Arrival",
+    "arrivals",
+    "job_times",
+    "trace_notes",
+    "Draws",
+    "Randomness",
+    "Shapes",
+    "payload",
+    "render",
+    "timestamp",
+    "neighbour_of",
+]

@@ -18,7 +18,6 @@ from pydantic import (
     Field,
     PlainSerializer,
     PrivateAttr,
-    StrictBool,
     StrictFloat,
     StrictInt,
     StrictStr,
@@ -27,6 +26,7 @@ from pydantic import (
     model_validator,
 )
 
+from simrt.engine import ChannelOptions, ReplayOptions
 from simrt.scenario.units import (
     DURATION_ALLOWED,
     DURATION_PATTERN,
@@ -196,12 +196,22 @@ class Options(Part):
     on_full: Literal["drop-oldest", "drop-newest"] = Field(default="drop-oldest", alias="onFull")
     message_ttl_ns: OptionalDurationNs = Field(default=None, alias="messageTTL")
 
+    def for_engine(self) -> ChannelOptions:
+        """The same for the engine: what was written stays written."""
+        written = {name: getattr(self, name) for name in sorted(self.model_fields_set)}
+        return ChannelOptions(**written)
+
 
 class Replay(Part):
     """What a new subscription gets from the history (REP-1 to REP-6)."""
 
     last_n: OptionalCount = Field(default=None, alias="lastN")
     max_age_ns: OptionalDurationNs = Field(default=None, alias="maxAge")
+
+    def for_engine(self) -> ReplayOptions:
+        """The same for the engine: what was written stays written."""
+        written = {name: getattr(self, name) for name in sorted(self.model_fields_set)}
+        return ReplayOptions(**written)
 
 
 Permission = dict[StrictStr, tuple[Method, ...]]
