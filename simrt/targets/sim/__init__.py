@@ -1,0 +1,8 @@
+"""The simulator: the engine under SimPy, with the modelled network and clients.
+
+`docs/semantics.md` lists the rules NET-1 to NET-9 that this target implements exactly.
+"""
+
+from simrt.targets.sim.run import header, run
+
+__all__ = ["header", "run"]

@@ -1,0 +1,350 @@
+"""A modelled client: one event at a time, offline periods, stalls, reconnects (CLI-1 to CLI-3)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from simrt.engine import Message
+from simrt.network import DIAL_TO_ACCEPT, Turn
+from simrt.scenario.model import Subscribers
+from simrt.scenario.randomness import Draws, Randomness
+from simrt.targets.sim.link import End, Head, Link, Part
+from simrt.targets.sim.record import Where, Who
+from simrt.targets.sim.world import Moment, World, order
+
+if TYPE_CHECKING:
+    from simrt.targets.sim.server import Play, Server
+
+# `reconnect: at-once` is, for any end but a return of the network, like the default (CLI-1).
+_AT_ONCE_AFTER_NS = 3_000_000_000
+_AT_ONCE_JITTER_NS = 1_000_000_000
+# Beyond so many failures `atMost` rules anyway; without a bound the power would overflow.
+_MOST_BACKOFF = 64
+
+
+class Client:
+    """One member of a group.
+
+    Arguments:
+        world: time and record.
+        server: whom it dials.
+        play: the feature that it subscribes to.
+        name: its group's name.
+        member: its number in the group, from 0.
+        place: its place in the scenario, for simultaneous events (NET-9).
+        randomness: the named draws.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        server: Server,
+        play: Play,
+        name: str,
+        member: int,
+        place: int,
+        randomness: Randomness,
+    ) -> None:
+        self.world = world
+        self.server = server
+        self.play = play
+        self.group: Subscribers = play.scenario.workload.subscribers[name]
+        self.name = f"{name}/{member}"
+        self.place = place
+        self.link: Link | None = None
+        self.opened = False
+        self.gave_up = False
+        self._randomness = randomness
+        self._jitter = randomness.uniform(f"reconnect/{self.name}")
+        self._drains: tuple[int, Draws] | None = None
+        self._attempt = 0
+        self._failed = 0
+        self._retry_ns: int | None = None
+        self._timer: Moment | None = None
+        self._away: set[str] = set()
+        self._stalls = 0
+        self._backlog: deque[Part] = deque()
+        self._queue: deque[tuple[Message | End, int]] = deque()
+        self._held = 0
+        self._draining: Moment | None = None
+        self._due_ns = 0
+        self._left_ns: int | None = None
+        self._received = 0
+
+    # --- what it is doing ---------------------------------------------------------------------
+
+    @property
+    def online(self) -> bool:
+        """Whether its network is there."""
+        return not self._away
+
+    @property
+    def idle(self) -> bool:
+        """Whether it handles nothing and nothing waits for it to be handled."""
+        return not (self._queue or self._backlog or self._draining) and self._left_ns is None
+
+    # --- connecting ---------------------------------------------------------------------------
+
+    def dial_at(self, t_ns: int) -> None:
+        """Try to connect at this instant."""
+        self._timer = self.world.at(t_ns, order(Turn.CONNECT, self.place), self._dial)
+
+    def _dial(self) -> None:
+        self._timer = None
+        self._attempt += 1
+        if not self.online:
+            self._refused("offline")
+            return
+        link = self.link = Link(self.world, self, self._attempt)
+        self.opened = False
+        self._after(DIAL_TO_ACCEPT, link, self.server.dialled, link)
+
+    def _after(self, latencies: int, link: Link, action: Callable[..., None], *args: Link) -> None:
+        due = self.world.now + latencies * link.latency_ns
+        self.world.at(due, link.arrival_key, action, *args)
+
+    def turned_away(self, link: Link) -> None:
+        """Nobody listens: the refusal is on its way (NET-1)."""
+        self._after(1, link, self._nobody_listens, link)
+
+    def _nobody_listens(self, link: Link) -> None:
+        if link is self.link:
+            self.link = None
+            self._refused("down")
+
+    def accepted(self, link: Link) -> None:
+        """The server accepted: the news is on its way, then the request is (NET-1)."""
+        self._after(1, link, self._request, link)
+
+    def _request(self, link: Link) -> None:
+        if link.client_open:
+            self._after(1, link, self.server.requested, link)
+
+    # --- what arrives -------------------------------------------------------------------------
+
+    def arrived(self, link: Link, part: Part) -> None:
+        """Something that the server wrote is here."""
+        if link is not self.link:
+            return
+        if self._stalls:
+            self._backlog.append(part)
+        else:
+            self._handle(link, part)
+
+    def _handle(self, link: Link, part: Part) -> None:
+        item = part.item
+        if isinstance(item, Message):
+            if part.early:
+                self._free(link, part.units)
+            else:
+                self._held += part.units
+            if part.last:
+                self._queue.append((item, self._held))
+                self._held = 0
+                self._next()
+        elif isinstance(item, End):
+            self._queue.append((item, 0))
+            self._next()
+        else:
+            if isinstance(item, Head):
+                self._head(item)
+            self._free(link, part.units)
+
+    def _free(self, link: Link, units: int) -> None:
+        if units and link.server_open:
+            self.server.freed(link, units)
+
+    def _head(self, head: Head) -> None:
+        if head.status == 200:
+            self.opened = True
+            self._failed = 0
+            if head.retry_ns is not None:
+                self._retry_ns = head.retry_ns
+            return
+        self._drop_link()
+        self._refusal("refuse", "status", head.status)
+        # CLI-3: any status but 200 ends a browser for good; 503 with Retry-After is for `patient`.
+        self.gave_up = True
+        self._refusal("gave-up", "status", head.status)
+
+    def _next(self) -> None:
+        """Begin to handle what waits, if nothing is under way and nothing holds it up."""
+        if self._draining is not None or self._stalls or not self._queue:
+            return
+        item, _ = self._queue[0]
+        if isinstance(item, End):
+            self._queue.clear()
+            self._ended_by_server()
+            return
+        self._start(self._drain_ns(item.seq))
+
+    def _start(self, drain_ns: int) -> None:
+        self._due_ns = self.world.now + drain_ns
+        key = order(Turn.DRAINED, self.place, self._attempt)
+        self._draining = self.world.at(self._due_ns, key, self._drained)
+
+    def _drain_ns(self, seq: int) -> int:
+        assert self.link is not None
+        life = self.link.life
+        if self._drains is None or self._drains[0] != life:
+            law = self.group.drain
+            self._drains = (life, self._randomness.draws(f"drain/{self.name}/{life}", law))
+        return self._drains[1].at(seq)
+
+    def _drained(self) -> None:
+        """The client is done with one event: this is its receipt (NET-3)."""
+        link = self.link
+        assert link is not None
+        self._draining = None
+        message, units = self._queue.popleft()
+        assert isinstance(message, Message)
+        self._received += 1
+        world = self.world
+        if world.record is not None:
+            world.record.received(world.now, self._where(link), self._who(link), message)
+        if units:
+            world.at(world.now, link.arrival_key, self._free, link, units)
+        self._next()
+
+    # --- the end of a connection --------------------------------------------------------------
+
+    def _ended_by_server(self) -> None:
+        opened = self.opened
+        link = self._drop_link()
+        if opened:
+            self._last_row("close", link, "server")
+            self._try_again()
+        else:
+            self._refused("network")
+
+    def cut(self, cause: str) -> None:
+        """End the connection from this side (NET-4): what was not received is lost."""
+        if self.link is None:
+            return
+        opened = self.opened
+        link = self._drop_link()
+        self._after(1, link, self.server.left, link)
+        if opened:
+            self._last_row("close", link, cause)
+            self._try_again()
+        else:
+            self._refused("offline" if cause == "offline" else "network")
+
+    def _drop_link(self) -> Link:
+        link = self.link
+        assert link is not None
+        link.client_open = False
+        self.link = None
+        self.opened = False
+        self._queue.clear()
+        self._backlog.clear()
+        self._held = 0
+        self._left_ns = None
+        if self._draining is not None:
+            self._draining.cancel()
+            self._draining = None
+        return link
+
+    def _refused(self, cause: str) -> None:
+        self._refusal("refuse", cause)
+        self._failed += 1
+        self._try_again()
+
+    def _try_again(self) -> None:
+        """Wait as CLI-1 says, then dial."""
+        policy = self.group.reconnect
+        if policy == "at-once":
+            if not self.online:
+                return  # it dials in the instant the network returns
+            wait, jitter = _AT_ONCE_AFTER_NS, _AT_ONCE_JITTER_NS
+        else:
+            after = policy.after_ns if self._retry_ns is None else self._retry_ns
+            wait = min(
+                round(after * policy.backoff ** min(self._failed, _MOST_BACKOFF)), policy.at_most_ns
+            )
+            jitter = policy.jitter_ns
+        share = self._jitter.at(self._attempt + 1)
+        self.dial_at(self.world.now + wait + int(share * jitter))
+
+    # --- the network --------------------------------------------------------------------------
+
+    def network_lost(self, why: str, cause: str) -> None:
+        """The network goes away, for one more reason."""
+        was_online = self.online
+        self._away.add(why)
+        if not was_online:
+            return
+        self._network_row("offline")
+        if self.group.reconnect == "at-once" and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.cut(cause)
+
+    def network_back(self, why: str) -> None:
+        """One reason for the network's absence is gone."""
+        if why not in self._away:
+            return
+        self._away.remove(why)
+        if not self.online:
+            return
+        self._network_row("online")
+        if self.group.reconnect == "at-once" and not self.gave_up:
+            self.dial_at(self.world.now)
+
+    # --- stalls -------------------------------------------------------------------------------
+
+    def stall(self) -> None:
+        """Stop handling what arrives; a drain under way freezes (NET-6)."""
+        self._stalls += 1
+        if self._draining is not None:
+            self._draining.cancel()
+            self._draining = None
+            self._left_ns = self._due_ns - self.world.now
+
+    def heal(self) -> None:
+        """Go on where the stall began."""
+        self._stalls -= 1
+        if self._stalls:
+            return
+        if self._left_ns is not None:
+            left, self._left_ns = self._left_ns, None
+            self._start(left)
+        backlog, self._backlog = self._backlog, deque()
+        for part in backlog:
+            if self.link is None:
+                return
+            self._handle(self.link, part)
+
+    # --- rows ---------------------------------------------------------------------------------
+
+    def end(self) -> None:
+        """Say what it holds when the run ends."""
+        if self.link is not None and self.opened:
+            self._last_row("end", self.link, "")
+
+    def _where(self, link: Link | None) -> Where:
+        if link is None or link.life < 0:
+            return Where(self.play.project, self.play.channel_name)
+        return self.server.where(self.play, link.life)
+
+    def _who(self, link: Link) -> Who:
+        return Who(self.name, link.number)
+
+    def _refusal(self, kind: str, cause: str, status: int | None = None) -> None:
+        record = self.world.record
+        if record is not None:
+            who = Who(self.name, self._attempt)
+            record.refused(kind, self.world.now, self._where(None), who, cause, status)
+
+    def _network_row(self, kind: str) -> None:
+        if self.world.record is not None:
+            self.world.record.network(kind, self.world.now, self.name)
+
+    def _last_row(self, kind: str, link: Link, cause: str) -> None:
+        record = self.world.record
+        if record is not None:
+            where, who = self._where(link), self._who(link)
+            record.client_side(kind, self.world.now, where, who, self._received, cause)
+        self._received = 0

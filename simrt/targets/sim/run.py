@@ -1,0 +1,238 @@
+"""One scenario, simulated: sends, jobs, faults, the quiet phase, the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from simrt.history import Header, Row
+from simrt.network import Turn
+from simrt.scenario.arrivals import Arrival, arrivals, job_times
+from simrt.scenario.events import payload
+from simrt.scenario.model import Fault, Scenario, Sender
+from simrt.scenario.neighbour import neighbour_of
+from simrt.scenario.randomness import Randomness
+from simrt.targets.header import header_of
+from simrt.targets.sim.client import Client
+from simrt.targets.sim.record import Record
+from simrt.targets.sim.server import Play, Server
+from simrt.targets.sim.world import World, order
+
+# How often progress is told: so many slices of the workload.
+_SLICES = 100
+
+
+def header(scenario: Scenario, seed: int) -> Header:
+    """The header of a simulated run; its bytes depend on the arguments and versions alone."""
+    return header_of(scenario, "sim", seed)
+
+
+def run(
+    scenario: Scenario,
+    seed: int,
+    *,
+    write: Callable[[Row], None] | None,
+    progress: Callable[[float], None] | None = None,
+) -> None:
+    """Simulate a scenario.
+
+    Arguments:
+        scenario: what runs; its neighbour runs beside it.
+        seed: every random quantity follows from it and a name.
+        write: takes each row in order, or None: no rows are made (the fastest).
+        progress: told the share of the workload that is done, 0 to 1, now and then.
+    """
+    Simulation(scenario, seed, write).run(progress)
+
+
+class Simulation:
+    """Everything of one run."""
+
+    def __init__(self, scenario: Scenario, seed: int, write: Callable[[Row], None] | None) -> None:
+        self.scenario = scenario
+        self.duration_ns = scenario.workload.duration_ns
+        self.randomness = Randomness(seed)
+        self.world = World(None if write is None else Record(write))
+        self.plays = (Play(scenario), Play(neighbour_of(scenario)))
+        self.server = Server(self.world, self.plays, self.randomness)
+        self.clients: list[Client] = []
+        self.groups: dict[str, list[Client]] = {}
+        for play in self.plays:
+            for name, group in play.scenario.workload.subscribers.items():
+                members = [self._client(play, name, member) for member in range(group.count)]
+                if play is self.plays[0]:
+                    self.groups[name] = members
+        self._senders = [
+            (index, play, sender)
+            for index, (play, sender) in enumerate(
+                (play, sender) for play in self.plays for sender in play.scenario.feature.senders
+            )
+        ]
+
+    def _client(self, play: Play, name: str, member: int) -> Client:
+        place = len(self.clients)
+        client = Client(self.world, self.server, play, name, member, place, self.randomness)
+        self.clients.append(client)
+        return client
+
+    # --- the course of a run ------------------------------------------------------------------
+
+    def run(self, progress: Callable[[float], None] | None) -> None:
+        """Run it to its end."""
+        self.server.start()
+        self._start_jobs()
+        for client in self.clients:
+            client.dial_at(0)
+            self._go_online(client, 0)
+        # Publish entries come after all jobs: the feature stands before the workload in the file.
+        place = len(self._senders)
+        for play in self.plays:
+            self._next_arrival(play, arrivals(play.scenario, self.randomness), place)
+            place += len(play.scenario.workload.publish)
+        for index, fault in enumerate(self.scenario.faults):
+            self._plan(index, fault)
+        for part in range(1, _SLICES + 1):
+            self.world.run_until(self.duration_ns * part // _SLICES)
+            if progress is not None:
+                progress(part / _SLICES)
+        self._settle()
+        self.server.end()
+        for client in self.clients:
+            client.end()
+        if self.world.record is not None:
+            self.world.record.complete(self.world.now)
+
+    def _settle(self) -> None:
+        """The quiet phase: until nothing is pending or in flight, at the latest after `quiet`."""
+        latest = self.duration_ns + self.scenario.server.quiet_ns
+        # At least the instant in which the workload ends must happen: heals are due in it.
+        while self.world.run_instant(latest):
+            if self.world.now >= self.duration_ns and self._settled():
+                return
+        self.world.now = latest
+
+    def _settled(self) -> bool:
+        return all(client.gave_up or self._current(client) for client in self.clients)
+
+    def _current(self, client: Client) -> bool:
+        link = client.link
+        if link is None or not client.opened or not client.idle:
+            return False
+        stream = self.server.streams.get(link)
+        return stream is not None and not link.in_flight and not stream.subscription.pending
+
+    # --- sends --------------------------------------------------------------------------------
+
+    def _next_arrival(self, play: Play, coming: Iterator[Arrival], place: int) -> None:
+        arrival = next(coming, None)
+        if arrival is not None:
+            key = order(Turn.SEND, place + arrival.publish_index)
+            self.world.at(arrival.t_ns, key, self._arrive, play, coming, place, arrival)
+
+    def _arrive(self, play: Play, coming: Iterator[Arrival], place: int, arrival: Arrival) -> None:
+        self._next_arrival(play, coming, place)
+        entry = play.scenario.workload.publish[arrival.publish_index]
+        hook = play.scenario.feature.hook_for(entry.event)
+        assert hook is not None
+        assert hook.hook is not None
+        self.server.send(play, hook.hook, entry.event, arrival.data, arrival.n)
+
+    def _start_jobs(self) -> None:
+        """Schedule the jobs of the server life that begins now (HOK-3)."""
+        for index, play, sender in self._senders:
+            if sender.job is not None:
+                times = job_times(sender, self.scenario.starts, self.world.now, self.duration_ns)
+                self._next_firing(play, sender, times, index, 1, self.server.life)
+
+    def _next_firing(
+        self, play: Play, sender: Sender, times: Iterator[int], place: int, n: int, life: int
+    ) -> None:
+        due = next(times, None)
+        if due is not None:
+            key = order(Turn.SEND, place)
+            self.world.at(due, key, self._fire, play, sender, times, place, n, life)
+
+    def _fire(
+        self, play: Play, sender: Sender, times: Iterator[int], place: int, n: int, life: int
+    ) -> None:
+        if life != self.server.life:
+            return  # a later life has its own schedule
+        if not self.server.up and sender.interval_ns is not None:
+            return  # an interval counts from the start of its server: none is missed
+        self._next_firing(play, sender, times, place, n + 1, life)
+        assert sender.job is not None
+        template = payload(play.scenario.feature, sender)
+        self.server.send(play, sender.job, sender.sends, template, n)
+
+    # --- networks and faults --------------------------------------------------------------------
+
+    def _go_online(self, client: Client, period: int) -> None:
+        online = client.group.online
+        if online is None:
+            return
+        up = self.randomness.draws(f"online/{client.name}/up", online.up).at(period)
+        due = self.world.now + up
+        if due < self.duration_ns:
+            key = order(Turn.ONLINE_ENDS, client.place)
+            self.world.at(due, key, self._go_offline, client, period)
+
+    def _go_offline(self, client: Client, period: int) -> None:
+        online = client.group.online
+        assert online is not None
+        client.network_lost("period", "offline")
+        down = self.randomness.draws(f"online/{client.name}/down", online.down).at(period)
+        due = min(self.world.now + down, self.duration_ns)
+        self.world.at(due, order(Turn.ONLINE_ENDS, client.place), self._return, client, period)
+
+    def _return(self, client: Client, period: int) -> None:
+        client.network_back("period")
+        if self.world.now < self.duration_ns:
+            self._go_online(client, period + 1)
+
+    def _plan(self, index: int, fault: Fault) -> None:
+        heals = min(fault.heals_ns, self.duration_ns)
+        self.world.at(fault.at_ns, order(Turn.FAULT, index), self._begin, index, fault)
+        self.world.at(heals, order(Turn.FAULT, index), self._heal, index, fault)
+
+    def _hit(self, index: int, fault: Fault) -> list[Client]:
+        """The members that a fault hits: the group, or the share of it that `by` says."""
+        members = self.groups[fault.whom]
+        if fault.by is None:
+            return members
+        count = max(1, round(len(members) * fault.by))
+        chosen = self.randomness.choice(f"faults/{index}", len(members), count)
+        return [members[member] for member in chosen]
+
+    def _begin(self, index: int, fault: Fault) -> None:
+        members = [] if fault.kind == "restart" else self._hit(index, fault)
+        self._fault_row("fault", index, fault, members)
+        if fault.kind == "restart":
+            self.server.kill()
+        for client in members:
+            if fault.kind == "stall":
+                client.stall()
+            elif fault.for_ns:
+                client.network_lost(f"fault/{index}", "disconnect")
+            else:
+                client.cut("disconnect")
+
+    def _heal(self, index: int, fault: Fault) -> None:
+        members = [] if fault.kind == "restart" else self._hit(index, fault)
+        if fault.kind == "restart":
+            self.server.start()
+        self._fault_row("heal", index, fault, members)
+        if fault.kind == "restart":
+            self._start_jobs()
+        for client in members:
+            if fault.kind == "stall":
+                client.heal()
+            elif fault.for_ns:
+                client.network_back(f"fault/{index}")
+
+    def _fault_row(self, kind: str, index: int, fault: Fault, members: list[Client]) -> None:
+        if self.world.record is None:
+            return
+        detail: dict[str, object] = {"index": index, "whom": fault.whom}
+        if members:
+            detail["members"] = [int(client.name.rpartition("/")[2]) for client in members]
+        epoch = self.server.epochs[-1] if (kind, fault.kind) == ("heal", "restart") else ""
+        self.world.record.fault(kind, self.world.now, fault.kind, detail, epoch)

@@ -1,0 +1,355 @@
+"""The modelled server: accepts, subscribes, and takes only what a connection accepts (SSE-6)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from simrt import sse
+from simrt.engine import Channel, EventError, Fate, Hub, Message, Subscription, encode_event
+from simrt.network import Turn
+from simrt.scenario.events import Shapes, render
+from simrt.scenario.model import Scenario
+from simrt.scenario.randomness import Fractions, Randomness
+from simrt.targets.sim.link import Head, Heartbeat, Link
+from simrt.targets.sim.record import Where, Who
+from simrt.targets.sim.world import Moment, World, order
+
+NS_PER_MS = 1_000_000
+_LOSSES = {
+    "dropped-oldest": ("drop", "drop-oldest"),
+    "dropped-newest": ("drop", "drop-newest"),
+    "expired": ("expire", "ttl"),
+}
+# Windows in bytes count what the real server writes: its head is about so long.
+_HEAD_BYTES = 150
+
+
+@dataclass(slots=True)
+class Play:
+    """One feature as it runs: the scenario's own, or its neighbour's."""
+
+    scenario: Scenario
+    channel: Channel | None = None
+    shapes: Shapes = field(init=False)
+    _where: Where = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.shapes = Shapes(self.scenario.feature)
+        self._where = Where(self.project, self.channel_name)
+
+    @property
+    def project(self) -> str:
+        """The project's name."""
+        return self.scenario.feature.project
+
+    @property
+    def channel_name(self) -> str:
+        """The channel's name."""
+        return self.scenario.feature.channel
+
+    def where(self, epoch: str) -> Where:
+        """Project, channel and epoch, as rows name them."""
+        if self._where.epoch != epoch:
+            self._where = Where(self.project, self.channel_name, epoch)
+        return self._where
+
+
+@dataclass(slots=True)
+class Stream:
+    """The server's end of one connection, from subscribe to close."""
+
+    link: Link
+    where: Where
+    who: Who
+    subscription: Subscription
+    last_event_ns: int
+    waiting_since_ns: int | None = None
+    deadline: Moment | None = None
+    heartbeat: Moment | None = None
+
+
+class Server:
+    """One server process after another, each with its hub.
+
+    Arguments:
+        world: time and record.
+        plays: the features that it serves.
+        randomness: the named draws (`retry`, epochs).
+
+    Attributes:
+        up: whether it listens.
+        life: how many restarts there were.
+        epochs: the epoch of each life.
+    """
+
+    def __init__(self, world: World, plays: tuple[Play, ...], randomness: Randomness) -> None:
+        self.world = world
+        self.plays = plays
+        self.settings = plays[0].scenario.server
+        self.up = False
+        self.life = -1
+        self.epochs: list[str] = []
+        self.streams: dict[Link, Stream] = {}
+        self._randomness = randomness
+        self._retries: dict[str, Fractions] = {}
+        self._accepted: dict[Link, None] = {}
+        self._by_subscription: dict[Subscription, Stream] = {}
+        self._hub: Hub | None = None
+        self._fates: list[tuple[Subscription, int, Fate, int]] = []
+
+    # --- its life -----------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Listen, with a new and empty hub (RST-1, RST-3)."""
+        self.life += 1
+        epoch = hashlib.blake2b(
+            f"epoch/{self._randomness.seed}/{self.life}".encode(), digest_size=16
+        ).hexdigest()
+        self.epochs.append(epoch)
+        on_fate = None if self.world.record is None else self._fate
+        self._hub = Hub(epoch, on_fate=on_fate, max_event_bytes=self.settings.max_event_bytes)
+        for play in self.plays:
+            feature = play.scenario.feature
+            project = self._hub.project(feature.project)
+            play.channel = project.channel(feature.channel, feature.options.for_engine())
+        self.up = True
+
+    def kill(self) -> None:
+        """End as by kill -9: no last word, connections end in order of acceptance (NET-8)."""
+        if self.world.record is not None:
+            self.world.record.restarted(self.world.now, self.epochs[self.life])
+        self.up = False
+        for stream in self.streams.values():
+            self._disarm(stream)
+        self.streams.clear()
+        self._by_subscription.clear()
+        self._hub = None
+        accepted, self._accepted = self._accepted, {}
+        for link in accepted:
+            link.finish()
+
+    # --- connections --------------------------------------------------------------------------
+
+    def dialled(self, link: Link) -> None:
+        """A dial is here (NET-1)."""
+        if not self.up:
+            link.client.turned_away(link)
+            return
+        link.life = self.life
+        link.server_open = True
+        self._accepted[link] = None
+        link.client.accepted(link)
+
+    def requested(self, link: Link) -> None:
+        """A request is here: permission, subscribe, head, replay (NET-1, SSE-4)."""
+        if not link.server_open:
+            return
+        play = link.client.play
+        permission = play.scenario.feature.stream.permission
+        if link.client.group.credentials != "right" and "public" not in permission:
+            link.write(Head(401), _HEAD_BYTES)
+            del self._accepted[link]
+            link.server_open = False
+            return
+        now = self.world.now
+        assert play.channel is not None
+        limits = play.scenario.feature.stream.replay.for_engine()
+        subscription = play.channel.subscribe(limits, now=now)
+        who = Who(link.client.name, link.number)
+        stream = Stream(link, self.where(play, self.life), who, subscription, last_event_ns=now)
+        self.streams[link] = stream
+        self._by_subscription[subscription] = stream
+        if self.world.record is not None:
+            replayed = list(subscription.pending_seqs())
+            self.world.record.subscribed(now, stream.where, who, limits, replayed)
+        retry_ns = self._retry_ns(link)
+        head_bytes = _HEAD_BYTES + (len(sse.encode_retry(retry_ns // NS_PER_MS)) if retry_ns else 0)
+        link.write(Head(200, retry_ns), head_bytes)
+        self._arm_heartbeat(stream, now)
+        self.flush(play)
+
+    def _retry_ns(self, link: Link) -> int | None:
+        """STR-3: when this stream's client shall come back, drawn for each stream."""
+        spread = self.settings.retry_spread_ns
+        if spread is None:
+            return None
+        name = f"retry/{link.client.play.project}/{link.client.name}"
+        if name not in self._retries:
+            self._retries[name] = self._randomness.uniform(name)
+        share = self._retries[name].at(link.number)
+        drawn = spread[0] + int(share * (spread[1] - spread[0]))
+        return drawn // NS_PER_MS * NS_PER_MS  # the field counts whole milliseconds
+
+    def left(self, link: Link) -> None:
+        """The client's end of the connection is here (NET-4)."""
+        if not link.server_open:
+            return
+        link.server_open = False
+        del self._accepted[link]
+        stream = self.streams.pop(link, None)
+        if stream is not None:
+            self._close(stream, "client")
+
+    def _close(self, stream: Stream, cause: str) -> None:
+        self._disarm(stream)
+        record = self.world.record
+        if record is not None:
+            record.server_side(
+                "close", self.world.now, stream.where, stream.who, stream.subscription, cause
+            )
+        del self._by_subscription[stream.subscription]
+        stream.subscription.close(self.world.now)
+
+    def _disarm(self, stream: Stream) -> None:
+        for moment in (stream.deadline, stream.heartbeat):
+            if moment is not None:
+                moment.cancel()
+
+    # --- sends and takes ----------------------------------------------------------------------
+
+    def send(self, play: Play, sender: str, event: str, template: Any, n: int) -> None:
+        """A hook or job sends: check the shape, send, flush (HOK-1, SSE-7, PUB-3)."""
+        now = self.world.now
+        if not self.up:
+            self._reject(play, event, "down")  # RST-5
+            return
+        wall = play.scenario.starts + timedelta(microseconds=now // 1000)
+        data = render(template, n, wall)
+        if play.shapes.problem(event, data) is not None:
+            self._reject(play, event, "shape")
+            return
+        assert play.channel is not None
+        try:
+            encoded = encode_event(event, data, max_event_bytes=self.settings.max_event_bytes)
+        except EventError:
+            self._reject(play, event, "event")
+            return
+        receipt = play.channel.send_encoded(encoded, now)
+        record = self.world.record
+        if record is not None:
+            record.sent(now, self.where(play, self.life), encoded, receipt, sender)
+            self._write_fates()
+        self.flush(play)
+
+    def flush(self, play: Play) -> None:
+        """Let each subscription that has something to take be taken from, if it has room."""
+        assert play.channel is not None
+        for subscription in play.channel.collect_ready():
+            self._pump(self._by_subscription[subscription])
+
+    def freed(self, link: Link, units: int) -> None:
+        """Part of the window is open again."""
+        stream = self.streams.get(link)
+        if link.free(units) and stream is not None:
+            stream.waiting_since_ns = None  # STR-1: it accepted something
+        if stream is not None:
+            self._pump(stream)
+
+    def _pump(self, stream: Stream) -> None:
+        """Take while the connection accepts (NET-2, SSE-6)."""
+        link, subscription = stream.link, stream.subscription
+        now = self.world.now
+        record = self.world.record
+        while subscription.pending and (room := link.room):
+            messages = subscription.take(now, room)
+            self._write_fates()
+            for message in messages:
+                stream.last_event_ns = now
+                stream.waiting_since_ns = None
+                if record is not None:
+                    record.took(now, stream.where, stream.who, message)
+                link.write(message, self._event_bytes(message) if link.in_bytes else 1)
+        if not subscription.pending and not link.stuck:
+            stream.waiting_since_ns = None
+        elif stream.waiting_since_ns is None:
+            stream.waiting_since_ns = now
+            self._arm_deadline(stream)
+
+    def _event_bytes(self, message: Message) -> int:
+        """The size of one event on the wire, for windows in bytes."""
+        name = sse.event_id(self.epochs[self.life], message.seq)
+        return len(sse.encode_event(name, message.event, message.encoded))
+
+    # --- timers -------------------------------------------------------------------------------
+
+    def _arm_deadline(self, stream: Stream) -> None:
+        allowed = self.settings.write_deadline_ns
+        if allowed is None or stream.deadline is not None or stream.waiting_since_ns is None:
+            return
+        due = stream.waiting_since_ns + allowed
+        stream.deadline = self._timer(stream, due, self._check_deadline)
+
+    def _check_deadline(self, stream: Stream) -> None:
+        """STR-1: a connection that accepts nothing for so long, while something waits, ends."""
+        stream.deadline = None
+        since, allowed = stream.waiting_since_ns, self.settings.write_deadline_ns
+        if since is None or allowed is None:
+            return
+        if self.world.now < since + allowed:
+            self._arm_deadline(stream)
+            return
+        link = stream.link
+        del self.streams[link], self._accepted[link]
+        self._close(stream, "stalled")
+        link.finish()
+
+    def _arm_heartbeat(self, stream: Stream, since_ns: int) -> None:
+        pause = self.settings.heartbeat_ns
+        if pause is not None:
+            stream.heartbeat = self._timer(stream, since_ns + pause, self._beat)
+
+    def _beat(self, stream: Stream) -> None:
+        """SSE-5: a heartbeat after a pause without an event; skipped where there is no room."""
+        pause = self.settings.heartbeat_ns
+        assert pause is not None
+        if self.world.now < stream.last_event_ns + pause:
+            self._arm_heartbeat(stream, stream.last_event_ns)
+            return
+        if stream.link.room:
+            stream.link.write(Heartbeat(), len(sse.encode_comment()))
+        self._arm_heartbeat(stream, self.world.now)
+
+    def _timer(self, stream: Stream, due_ns: int, action: Callable[[Stream], None]) -> Moment:
+        link = stream.link
+        key = order(Turn.TIMER, link.client.place, link.number)
+        return self.world.at(due_ns, key, action, stream)
+
+    # --- rows ---------------------------------------------------------------------------------
+
+    def where(self, play: Play, life: int) -> Where:
+        """Project, channel and epoch, as rows name them."""
+        return play.where(self.epochs[life])
+
+    def _fate(self, subscription: Subscription, message: Message, fate: Fate, now: int) -> None:
+        self._fates.append((subscription, message.seq, fate, now))
+
+    def _write_fates(self) -> None:
+        """Write what the engine's last call lost: after the row of the send that caused it."""
+        record = self.world.record
+        if record is None or not self._fates:
+            return
+        fates, self._fates = self._fates, []
+        for subscription, seq, fate, now in fates:
+            stream = self._by_subscription.get(subscription)
+            if stream is None or fate == "discarded":
+                continue
+            kind, cause = _LOSSES[fate]
+            record.lost(kind, now, stream.where, stream.who, seq, cause)
+
+    def _reject(self, play: Play, event: str, cause: str) -> None:
+        if self.world.record is not None:
+            epoch = self.epochs[self.life] if self.up else ""
+            self.world.record.rejected(self.world.now, play.where(epoch), event, cause)
+
+    def end(self) -> None:
+        """Say what each open subscription holds when the run ends."""
+        record = self.world.record
+        if record is not None:
+            for stream in self.streams.values():
+                record.server_side(
+                    "end", self.world.now, stream.where, stream.who, stream.subscription, ""
+                )

@@ -1,0 +1,88 @@
+"""Time for the simulator: SimPy's clock, and the one order of simultaneous events (NET-9)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import simpy
+from simpy.events import EventPriority
+
+from simrt.network import Turn
+from simrt.targets.sim.record import Record
+
+# A priority is one integer: class, then place in the scenario, then connection. SimPy adds its own
+# counter behind it, so that what is scheduled first among equals happens first.
+_PLACES = 1 << 24
+_CONNECTIONS = 1 << 20
+
+
+def order(turn: Turn, place: int = 0, connection: int = 0) -> int:
+    """The key that decides what comes first within one instant (NET-9)."""
+    return (turn * _PLACES + place) * _CONNECTIONS + min(connection, _CONNECTIONS - 1)
+
+
+def _nothing(*_: object) -> None:
+    """What a cancelled moment does."""
+
+
+class Moment(simpy.Event):
+    """Something that will happen at one instant; it can be called off."""
+
+    _ok = True
+    _value = None
+
+    def __init__(self, env: simpy.Environment, action: Callable[..., None], args: Any) -> None:
+        # simpy.Event.__init__ is these two lines; written out, because it is the hot path.
+        self.env = env
+        self.callbacks = [self._happen]
+        self._action = action
+        self._args = args
+
+    def _happen(self, _: simpy.Event) -> None:
+        self._action(*self._args)
+
+    def cancel(self) -> None:
+        """Make it nothing; harmless when it has happened."""
+        self._action = _nothing
+
+
+class World:
+    """Virtual time and the record.
+
+    Arguments:
+        record: writes the rows, or None: no history is kept.
+
+    Attributes:
+        now: nanoseconds of scenario time; an integer.
+        record: as given.
+    """
+
+    def __init__(self, record: Record | None) -> None:
+        self.record = record
+        self.now = 0
+        self._env = simpy.Environment(initial_time=0)
+
+    def at(self, t_ns: int, key: int, action: Callable[..., None], *args: Any) -> Moment:
+        """Let something happen at an instant, in its place among the simultaneous (NET-9)."""
+        moment = Moment(self._env, action, args)
+        self._env.schedule(moment, EventPriority(key), t_ns - self.now)
+        return moment
+
+    def run_until(self, t_ns: int) -> None:
+        """Let everything happen that is due before this instant."""
+        env = self._env
+        while (due := env.peek()) < t_ns:
+            self.now = int(due)
+            env.step()
+
+    def run_instant(self, until_ns: int) -> bool:
+        """Let one whole instant happen, if the next is not after `until_ns`; say whether."""
+        env = self._env
+        due = env.peek()
+        if due > until_ns:
+            return False
+        self.now = int(due)
+        while env.peek() == due:
+            env.step()
+        return True
