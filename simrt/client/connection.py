@@ -1,0 +1,196 @@
+"""One HTTP exchange: a request goes out; the head, events and the end come in.
+
+The head is parsed by httptools (chunked bodies too), the stream by `simrt.sse.Parser`. The
+transport reads into a small buffer of the connection's own, so that one read brings few events:
+what was read and is not handled yet is beyond every policy of the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Protocol
+
+import httptools
+
+from simrt.sse import Comment, Event, Parser, Retry, SseError
+
+MAX_HEAD_BYTES = 64 * 1024
+"""A response head beyond this is no head."""
+
+READ_BYTES = 2048
+"""Most bytes of one read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The head of a response.
+
+    Attributes:
+        status: the HTTP status.
+        headers: names in lower case, in the order of arrival.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+
+    def header(self, name: str) -> str | None:
+        """The first header of this name (lower case), or None."""
+        return next((value for key, value in self.headers if key == name), None)
+
+    @property
+    def content_type(self) -> str:
+        """The media type without its parameters, in lower case; empty where there is none."""
+        value = self.header("content-type")
+        return value.partition(";")[0].strip().lower() if value else ""
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether a browser takes it for a stream: 200 and `text/event-stream` (CLI-3)."""
+        return self.status == 200 and self.content_type == "text/event-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Nothing more will come: the response is over, broken, or its connection was lost."""
+
+
+Part = Head | Event | Retry | Comment | End
+
+
+class Owner(Protocol):
+    """Who uses a connection."""
+
+    def connected(self, connection: Connection) -> None:
+        """The transport is there; the request follows at once."""
+
+    def arrived(self, connection: Connection, parts: list[Part]) -> None:
+        """Parts of the response, in order; `End` is the last part of all."""
+
+    def lost(self, connection: Connection) -> None:
+        """The transport is closed for good."""
+
+
+class Connection(asyncio.BufferedProtocol):
+    """One request and its response.
+
+    Arguments:
+        owner: hears what arrives.
+        request: the bytes of the request.
+        parser: reads the body, if it is a stream.
+        read_bytes: most bytes of one read, 1 or more.
+    """
+
+    def __init__(
+        self, owner: Owner, request: bytes, parser: Parser, read_bytes: int = READ_BYTES
+    ) -> None:
+        self.parser = parser
+        self._owner = owner
+        self._request = request
+        self._buffer = memoryview(bytearray(read_bytes))
+        self._http = httptools.HttpResponseParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._headers: list[tuple[str, str]] = []
+        self._head: Head | None = None
+        self._head_bytes = 0
+        self._interim = False
+        self._parts: list[Part] = []
+        self._over = False
+        self._reading = True
+        self._aborted = False
+
+    # --- for the owner ------------------------------------------------------------------------
+
+    def read(self, wanted: bool) -> None:
+        """Read on, or leave what comes to the kernel."""
+        if self._transport is None or wanted == self._reading or self._transport.is_closing():
+            return
+        self._reading = wanted
+        if wanted:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
+
+    def abort(self) -> None:
+        """End it from this side, now."""
+        self._aborted = self._over = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    # --- for the transport --------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Connected: ask."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._owner.connected(self)
+        if self._aborted:
+            transport.abort()
+        else:
+            transport.write(self._request)
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - our size is the point
+        """Where the next read goes."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """So many bytes came."""
+        if self._over:
+            return
+        if self._head is None:
+            self._head_bytes += nbytes
+        try:
+            self._http.feed_data(self._buffer[:nbytes])
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            # No HTTP, or another protocol after the head: nothing more can be read.
+            self._finish()
+        if self._head is None and self._head_bytes > MAX_HEAD_BYTES:
+            self._finish()
+        self._deliver()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - an end is an end
+        """The transport is gone."""
+        if not self._over:
+            self._finish()
+            self._deliver()
+        self._owner.lost(self)
+
+    # --- for httptools ------------------------------------------------------------------------
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header of the response."""
+        self._headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
+
+    def on_headers_complete(self) -> None:
+        """The head is complete; 1xx is not the answer yet."""
+        status = self._http.get_status_code()
+        self._interim = 100 <= status < 200 and status != 101
+        if not self._interim:
+            self._head = Head(status, tuple(self._headers))
+            self._parts.append(self._head)
+        self._headers.clear()
+
+    def on_body(self, body: bytes) -> None:
+        """Bytes of the body, without the framing of chunks."""
+        if self._over or self._head is None or not self._head.is_stream:
+            return
+        try:
+            self._parts.extend(self.parser.feed(body))
+        except SseError as error:
+            self._parts.extend(error.items)
+            self._finish()
+
+    def on_message_complete(self) -> None:
+        """The body is complete, by its length or its last chunk."""
+        if not self._interim:
+            self._finish()
+
+    def _finish(self) -> None:
+        if not self._over:
+            self._over = True
+            self._parts.append(End())
+
+    def _deliver(self) -> None:
+        parts, self._parts = self._parts, []
+        if parts:
+            self._owner.arrived(self, parts)
