@@ -1,0 +1,288 @@
+"""The small language of `expect`: read into values, never evaluated as code.
+
+    expectation  =  term { "and" term }
+    term         =  "not" term  |  "(" expectation ")"  |  "reached(" state ")"
+                 |  metric "(" [group] ")" OP number
+                 |  pNN "(" metric [ "," group ] ")" OP number
+
+Python's own parser is of no use here: group and state names hold hyphens, and may be its keywords.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from simrt.scenario.metric_names import METRICS, known_metric
+
+Operator = Literal["<", "<=", ">", ">=", "=="]
+OPERATORS: tuple[Operator, ...] = ("<", "<=", ">", ">=", "==")
+
+EXPECT_ALLOWED = (
+    "metric(group) OP number, pNN(metric, group) OP number or reached(state), joined by and, "
+    "negated by not; OP is one of < <= > >= =="
+)
+EVERYONE = "all"
+"""The group that stands for every subscriber; `metric()` means it."""
+
+_LONGEST = 500  # characters; also bounds how deep a text can nest
+_TOKEN = re.compile(
+    r"\s*(?:(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[A-Za-z%]*)"
+    r"|(?P<quantile>p\d+(?:\.\d+)?(?=\s*\())"
+    r"|(?P<name>[A-Za-z_][A-Za-z0-9_\-]*)"
+    r"|(?P<mark><=|>=|==|<|>|\(|\)|,)"
+    r"|(?P<other>\S+))"
+)
+_PERCENT = re.compile(r"^p([1-9]\d?|99\.9)$")
+_NUMBER = re.compile(r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`metric(group) OP number`, or a percentile of the metric.
+
+    Attributes:
+        metric: a name of `METRICS`.
+        group: a group of the scenario, or `all`.
+        op: how they are compared.
+        bound: the number, in the metric's unit.
+        percent: which percentile, such as `90` or `99.9`; empty for the metric's value.
+    """
+
+    metric: str
+    group: str
+    op: Operator
+    bound: float
+    percent: str = ""
+
+    @property
+    def p(self) -> float | None:
+        """The percentile as a share, such as 0.9; None for the metric's value."""
+        return float(self.percent) / 100 if self.percent else None
+
+    @property
+    def subject(self) -> str:
+        """What is compared, without group: `staleness_s` or `p90(staleness_s)`."""
+        return f"p{self.percent}({self.metric})" if self.percent else self.metric
+
+    def holds(self, value: float) -> bool:
+        """Whether this value satisfies it."""
+        match self.op:
+            case "<":
+                return value < self.bound
+            case "<=":
+                return value <= self.bound
+            case ">":
+                return value > self.bound
+            case ">=":
+                return value >= self.bound
+            case "==":
+                return value == self.bound
+
+    def __str__(self) -> str:
+        what = (
+            f"p{self.percent}({self.metric}, {self.group})"
+            if self.percent
+            else f"{self.metric}({self.group})"
+        )
+        return f"{what} {self.op} {self.bound!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """`reached(state)`: the run came into that state at least once."""
+
+    state: str
+
+    def __str__(self) -> str:
+        return f"reached({self.state})"
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The contrary of a term."""
+
+    term: Term
+
+    def __str__(self) -> str:
+        return f"not ({self.term})" if isinstance(self.term, And) else f"not {self.term}"
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """All of two terms or more."""
+
+    terms: tuple[Term, ...]
+
+    def __str__(self) -> str:
+        return " and ".join(
+            f"({term})" if isinstance(term, And) else str(term) for term in self.terms
+        )
+
+
+Term = Comparison | Reached | Not | And
+
+
+def _leaves(term: Term) -> Iterator[Comparison | Reached]:
+    match term:
+        case Not(inner):
+            yield from _leaves(inner)
+        case And(terms):
+            for one in terms:
+                yield from _leaves(one)
+        case _:
+            yield term
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """One line of `expect`.
+
+    Attributes:
+        text: as it was written.
+        term: what it says.
+    """
+
+    text: str
+    term: Term
+
+    @property
+    def comparisons(self) -> tuple[Comparison, ...]:
+        """The comparisons in it, in order."""
+        return tuple(leaf for leaf in _leaves(self.term) if isinstance(leaf, Comparison))
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics it names, each once, in order."""
+        return tuple(dict.fromkeys(one.metric for one in self.comparisons))
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The groups it names, each once, in order; `all` is not one of the scenario's."""
+        return tuple(dict.fromkeys(one.group for one in self.comparisons))
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """The states it names, each once, in order."""
+        leaves = (leaf for leaf in _leaves(self.term) if isinstance(leaf, Reached))
+        return tuple(dict.fromkeys(leaf.state for leaf in leaves))
+
+
+def parse_expectation(text: str) -> Expectation:
+    """Read one line of `expect`.
+
+    Raises:
+        ValueError: where it cannot be read; the message says what is wrong and what to write.
+    """
+    if len(text) > _LONGEST:
+        raise ValueError(f"at most {_LONGEST} characters; split it into several expectations")
+    return Expectation(text, _Reader(text).read())
+
+
+class _Reader:
+    def __init__(self, text: str) -> None:
+        self._tokens = [
+            (cast("str", match.lastgroup), match[match.lastgroup or 0])
+            for match in _TOKEN.finditer(text.rstrip())
+        ]
+        self._at = 0
+
+    def read(self) -> Term:
+        if not self._tokens:
+            raise _wrong("nothing is written")
+        term = self._all()
+        if self._at < len(self._tokens):
+            raise self._unexpected("and, or the end")
+        return term
+
+    def _all(self) -> Term:
+        terms = [self._one()]
+        while self._skip("and"):
+            terms.append(self._one())
+        return terms[0] if len(terms) == 1 else And(tuple(terms))
+
+    def _one(self) -> Term:
+        if self._skip("not"):
+            return Not(self._one())
+        if self._skip("("):
+            term = self._all()
+            self._need(")")
+            return term
+        kind, word = self._next("a metric, pNN, reached, not or (")
+        if kind not in ("name", "quantile"):
+            self._at -= 1
+            raise self._unexpected("a metric, pNN, reached, not or (")
+        if not self._skip("("):
+            if word == "reached" or word in METRICS:
+                raise _wrong(f"{word} needs brackets: {word}(…)")
+            raise _wrong(f"{word!r} is not followed by (")
+        if word == "reached":
+            state = self._name("a state, such as drop-oldest")
+            self._need(")")
+            return Reached(state)
+        return self._quantile(word) if kind == "quantile" else self._value(word)
+
+    def _value(self, name: str) -> Comparison:
+        metric = known_metric(name).name
+        group = EVERYONE if self._peek() == ")" else self._name("a group")
+        return self._compared(metric, group, "")
+
+    def _quantile(self, word: str) -> Comparison:
+        if not _PERCENT.match(word):
+            raise _wrong(f"{word} is not a percentile: p1 to p99, or p99.9")
+        metric = known_metric(self._name("a metric"))
+        if not metric.over:
+            spread = ", ".join(one.name for one in METRICS.values() if one.over)
+            raise _wrong(f"{metric.name} has one value and no percentiles; these have: {spread}")
+        group = self._name("a group") if self._skip(",") else EVERYONE
+        return self._compared(metric.name, group, word[1:])
+
+    def _compared(self, metric: str, group: str, percent: str) -> Comparison:
+        self._need(")")
+        _, op = self._next("one of < <= > >= ==")
+        if op not in OPERATORS:
+            self._at -= 1
+            raise self._unexpected("one of < <= > >= ==")
+        kind, number = self._next("a number")
+        if kind != "number" or not _NUMBER.match(number):
+            unit = METRICS[metric].unit
+            raise _wrong(f"found {number}, where a plain number in {unit} should stand")
+        bound = float(number)
+        if bound == float("inf"):
+            raise _wrong(f"{number} is too large")
+        return Comparison(metric, group, op, bound, percent)
+
+    def _name(self, what: str) -> str:
+        kind, word = self._next(what)
+        if kind not in ("name", "quantile"):
+            self._at -= 1
+            raise self._unexpected(what)
+        return word
+
+    def _peek(self) -> str:
+        return self._tokens[self._at][1] if self._at < len(self._tokens) else ""
+
+    def _next(self, what: str) -> tuple[str, str]:
+        if self._at == len(self._tokens):
+            raise self._unexpected(what)
+        self._at += 1
+        return self._tokens[self._at - 1]
+
+    def _skip(self, word: str) -> bool:
+        if self._peek() != word:
+            return False
+        self._at += 1
+        return True
+
+    def _need(self, mark: str) -> None:
+        if not self._skip(mark):
+            raise self._unexpected(mark)
+
+    def _unexpected(self, allowed: str) -> ValueError:
+        return _wrong(f"found {self._peek() or 'the end'}, where {allowed} should stand")
+
+
+def _wrong(problem: str) -> ValueError:
+    return ValueError(f"{problem}; write {EXPECT_ALLOWED}")
