@@ -7,6 +7,7 @@ loop, or a speed factor, is another clock and nothing else changes.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -66,3 +67,14 @@ class RealClock:
 def live_clock() -> RealClock:
     """The clock of a server that serves people: the machine's own date, at speed 1."""
     return RealClock(datetime.now(UTC))
+
+
+def stopwatch() -> Callable[[], float]:
+    """Start to measure real time; the returned function gives the seconds since then."""
+    begun = time.perf_counter()
+    return lambda: time.perf_counter() - begun
+
+
+def stamp() -> str:
+    """The machine's date and time, UTC, as it stands in the name of a folder."""
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")

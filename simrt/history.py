@@ -11,7 +11,7 @@ import gzip
 import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 import msgspec
 
@@ -19,7 +19,7 @@ from simrt.errors import HistoryError
 from simrt.scenario.model import Scenario
 
 if TYPE_CHECKING:
-    import pandas
+    import pandas as pd
 
 FORMAT = "simrt-history/1"
 
@@ -136,7 +136,7 @@ class HistoryWriter:
         """Flush and close; harmless when repeated."""
         self._file.close()
 
-    def __enter__(self) -> HistoryWriter:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -192,16 +192,16 @@ class History:
             for row in self:
                 writer.write(row)
 
-    def to_frame(self) -> pandas.DataFrame:
+    def to_frame(self) -> pd.DataFrame:
         """The rows as a data frame: one column an attribute of `Row`.
 
         `t_ns`, `seq`, `bytes`, `connection` are int64; `detail` is object (dict or None); `kind`
         and `cause` are categories; the others are text.
         """
-        import pandas
+        import pandas as pd
 
         names = Row.__struct_fields__
-        frame = pandas.DataFrame(
+        frame = pd.DataFrame(
             {name: [getattr(row, name) for row in self] for name in names}, columns=list(names)
         )
         for name in ("t_ns", "seq", "bytes", "connection"):

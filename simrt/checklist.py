@@ -1,0 +1,145 @@
+"""The verification checklist: six items, each the worst of the verdicts that feed it.
+
+Here are also the judges that need no history: settings against the intent (3), and the site's own
+validation (6).
+"""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from simrt.checkers.verdict import Status, Verdict, worst
+from simrt.metrics import Metrics
+from simrt.results import ITEMS, Item
+from simrt.scenario.model import Scenario
+
+SITE_TIME_LIMIT_S = 600
+_OUTPUT_LINES = 8
+
+
+def items(verdicts: Sequence[Verdict], targets: Sequence[str]) -> tuple[Item, ...]:
+    """Sort verdicts into the six items.
+
+    Arguments:
+        verdicts: all of a check, every target and seed.
+        targets: the targets that ran, to say what was left out.
+    """
+    return tuple(
+        _item(number, tuple(v for v in verdicts if v.item == number), targets) for number in ITEMS
+    )
+
+
+def _item(number: int, verdicts: tuple[Verdict, ...], targets: Sequence[str]) -> Item:
+    status = worst(verdict.status for verdict in verdicts)
+    if status is Status.NOT_APPLICABLE:
+        sentence = verdicts[0].sentence if verdicts else "Nothing was there to judge it by."
+        if number == 1 and "server" not in targets:
+            sentence = "Only a real server can be asked for its permissions; it was left out."
+        return Item(number, status, sentence, verdicts)
+    deciding = [verdict for verdict in verdicts if verdict.status is status]
+    if status is Status.PASS:
+        counted = [verdict for verdict in deciding if verdict.judged]
+        judged = sum(verdict.judged for verdict in counted)
+        first = max(counted, key=lambda verdict: _weight(verdict, number))
+        return Item(number, status, f"{first.sentence} ({judged:,} things judged)", verdicts)
+    first = deciding[0]
+    return Item(number, status, f"{first.check} on {first.target}: {first.sentence}", verdicts)
+
+
+# Which checker's sentence says most about an item that passed.
+_TELLING = {1: "permission", 2: "shape", 3: "loss", 4: "reconnect", 5: "restart", 6: "site"}
+
+
+def _weight(verdict: Verdict, number: int) -> tuple[bool, int]:
+    return verdict.check == _TELLING[number], verdict.judged
+
+
+def judge_settings(scenario: Scenario) -> Verdict:
+    """Are the five settings decided, and do they promise no more than the channel keeps?
+
+    Undecided settings fail (OPT-3). What is merely clipped (REP-6) or risky (REP-7) is said.
+    """
+    feature = scenario.feature
+    options, replay = feature.options, feature.stream.replay
+    warnings = []
+    if replay.last_n is not None and replay.last_n > options.buffer_size:
+        warnings.append(
+            f"lastN {replay.last_n} promises more than bufferSize {options.buffer_size} keeps"
+        )
+    ttl, age = options.message_ttl_ns, replay.max_age_ns
+    if ttl is not None and age is not None and age > ttl:
+        warnings.append("maxAge promises more than messageTTL keeps")
+    most = min(replay.last_n or options.buffer_size, options.buffer_size)
+    replays = replay.last_n != 0 and (replay.last_n is not None or age is not None)
+    if options.on_full == "drop-newest" and replays and most == options.buffer_size:
+        warnings.append("a full replay refuses new events until it is taken")
+    if feature.undecided:
+        sentence = f"Left to default: {', '.join(feature.undecided)}. Decide each, or write none."
+        status = Status.FAIL
+    elif warnings:
+        sentence = f"All five settings are decided; but {'; '.join(warnings)}."
+        status = Status.PASS
+    else:
+        sentence, status = "All five settings are decided and consistent.", Status.PASS
+    return Verdict("settings", status, 5, sentence, ("OPT-3", "REP-6", "REP-7"), 3, tuple(warnings))
+
+
+def judge_site(scenario: Scenario, time_limit_s: float = SITE_TIME_LIMIT_S) -> Verdict:
+    """Run the site's own validation command in its directory; item 6.
+
+    Arguments:
+        scenario: names the command and the directory, relative to its own file.
+        time_limit_s: real seconds after which the command is ended.
+    """
+    site = scenario.site
+    if site is None:
+        reason = "The scenario names no site and no validation command."
+        return Verdict("site", Status.NOT_APPLICABLE, 0, reason, (), 6)
+    command = site.validate_command
+    folder = Path(scenario.directory) / site.directory
+    if not folder.is_dir():
+        return _site(Status.INCONCLUSIVE, 0, f"The site's directory {site.directory} is missing.")
+    try:
+        done = subprocess.run(
+            shlex.split(command),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=time_limit_s,
+            check=False,
+        )
+    except (OSError, ValueError) as error:
+        return _site(Status.INCONCLUSIVE, 0, f"`{command}` could not be started: {error}.")
+    except subprocess.TimeoutExpired:
+        return _site(Status.FAIL, 1, f"`{command}` did not end within {time_limit_s:g} s.")
+    output = tuple(done.stdout.decode("utf-8", "replace").splitlines()[-_OUTPUT_LINES:])
+    if done.returncode:
+        return _site(Status.FAIL, 1, f"`{command}` ended with {done.returncode}.", output)
+    return _site(Status.PASS, 1, f"`{command}` ended with 0.", output)
+
+
+def _site(status: Status, judged: int, sentence: str, evidence: tuple[str, ...] = ()) -> Verdict:
+    return Verdict("site", status, judged, sentence, (), 6, evidence)
+
+
+def judge_stale(scenario: Scenario, measured: Metrics, target: str, seed: int) -> Verdict:
+    """Did a replay bring back what no longer helps (`useful_for`)? Item 3."""
+
+    def say(status: Status, judged: int, sentence: str) -> Verdict:
+        rules = ("REP-2", "TTL-2")
+        return Verdict("stale", status, judged, sentence, rules, 3, (), target, seed)
+
+    if scenario.intent.useful_for_ns is None:
+        reason = "The intent sets no age (useful_for) from which an event misleads."
+        return say(Status.NOT_APPLICABLE, 0, reason)
+    replayed = int(measured.value("replayed") or 0)
+    resurfaced = int(measured.value("resurfaced") or 0)
+    if not replayed:
+        return say(Status.NOT_APPLICABLE, 0, "No replay brought anything that could be stale.")
+    status = Status.FAIL if resurfaced else Status.PASS
+    sentence = f"{resurfaced:,} of {replayed:,} replayed events were older than they are useful."
+    return say(status, replayed, sentence)

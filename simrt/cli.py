@@ -1,0 +1,303 @@
+"""The command line: verbs, and no logic. Heavy modules are imported by the verb that needs them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import click
+import typer
+
+from simrt.errors import EXIT_ERROR, EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_PASS
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from simrt.checks import Progress
+    from simrt.results import Run
+    from simrt.scenario.model import Scenario
+
+app = typer.Typer(
+    help="Decide, prove and watch how a realtime feature delivers its messages.\n\n"
+    "Start with [bold]simrt check SCENARIO.yml[/bold]: it runs the scenario on the simulator and "
+    "on a real server, judges it, and writes a report.\n\n"
+    "Exit codes: 0 all pass, 1 something failed, 2 wrong usage or an invalid file, "
+    "3 inconclusive, 4 a target could not be reached or simrt itself erred, 130 interrupted.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+_WORST_FIRST = (EXIT_INTERRUPTED, EXIT_ERROR, EXIT_FAIL, EXIT_INCONCLUSIVE)
+
+Targets = Annotated[
+    list[str] | None,
+    typer.Option("--on", metavar="TARGET", help="Target: sim or server; repeat for several."),
+]
+Seed = Annotated[int, typer.Option(help="Seed; the same one gives the same simulated history.")]
+Speed = Annotated[
+    float | None,
+    typer.Option(help="For server: scenario seconds per real second.", min=0.001, max=1000),
+]
+
+
+@app.command()
+def check(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[PATH…]", help="Scenario files or folders of them; default: scenarios/"
+        ),
+    ] = None,
+    on: Targets = None,
+    seed: Seed = 1,
+    runs: Annotated[int, typer.Option(help="How many seeds the simulator runs.", min=1)] = 20,
+    speed: Speed = None,
+    reports: Annotated[Path, typer.Option(help="Folder for the reports.")] = Path("reports"),
+) -> None:
+    """Run scenarios, judge them, write the report. The main job.
+
+    Example: [bold]simrt check scenarios/patterns --on sim --runs 5[/bold]
+    """
+    from simrt.checks import check as check_one
+    from simrt.report import prune, write_index
+    from simrt.report.text import check_lines
+    from simrt.runs import TARGETS
+
+    scenarios = _load_all(paths or [Path("scenarios")])
+    codes = []
+    for number, scenario in enumerate(scenarios, 1):
+        label = f"[{number}/{len(scenarios)}] {scenario.name}"
+        with _guarded(codes), _progress(label) as tell:
+            found = check_one(
+                scenario,
+                on=tuple(on or TARGETS),
+                seed=seed,
+                runs=runs,
+                speed=speed,
+                reports=reports,
+                progress=tell,
+            )
+            codes.append(found.exit_code)
+            for line in check_lines(found):
+                _say(line)
+    if any(reports.glob("*/*/verdicts.json")):
+        prune(reports)
+        _say(f"Report: {write_index(reports)}")
+    _leave(codes, _again(paths, on, seed, runs))
+
+
+@app.command()
+def run(
+    scenario: Annotated[Path, typer.Argument(help="A scenario file.")],
+    history: Annotated[Path, typer.Option(help="File for the history; .gz compresses.")],
+    on: Annotated[str, typer.Option("--on", help="Target: sim or server.")] = "sim",
+    seed: Seed = 1,
+    speed: Speed = None,
+) -> None:
+    """Run one scenario once, keep its history, and judge it.
+
+    Example: [bold]simrt run s.yml --on sim --seed 7 --history h.jsonl[/bold]
+    """
+    from simrt.runs import run as run_one
+
+    loaded = _load_all([scenario])[0]
+    codes: list[int] = []
+    with _guarded(codes, kept=history), _progress(loaded.name) as tell:
+        done = run_one(
+            loaded,
+            on,
+            seed,
+            history=history,
+            speed=speed,
+            progress=lambda share: tell(on, share),
+        )
+        codes.append(_judged(done))
+        _say(f"History: {history}")
+    _leave(codes, f"simrt run {scenario} --on {on} --seed {seed} --history {history}")
+
+
+@app.command()
+def judge(
+    histories: Annotated[list[Path], typer.Argument(help="Stored histories.", metavar="HISTORY…")],
+) -> None:
+    """Judge stored histories again; nothing runs.
+
+    Example: [bold]simrt judge h.jsonl[/bold]
+    """
+    from simrt.runs import judge as judge_one
+
+    codes: list[int] = []
+    for path in histories:
+        with _guarded(codes):
+            codes.append(_judged(judge_one(path)))
+    _leave(codes, "simrt judge " + " ".join(str(path) for path in histories))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the scenario format, for editors.
+
+    Example: [bold]simrt schema > scenario.schema.json[/bold]
+    """
+    import json
+
+    from simrt.scenario import json_schema
+
+    sys.stdout.write(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        _say(f"simrt {version('simrt')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+# --- reading and telling ----------------------------------------------------------------------
+
+
+def _load_all(paths: Sequence[Path]) -> list[Scenario]:
+    """Load every scenario before anything runs; all mistakes of all files at once."""
+    from simrt.errors import ScenarioError, UsageError
+    from simrt.scenario import load
+
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found = sorted(p for p in path.rglob("*") if p.suffix in (".yml", ".yaml"))
+            if not found:
+                raise UsageError(f"{path}: no scenario (*.yml, *.yaml) in this folder")
+            files.extend(found)
+        else:
+            files.append(path)
+    scenarios, mistakes = [], []
+    for file in files:
+        try:
+            scenarios.append(load(file))
+        except ScenarioError as error:
+            mistakes.extend(error.mistakes)
+    if mistakes:
+        raise ScenarioError(tuple(mistakes))
+    return scenarios
+
+
+def _judged(done: Run) -> int:
+    from simrt.report.text import run_lines
+    from simrt.results import EXIT_CODES
+
+    for line in run_lines(done):
+        _say(line)
+    return EXIT_CODES[done.status]
+
+
+def _say(line: str) -> None:
+    """Print a line; its markup becomes colour on a terminal, and nothing elsewhere."""
+    _console().print(line, soft_wrap=True, highlight=False)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(file=sys.stdout)
+
+
+def _complain(text: str) -> None:
+    sys.stderr.write(f"simrt: {text}\n")
+
+
+@contextmanager
+def _progress(label: str) -> Iterator[Progress]:
+    """A bar with the time left, on a terminal; elsewhere nothing."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(file=sys.stderr)
+    if not console.is_terminal:
+        yield lambda _what, _share: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bars:
+        bar = bars.add_task(label, total=1.0)
+        yield lambda what, share: bars.update(bar, completed=share, description=f"{label}: {what}")
+
+
+@contextmanager
+def _guarded(codes: list[int], kept: Path | None = None) -> Iterator[None]:
+    """Let one scenario's trouble with its target not end the others."""
+    from simrt.errors import SimrtError
+
+    try:
+        yield
+    except SimrtError as error:
+        if error.exit_code != EXIT_ERROR:
+            raise
+        _complain(str(error))
+        codes.append(error.exit_code)
+    except KeyboardInterrupt:
+        if kept is not None and kept.exists():
+            _complain(f"what was recorded is kept in {kept}")
+        raise
+
+
+def _again(paths: list[Path] | None, on: list[str] | None, seed: int, runs: int) -> str:
+    parts = ["simrt check", *(str(path) for path in paths or [])]
+    parts.extend(f"--on {target}" for target in on or [])
+    return " ".join([*parts, f"--seed {seed} --runs {runs}"])
+
+
+def _leave(codes: Sequence[int], command: str) -> None:
+    """End with the worst code; a run that did not pass says last how to repeat it."""
+    worst = next((code for code in _WORST_FIRST if code in codes), EXIT_PASS)
+    if worst != EXIT_PASS:
+        _say(f"To repeat it: {command}")
+    raise typer.Exit(worst)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit code.
+
+    Arguments:
+        argv: the arguments; default: those of the process.
+    """
+    from simrt.errors import SimrtError
+
+    try:
+        arguments = None if argv is None else list(argv)
+        sys.exit(app(args=arguments, prog_name="simrt", standalone_mode=False) or EXIT_PASS)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except SimrtError as error:
+        _complain(str(error))
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        _complain("interrupted; recorded histories are kept")
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output is gone; there is nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_ERROR)
+    except Exception as error:
+        if os.environ.get("SIMRT_DEBUG"):
+            raise
+        _complain(
+            f"an error of simrt itself: {type(error).__name__}: {error}\n"
+            "Please report it; SIMRT_DEBUG=1 shows where it happened."
+        )
+        sys.exit(EXIT_ERROR)

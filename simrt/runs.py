@@ -1,0 +1,119 @@
+"""One run: a scenario on a target gives a history; a history gives verdicts and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from simrt.checkers import judge as judge_history
+from simrt.errors import UsageError
+from simrt.history import History, HistoryWriter, Row, read_history
+from simrt.metrics import measure
+from simrt.results import Run
+from simrt.scenario.model import Scenario
+
+TARGETS = ("sim", "server")
+
+Progress = Callable[[float], None]
+
+
+def run(
+    scenario: Scenario,
+    on: str = "sim",
+    seed: int = 1,
+    *,
+    history: Path | str | None = None,
+    speed: float | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Run a scenario once, judge it and measure it.
+
+    Arguments:
+        scenario: what runs.
+        on: the target, `sim` or `server`.
+        seed: every random quantity follows from it.
+        history: the file that the history is written to (`.gz` compresses); None keeps it in
+            memory. What was recorded stays there when the run is interrupted.
+        speed: for `server`: scenario seconds per real second; None: fast enough to end within
+            half a minute.
+        progress: told the share that is done, 0 to 1, now and then.
+
+    Returns:
+        The run: `.history`, `.verdicts`, `.metrics`, `.status`.
+
+    Raises:
+        UsageError: no such target, or a folder that does not exist.
+        TargetError: the target could not be started, or died.
+    """
+    return judge(record(scenario, on, seed, history=history, speed=speed, progress=progress))
+
+
+def record(
+    scenario: Scenario,
+    on: str,
+    seed: int,
+    *,
+    history: Path | str | None = None,
+    speed: float | None = None,
+    progress: Progress | None = None,
+) -> History:
+    """Run a scenario once and only keep its history; arguments as for `run`."""
+    path = None if history is None else Path(history)
+    if path is not None and not path.parent.is_dir():
+        raise UsageError(f"{path}: the folder {path.parent} does not exist; make it first")
+    if on == "sim":
+        return _simulate(scenario, seed, path, progress)
+    if on == "server":
+        return _serve(scenario, seed, path, speed, progress)
+    raise UsageError(f"no target {on!r}; there are {', '.join(TARGETS)}")
+
+
+def judge(history: History | Path | str) -> Run:
+    """Judge and measure a history, without running anything.
+
+    Arguments:
+        history: a history, or the file of one.
+
+    Raises:
+        HistoryError: where the file cannot be read.
+    """
+    if not isinstance(history, History):
+        history = read_history(Path(history))
+    header = history.header
+    verdicts = tuple(v.at(header.target, header.seed) for v in judge_history(history))
+    return Run(history.scenario, header.target, header.seed, history, verdicts, measure(history))
+
+
+def _simulate(
+    scenario: Scenario, seed: int, path: Path | None, progress: Progress | None
+) -> History:
+    from simrt.targets import sim
+
+    header = sim.header(scenario, seed)
+    if path is None:
+        rows: list[Row] = []
+        sim.run(scenario, seed, write=rows.append, progress=progress)
+        return History(header, rows)
+    with HistoryWriter(path, header) as writer:
+        sim.run(scenario, seed, write=writer.write, progress=progress)
+    return read_history(path)
+
+
+def _serve(
+    scenario: Scenario,
+    seed: int,
+    path: Path | None,
+    speed: float | None,
+    progress: Progress | None,
+) -> History:
+    from tempfile import TemporaryDirectory
+
+    from simrt.targets import server
+
+    if path is not None:
+        server.run(scenario, seed, history=path, speed=speed, progress=progress)
+        return read_history(path)
+    with TemporaryDirectory(prefix="simrt-") as folder:
+        kept = Path(folder) / "history.jsonl"
+        server.run(scenario, seed, history=kept, speed=speed, progress=progress)
+        return read_history(kept).load()

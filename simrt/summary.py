@@ -1,0 +1,117 @@
+"""The verdict in a sentence, in a product owner's words, with the number that decides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from simrt.checkers.verdict import Status
+from simrt.metrics import Estimate
+from simrt.results import Item
+from simrt.scenario.model import Scenario
+from simrt.scenario.units import format_duration
+
+_NEEDS = {
+    "guaranteed-delivery": "a slow or absent client misses events by design",
+    "cross-instance": "two servers share nothing",
+    "durable": "a restart empties every channel",
+    "unbounded-replay": "the history holds the newest bufferSize events only",
+}
+_CAUSES = {
+    "dropped-oldest": "dropped from a full buffer",
+    "dropped-newest": "refused by a full buffer",
+    "expired": "expired while they waited",
+    "offline": "sent while they were offline",
+    "connection-lost": "lost with a connection",
+    "restart": "lost in a restart",
+}
+
+
+def fit_of(scenario: Scenario) -> tuple[str, str]:
+    """Whether lightweight channels are the right tool: the fit and its reason.
+
+    Returns:
+        `good fit`, `weak fit` or `wrong abstraction`, and a sentence that names the limit.
+    """
+    needs = scenario.intent.needs
+    if needs:
+        limits = "; ".join(f"{need}: {_NEEDS[need]}" for need in needs)
+        return "wrong abstraction", f"It needs what channels cannot give ({limits})."
+    return "good fit", "Nothing that it needs is beyond lightweight channels."
+
+
+def two_digits(value: float) -> str:
+    """A number with at most two significant digits, without an exponent."""
+    if value == 0:
+        return "0"
+    text = f"{value:.2g}"
+    number = float(text)
+    return f"{number:,.0f}" if abs(number) >= 10 else f"{number:g}"
+
+
+def percent(fraction: float) -> str:
+    """A share in percent, at most two significant digits."""
+    return f"{two_digits(100 * fraction)} %"
+
+
+def sentence_of(
+    scenario: Scenario,
+    status: Status,
+    checklist: Sequence[Item],
+    fit: str,
+    fit_reason: str,
+    figures: Sequence[Estimate],
+) -> str:
+    """The verdict in a sentence or three.
+
+    Arguments:
+        scenario: what was judged.
+        status: the check's status.
+        checklist: the six items.
+        fit: the fit verdict.
+        fit_reason: its reason.
+        figures: the estimates, for the number that decides.
+    """
+    told = _experience(scenario, figures)
+    if status is Status.PASS and scenario.outcome is not None:
+        return f"Fails as declared: {', '.join(scenario.outcome.fail)}. {told}"
+    if status is Status.PASS:
+        lead = "Good fit" if fit == "good fit" else f"{fit.capitalize()}: {fit_reason[:-1]}"
+        return f"{lead}. {told}"
+    worst = [item for item in checklist if item.status is status]
+    what = "; ".join(f"({item.number}) {item.sentence.rstrip('.')}" for item in worst)
+    if status is Status.FAIL:
+        return f"Not as intended: {what or 'other checks failed than were declared'}. {told}"
+    return f"Not decided yet: {what}. {told}"
+
+
+def _experience(scenario: Scenario, figures: Sequence[Estimate]) -> str:
+    """What the group that fares worst experiences."""
+    target = "sim" if any(figure.target == "sim" for figure in figures) else "server"
+    of = {(f.group, f.metric): f.value for f in figures if f.target == target}
+    groups = [
+        (of.get((group, "missed_fraction")), group) for group in scenario.workload.subscribers
+    ]
+    known = [(missed, group) for missed, group in groups if missed is not None]
+    if not known:
+        return "No subscriber was there to miss anything."
+    missed, group = max(known)
+    sentence = f"{group} users miss {percent(missed)} of events"
+    causes = [(of.get((group, f"missed_{name}")) or 0.0, name) for name in _CAUSES]
+    most, cause = max(causes)
+    if missed and most:
+        sentence += f", most of them {_CAUSES[cause]}"
+    ages = [of.get((name, "p90(staleness_s)")) for name in scenario.workload.subscribers]
+    seen = [age for age in ages if age is not None]
+    if seen:
+        sentence += (
+            f"; what they see is younger than {two_digits(max(seen))} s for 90 % of the time"
+        )
+    if scenario.intent.useful_for_ns is not None:
+        useful = format_duration(scenario.intent.useful_for_ns)
+        stale = of.get(("all", "resurfaced")) or 0
+        sentence += (
+            f"; no replay brought news older than {useful}"
+            if not stale
+            else f"; replays brought {two_digits(stale)} events older than {useful}"
+        )
+    return sentence[0].upper() + sentence[1:] + "."
