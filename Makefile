@@ -1,0 +1,53 @@
+# make check   set up, judge the shipped scenarios on the simulator and a real server, write the report
+# make test    set up, lint, check types, run all tests
+# make help    the rest
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON := $(shell command -v python3.11 || command -v python3)
+WORKERS ?= 2
+
+.PHONY: help check check-all test test-fast lint bench clean
+
+help: ## say what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+check: $(VENV)/.ready ## judge the shipped scenarios; the report is reports/index.html
+	$(BIN)/simrt check scenarios/patterns scenarios/questions
+
+check-all: $(VENV)/.ready ## the same, and scenarios that take longer
+	$(BIN)/simrt check scenarios
+
+test: lint ## lint, types, then all tests: virtual time in parallel, real sockets one by one
+	$(BIN)/pytest -q -n $(WORKERS) -m "not real"
+	$(BIN)/pytest -q -m real
+
+test-fast: $(VENV)/.ready-test ## only what needs no sockets, processes or browser
+	$(BIN)/pytest -q -n $(WORKERS) -m "not real"
+
+lint: $(VENV)/.ready-test ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.ready-test ## ratios, side by side in one run
+	$(BIN)/python benchmarks/engine.py
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "simrt needs Python 3.11 or newer; found $$($(PYTHON) --version)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { rm -rf $(VENV); \
+	  echo "installing python3-venv"; scripts/apt-install python3-venv && $(PYTHON) -m venv $(VENV); }
+
+$(VENV)/.ready: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.ready-test: $(VENV)/.ready
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test,notebooks]"
+	@command -v chromium >/dev/null || scripts/apt-install chromium \
+	  || echo "chromium is missing: browser tests will be skipped (apt-get install chromium)"
+	@touch $@
+
+clean: ## remove the environment and everything generated
+	rm -rf $(VENV) reports .pytest_cache .mypy_cache .ruff_cache .hypothesis
