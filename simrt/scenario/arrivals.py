@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from itertools import count
 from operator import attrgetter
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 from cronsim import CronSim
@@ -22,6 +21,7 @@ from simrt.scenario.events import payload
 from simrt.scenario.model import Batch, OnOff, Publish, Scenario, Sender, Trace
 from simrt.scenario.randomness import Randomness
 from simrt.scenario.traces import read_recording, replayed, trace_path
+from simrt.scenario.units import zone_of
 
 
 class Arrival(msgspec.Struct, frozen=True, gc=False):
@@ -172,15 +172,10 @@ def job_times(sender: Sender, starts: datetime, start_ns: int, until_ns: int) ->
         yield from range(start_ns + interval_ns, until_ns, interval_ns)
         return
     begin = starts + timedelta(microseconds=start_ns // 1000)
-    for firing in CronSim(sender.job, begin.astimezone(_zone(sender.timezone))):
+    for firing in CronSim(sender.job, begin.astimezone(zone_of(sender.timezone))):
         # Microseconds are whole numbers: exact. The start itself may lie between two of them.
         t_ns = (firing.astimezone(UTC) - starts) // timedelta(microseconds=1) * 1000
         if t_ns >= until_ns:
             return
         if t_ns > start_ns:
             yield t_ns
-
-
-def _zone(name: str) -> tzinfo:
-    # UTC needs no time zone database; a small container has none.
-    return UTC if name == "UTC" else ZoneInfo(name)

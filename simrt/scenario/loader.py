@@ -18,7 +18,7 @@ def load(path: str | Path) -> Scenario:
     """
     path = Path(path)
     data = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    return scenario(data).placed(path.stem, str(path.parent))
+    return scenario(data).placed(path.stem, str(path.parent), str(path))
 
 
 def scenario(data: dict[str, Any]) -> Scenario:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from fractions import Fraction
+from zoneinfo import ZoneInfo
 
 NS_PER_S = 1_000_000_000
 
@@ -20,12 +22,21 @@ _UNITS = {
 _PER = {"s": NS_PER_S, "min": 60 * NS_PER_S, "m": 60 * NS_PER_S, "h": 3600 * NS_PER_S}
 _SIZES = {"B": 1, "KiB": 1024, "MiB": 1024 * 1024}
 
-DURATION_PATTERN = r"^\d+(\.\d+)?(ns|us|ms|s|m|h|d)$"
-RATE_PATTERN = r"^\d+(\.\d+)?/(s|min|m|h)$"
-SIZE_PATTERN = r"^\d+(B|KiB|MiB)$"
+# ASCII digits, and not so many that a number could not be computed with.
+_NUMBER = r"[0-9]{1,18}(\.[0-9]{1,18})?"
+DURATION_PATTERN = rf"^{_NUMBER}(ns|us|ms|s|m|h|d)$"
+POSITIVE_DURATION_PATTERN = rf"^(?=.*[1-9]){_NUMBER}(ns|us|ms|s|m|h|d)$"
+RATE_PATTERN = rf"^(?=.*[1-9]){_NUMBER}/(s|min|m|h)$"
+SIZE_PATTERN = r"^[0-9]{1,9}(B|KiB|MiB)$"
+POSITIVE_SIZE_PATTERN = r"^(?=.*[1-9])[0-9]{1,9}(B|KiB|MiB)$"
+
+# So that every time of a run, and sums of two, fit into 64 bits and a calendar.
+LONGEST_DURATION_NS = 36_500 * 86_400 * NS_PER_S
+HIGHEST_RATE_PER_S = 1_000_000
 
 DURATION_ALLOWED = "a number with a unit, such as 250ms, 20s, 5m, 2h or 1d"
-RATE_ALLOWED = "a number per unit of time, such as 0.5/s, 3/min or 2/h"
+RATE_ALLOWED = "a number above 0 per unit of time, such as 0.5/s, 3/min or 2/h"
+ZONE_ALLOWED = "the name of a time zone, such as UTC or Europe/Berlin"
 SIZE_ALLOWED = "a whole number with a unit, such as 512B, 4KiB or 1MiB"
 
 
@@ -35,10 +46,13 @@ def parse_duration(text: str) -> int:
     Raises:
         ValueError: where the text is not a number with a unit.
     """
-    match = re.match(r"^(\d+(?:\.\d+)?)(ns|us|ms|s|m|h|d)$", text.strip())
+    match = re.fullmatch(rf"({_NUMBER})(ns|us|ms|s|m|h|d)", text)
     if match is None:
         raise ValueError(DURATION_ALLOWED)
-    return round(Fraction(match[1]) * _UNITS[match[2]])
+    ns = round(Fraction(match[1]) * _UNITS[match[3]])
+    if ns > LONGEST_DURATION_NS:
+        raise ValueError(f"{DURATION_ALLOWED}, at most {format_duration(LONGEST_DURATION_NS)}")
+    return ns
 
 
 def format_duration(ns: int) -> str:
@@ -82,10 +96,13 @@ def parse_rate(text: str) -> Rate:
     Raises:
         ValueError: where the text is not a number above 0 per unit of time.
     """
-    match = re.match(r"^(\d+(?:\.\d+)?)/(s|min|m|h)$", text.strip())
+    match = re.fullmatch(rf"({_NUMBER})/(s|min|m|h)", text)
     if match is None or Fraction(match[1]) == 0:
         raise ValueError(RATE_ALLOWED)
-    return Rate(Fraction(match[1]), _PER[match[2]], text.strip())
+    rate = Rate(Fraction(match[1]), _PER[match[3]], text)
+    if rate.count * NS_PER_S > HIGHEST_RATE_PER_S * rate.per_ns:
+        raise ValueError(f"{RATE_ALLOWED}, at most {HIGHEST_RATE_PER_S}/s")
+    return rate
 
 
 def parse_size(text: str) -> int:
@@ -94,7 +111,7 @@ def parse_size(text: str) -> int:
     Raises:
         ValueError: where the text is not a whole number with a unit.
     """
-    match = re.match(r"^(\d+)(B|KiB|MiB)$", text.strip())
+    match = re.fullmatch(r"([0-9]{1,9})(B|KiB|MiB)", text)
     if match is None:
         raise ValueError(SIZE_ALLOWED)
     return int(match[1]) * _SIZES[match[2]]
@@ -106,3 +123,17 @@ def format_size(size: int) -> str:
         if size and size % _SIZES[unit] == 0:
             return f"{size // _SIZES[unit]}{unit}"
     return f"{size}B"
+
+
+def zone_of(name: str) -> tzinfo:
+    """The time zone of this name; UTC needs no time zone database.
+
+    Raises:
+        ValueError: where there is none.
+    """
+    if name == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # not there, no name at all, a folder of zones
+        raise ValueError(ZONE_ALLOWED) from None
