@@ -3,6 +3,6 @@
 `docs/semantics.md` lists the rules NET-1 to NET-9 that this target implements exactly.
 """
 
-from simrt.targets.sim.run import header, run
+from simrt.targets.sim.run import Simulation, header, run
 
-__all__ = ["header", "run"]
+__all__ = ["Simulation", "header", "run"]

@@ -104,11 +104,13 @@ class Simulation:
     def _settle(self) -> None:
         """The quiet phase: until nothing is pending or in flight, at the latest after `quiet`."""
         latest = self.duration_ns + self.scenario.server.quiet_ns
-        # At least the instant in which the workload ends must happen: heals are due in it.
-        while self.world.run_instant(latest):
-            if self.world.now >= self.duration_ns and self._settled():
+        # The instant in which the workload ends is part of it: faults heal, networks return.
+        self.world.run_until(self.duration_ns + 1)
+        self.world.now = self.duration_ns
+        while not self._settled():
+            if not self.world.run_instant(latest):
+                self.world.now = latest
                 return
-        self.world.now = latest
 
     def _settled(self) -> bool:
         return all(client.gave_up or self._current(client) for client in self.clients)

@@ -66,7 +66,7 @@ class World:
     def at(self, t_ns: int, key: int, action: Callable[..., None], *args: Any) -> Moment:
         """Let something happen at an instant, in its place among the simultaneous (NET-9)."""
         moment = Moment(self._env, action, args)
-        self._env.schedule(moment, EventPriority(key), t_ns - self.now)
+        self._env.schedule(moment, EventPriority(key), t_ns - self._env.now)
         return moment
 
     def run_until(self, t_ns: int) -> None:

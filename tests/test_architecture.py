@@ -1,0 +1,105 @@
+"""Who may import whom: the rooms of `docs/architecture.md`, checked on the source itself."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "simrt"
+
+# room -> the rooms of simrt that it may import. A file at the top is a room of its own.
+ALLOWED = {
+    "engine": set(),
+    "sse": set(),
+    "errors": set(),
+    "clock": set(),
+    "network": set(),
+    "scenario": {"engine", "errors"},
+    "history": {"errors", "scenario"},
+    "metrics": {"errors", "history", "scenario"},
+    "checkers": {"errors", "history", "metrics", "scenario"},
+    "client": {"clock", "errors", "history", "scenario", "sse"},
+    "server": {"clock", "engine", "errors", "history", "scenario", "sse"},
+    "targets": {
+        "client", "clock", "engine", "errors", "history", "network", "scenario", "server", "sse",
+    },
+    "results": {"checkers", "errors", "history", "metrics", "scenario", "report"},
+    "report": {"checkers", "clock", "errors", "history", "metrics", "results", "scenario"},
+    "checklist": {"checkers", "metrics", "results", "scenario"},
+    "summary": {"checkers", "metrics", "results", "scenario"},
+    "runs": {"checkers", "errors", "history", "metrics", "results", "scenario", "targets"},
+    "checks": {
+        "checkers", "checklist", "clock", "errors", "history", "metrics", "report", "results",
+        "runs", "scenario", "summary",
+    },
+    "cli": {"checks", "errors", "report", "results", "runs", "scenario"},
+    "__init__": {"checks", "errors", "history", "results", "runs", "scenario"},
+}  # fmt: skip
+
+# library -> the only places that may import it.
+ONLY_IN = {
+    "simpy": ("targets/sim",),
+    "matplotlib": ("report",),
+    "pandas": ("report", "history.py", "metrics", "results.py"),
+    "scipy": ("metrics", "checkers"),
+    "asyncio": ("server", "client", "targets/server", "targets/server.py"),
+    "time": ("clock.py",),
+    "typer": ("cli.py",),
+    "ruamel": ("scenario",),
+    "jinja2": ("report",),
+    "jwt": ("server", "targets/server", "targets/server.py"),
+    "uvicorn": ("server",),
+}
+
+FILES = sorted(ROOT.rglob("*.py"))
+
+
+def imports(path):
+    """Every module that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: import absolutely"
+            yield node.module
+            if node.module == "simrt":
+                yield from (f"simrt.{alias.name}" for alias in node.names)
+
+
+def room_of(path):
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def test_every_room_is_in_the_table():
+    assert {room_of(path) for path in FILES} <= set(ALLOWED)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_imports_only_what_its_room_may(path):
+    room = room_of(path)
+    reached = {name.split(".")[1] for name in imports(path) if name.startswith("simrt.")}
+    assert reached - ALLOWED[room] - {room} == set()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_library_stays_in_its_place(path):
+    inside = path.relative_to(ROOT).as_posix()
+    for name in imports(path):
+        places = ONLY_IN.get(name.split(".")[0])
+        assert places is None or inside.startswith(places), f"{name} may stand only in {places}"
+
+
+def test_checkers_take_only_names_from_the_engine():
+    """A checker that used the engine's behaviour would not see the engine's errors."""
+    for path in (ROOT / "checkers").rglob("*.py"):
+        assert not [name for name in imports(path) if name.startswith("simrt.engine")]
+
+
+def test_the_engine_and_the_codec_use_the_standard_library_alone():
+    import sys
+
+    for room in ("engine", "sse"):
+        for path in (ROOT / room).rglob("*.py"):
+            for name in imports(path):
+                top = name.split(".")[0]
+                assert top in sys.stdlib_module_names or name.startswith(f"simrt.{room}")
