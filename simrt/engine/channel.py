@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from simrt.engine.channel_state import ChannelState
-from simrt.engine.errors import EventError, OptionError
+from simrt.engine.errors import EventError, OptionError, shown
 from simrt.engine.message import EncodedEvent, Message, Receipt, check_type, encode_data
 from simrt.engine.options import ChannelOptions, ReplayOptions
 
@@ -191,7 +191,7 @@ class Channel:
         """
         replay = _NO_REPLAY if replay is None else replay
         if not isinstance(replay, ReplayOptions):
-            raise OptionError(f"replay must be ReplayOptions or None; got {replay!r}")
+            raise OptionError(f"replay must be ReplayOptions or None; got {shown(replay)}")
         self._hub.check_time(now)
         state = self._state
         if state is None or state.ended:

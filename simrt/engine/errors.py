@@ -1,6 +1,9 @@
 """What the engine refuses: each error names the rule it enforces and says what to do instead."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
+
+MAX_SHOWN: Final = 80
+"""Most characters of a refused value in the text of an error."""
 
 
 class EngineError(ValueError):
@@ -15,6 +18,15 @@ class EngineError(ValueError):
     def __str__(self) -> str:
         text = super().__str__()
         return f"{text} [{self.rule}]" if self.rule else text
+
+
+def shown(value: object) -> str:
+    """Write a value into an error: short, and whatever its own ``repr`` does."""
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 (any object may come here, and an error must come out)
+        return f"a {type(value).__name__}"
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 
 class EpochError(EngineError):

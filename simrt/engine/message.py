@@ -5,7 +5,7 @@ import math
 import re
 from typing import Any, Final, Literal, NamedTuple
 
-from simrt.engine.errors import EventError
+from simrt.engine.errors import EventError, shown
 
 DEFAULT_MAX_EVENT_BYTES: Final = 65_536
 MAX_DEPTH: Final = 100
@@ -103,10 +103,10 @@ def encode_event(
 def check_type(event: object) -> str:
     """Return the type of an event, or raise `EventError` if it is not allowed (PUB-3)."""
     if not isinstance(event, str) or not event:
-        raise EventError(f"an event needs a type: text that is not empty; got {event!r}")
+        raise EventError(f"an event needs a type: text that is not empty; got {shown(event)}")
     if _NOT_IN_A_TYPE.search(event):
         raise EventError(
-            f"the type of an event must be one line of Unicode text without NUL; got {event!r}"
+            f"the type of an event must be one line of Unicode text without NUL; got {shown(event)}"
         )
     return event
 
@@ -156,15 +156,15 @@ def first_fault(data: object) -> str | None:
             if isinstance(value, dict):
                 for key in value:
                     if not isinstance(key, str):
-                        return f"{path} must have text keys; got {key!r}"
-                items = [(f"{path}[{key!r}]", item, depth + 1) for key, item in value.items()]
+                        return f"{path} must have text keys; got {shown(key)}"
+                items = [(f"{path}[{shown(key)}]", item, depth + 1) for key, item in value.items()]
             else:
                 items = [(f"{path}[{at}]", item, depth + 1) for at, item in enumerate(value)]
             waiting.extend(reversed(items))
         elif isinstance(value, tuple):
             return f"{path} must be a list, not a tuple"
         elif isinstance(value, float) and not math.isfinite(value):
-            return f"{path} must be a finite number; got {value!r}"
+            return f"{path} must be a finite number; got {shown(value)}"
         elif value is not None and not isinstance(value, bool | int | float | str):
             return f"{path} must be JSON (RFC 8259); got {type(value).__name__}"
     return None

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, Literal, TypeGuard
 
-from simrt.engine.errors import OptionError
+from simrt.engine.errors import OptionError, shown
 
 OnFull = Literal["drop-oldest", "drop-newest"]
 
@@ -42,7 +42,7 @@ def at_least(value: object, least: int, what: str) -> int:
         OptionError: the value is no integer of at least ``least``.
     """
     if not is_integer(value) or value < least:
-        raise OptionError(f"{what} must be an integer, {least} or more; got {value!r}")
+        raise OptionError(f"{what} must be an integer, {least} or more; got {shown(value)}")
     return value
 
 
@@ -50,7 +50,9 @@ def _at_least_or_none(value: object, least: int, what: str) -> int | None:
     if value is None:
         return None
     if not is_integer(value) or value < least:
-        raise OptionError(f"{what} must be an integer, {least} or more, or None; got {value!r}")
+        raise OptionError(
+            f"{what} must be an integer, {least} or more, or None; got {shown(value)}"
+        )
     return value
 
 
@@ -93,7 +95,7 @@ class ChannelOptions:
             decided.append("on_full")
             if on_full not in ON_FULL:
                 allowed = " or ".join(repr(value) for value in ON_FULL)
-                raise OptionError(f"on_full (onFull) must be {allowed}; got {on_full!r}")
+                raise OptionError(f"on_full (onFull) must be {allowed}; got {shown(on_full)}")
             policy = on_full
         if message_ttl_ns is not _DEFAULT:
             decided.append("message_ttl_ns")

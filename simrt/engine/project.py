@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from simrt.engine.channel import Channel
-from simrt.engine.errors import OptionError
+from simrt.engine.errors import OptionError, shown
 from simrt.engine.options import ChannelOptions
 from simrt.engine.state import check_name
 
@@ -55,5 +55,5 @@ class Project:
         """
         check_name(name, "a channel")
         if options is not None and not isinstance(options, ChannelOptions):
-            raise OptionError(f"options must be ChannelOptions or None; got {options!r}")
+            raise OptionError(f"options must be ChannelOptions or None; got {shown(options)}")
         return Channel(self._hub, self._name, name, options)

@@ -8,9 +8,10 @@ enough. Another way to treat a slow subscriber is another class here, named in `
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Mapping
+from math import inf
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from simrt.engine.errors import TakeLimitError
+from simrt.engine.errors import EngineError, TakeLimitError, shown
 from simrt.engine.message import Fate, Message
 from simrt.engine.options import OnFull
 
@@ -82,50 +83,50 @@ class PendingQueue(ABC):
     def pending_messages(self) -> Messages:
         """List what is pending, in order of ``seq``, expired or not."""
 
-    @abstractmethod
-    def remove(self, now: int, limit: int) -> tuple[Messages, Messages]:
-        """Settle what overflow dropped, then remove what a take removes.
-
-        Returns:
-            Up to ``limit`` unexpired messages, and the expired ones before them (TTL-3).
-        """
-
     def take(self, now: int, limit: int) -> Messages:
-        """Remove and return up to ``limit`` pending unexpired messages (DLV-1)."""
+        """Remove and return up to ``limit`` pending unexpired messages of the ring (DLV-1)."""
         channel = self.channel
         hub = channel.hub
-        if type(now) is not int or now < hub.now:
-            raise hub.time_error(now)
-        if type(limit) is not int or limit < 1:
-            raise TakeLimitError(f"limit must be an integer, 1 or more; got {limit!r}")
+        if type(now) is not int or now < hub.now or type(limit) is not int or limit < 1:
+            raise self.refusal(now, limit)
         hub.now = now
         if self.closed:  # DLV-4
             return ()
-        taken, expired = self.remove(now, limit)
-        self.taken += len(taken)
-        if expired:
-            self.expired += len(expired)
-        if not self.count_pending():
-            channel.rest(self)
-        if expired and hub.on_fate is not None:
-            for message in expired:
-                hub.on_fate(self.subscription, message, "expired", now)  # TTL-4: dated here
-        return taken
-
-    def remove_from_ring(self, now: int, limit: int) -> tuple[Messages, Messages]:
-        """Remove what a take removes from the messages after the cursor."""
-        channel = self.channel
         last = channel.last_seq
-        first = alive = self.cursor + 1
+        first = self.cursor + 1
+        lost = last - channel.buffer_size + 1 - first  # BUF-2: the ring holds the newest only
+        if lost > 0:
+            self.dropped += lost
+            first += lost
         if first > last:
-            return (), ()
+            return ()
         ttl = channel.options.message_ttl_ns
-        if ttl is not None:
-            alive = channel.first_sent_after(now - ttl, first)  # TTL-1: unexpired: now - t < T
         # Times never decrease with seq, so what has expired stands before what has not.
+        alive = first if ttl is None else channel.first_sent_after(now - ttl, first)  # TTL-3
         stop = min(alive + limit - 1, last)
         self.cursor = stop
-        return channel.span(alive, stop), channel.span(first, alive - 1)
+        self.taken += stop - alive + 1
+        taken = channel.span(alive, stop)
+        if stop == last:
+            channel.rest(self)
+        if alive > first:
+            self.expire(channel.span(first, alive - 1), now)
+        return taken
+
+    def refusal(self, now: object, limit: object) -> EngineError:
+        """Say why a take is refused."""
+        hub = self.channel.hub
+        if type(now) is not int or now < hub.now:
+            return hub.time_error(now)
+        return TakeLimitError(f"limit must be an integer, 1 or more; got {shown(limit)}")
+
+    def expire(self, messages: Messages, now: int) -> None:
+        """Count messages that a take found expired, and report them with its time (TTL-4)."""
+        self.expired += len(messages)
+        report = self.channel.hub.on_fate
+        if report is not None:
+            for message in messages:
+                report(self.subscription, message, "expired", now)
 
     def count_offered(self) -> int:
         """Count what was offered: the replay, and each message sent while open (ACC-1)."""
@@ -189,15 +190,6 @@ class DropOldest(PendingQueue):
         """List what the ring still holds after the cursor."""
         last = self.channel.last_seq
         return self.channel.span(last - self.count_pending() + 1, last)
-
-    def remove(self, now: int, limit: int) -> tuple[Messages, Messages]:
-        """Move the cursor past what the ring has lost, then past what is taken."""
-        channel = self.channel
-        behind = channel.last_seq - self.cursor - channel.buffer_size
-        if behind > 0:
-            self.dropped += behind
-            self.cursor += behind
-        return self.remove_from_ring(now, limit)
 
 
 class DropNewest(PendingQueue):
@@ -272,35 +264,42 @@ class DropNewest(PendingQueue):
             return tuple(self.held)
         return tuple(self.held) + self.channel.span(self.cursor + 1, self.channel.last_seq)
 
-    def remove(self, now: int, limit: int) -> tuple[Messages, Messages]:
-        """Settle what was refused, then remove from what is held, then from the ring."""
+    def take(self, now: int, limit: int) -> Messages:
+        """Settle what was refused, then take from what is held, then from the ring (DLV-1)."""
+        if not self.held:
+            return PendingQueue.take(self, now, limit)
+        channel = self.channel
+        hub = channel.hub
+        if type(now) is not int or now < hub.now or type(limit) is not int or limit < 1:
+            raise self.refusal(now, limit)
+        hub.now = now
         was_full = self.full
         if was_full:
-            last = self.channel.last_seq
-            self.dropped += last - self.cursor
-            self.cursor = last
             self.full = False
-        taken, expired = self.remove_held(now, limit)
+            self.dropped += channel.last_seq - self.cursor
+            self.cursor = channel.last_seq
+        taken, expired = self.take_held(now, limit)
+        self.taken += len(taken)
+        if was_full:  # a take always makes room in a full queue: it is taken from, or expires
+            channel.watch(self, self.fills_at())
+        if not self.count_pending():
+            channel.rest(self)
+        self.expire(expired, now)
         if len(taken) < limit:
-            more, more_expired = self.remove_from_ring(now, limit - len(taken))
-            taken, expired = taken + more, expired + more_expired
-        if was_full:
-            self.channel.watch(self, self.fills_at())
-        return taken, expired
+            taken += PendingQueue.take(self, now, limit - len(taken))
+        return taken
 
-    def remove_held(self, now: int, limit: int) -> tuple[Messages, Messages]:
-        """Remove what a take removes from the messages that the queue itself keeps."""
+    def take_held(self, now: int, limit: int) -> tuple[Messages, Messages]:
+        """Remove from what is held: up to ``limit`` unexpired, and the expired before them."""
         held = self.held
-        if not held:
-            return (), ()
         ttl = self.channel.options.message_ttl_ns
-        stale = ttl is not None and held[0].sent_ns <= now - ttl  # TTL-1, the other way round
-        if not stale and len(held) <= limit:
+        oldest = -inf if ttl is None else now - ttl  # TTL-1: expired: t <= now - T
+        if len(held) <= limit and held[0].sent_ns > oldest:
             self.held = ()
             return tuple(held), ()
         own = self.held = held if isinstance(held, deque) else deque(held)
         expired = []
-        while ttl is not None and own and own[0].sent_ns <= now - ttl:
+        while own and own[0].sent_ns <= oldest:
             expired.append(own.popleft())
         taken = tuple([own.popleft() for _ in range(min(limit, len(own)))])
         return taken, tuple(expired)

@@ -14,6 +14,7 @@ from simrt.engine.errors import (
     InvalidNameError,
     OptionsConflictError,
     TimeError,
+    shown,
 )
 from simrt.engine.message import Fate, Message
 from simrt.engine.options import ChannelOptions
@@ -34,13 +35,13 @@ def check_name(name: object, what: str) -> str:
     """Return the name of a project or a channel, or raise `InvalidNameError` (CHN-5)."""
     rule = f"{what} is named by 1 to {MAX_NAME_BYTES} bytes of UTF-8 without control characters"
     if not isinstance(name, str):
-        raise InvalidNameError(f"{rule}; got {name!r}")
+        raise InvalidNameError(f"{rule}; got {shown(name)}")
     try:
         size = len(name.encode())
     except UnicodeEncodeError as error:
-        raise InvalidNameError(f"{rule}; got {name!r}, which has no UTF-8 form") from error
+        raise InvalidNameError(f"{rule}; got {shown(name)}, which has no UTF-8 form") from error
     if not 1 <= size <= MAX_NAME_BYTES or _CONTROL.search(name):
-        raise InvalidNameError(f"{rule}; got {name!r} of {size} bytes")
+        raise InvalidNameError(f"{rule}; got {shown(name)} of {size} bytes")
     return name
 
 
@@ -48,7 +49,7 @@ def check_epoch(epoch: object, used: tuple[str, ...] = ()) -> str:
     """Return the name of a new life of a hub, or raise `EpochError` (HUB-2)."""
     if not isinstance(epoch, str) or not _EPOCH.fullmatch(epoch):
         raise EpochError(
-            f"an epoch is 1 to 64 of the characters A-Z a-z 0-9 _ and -; got {epoch!r}"
+            f"an epoch is 1 to 64 of the characters A-Z a-z 0-9 _ and -; got {shown(epoch)}"
         )
     if epoch in used:
         raise EpochError(f"epoch {epoch!r} was just in use; a restart needs a new one")
@@ -96,7 +97,7 @@ class HubState:
     def time_error(self, now: object) -> TimeError:
         """Say why a call at ``now`` is refused (HUB-3)."""
         if type(now) is not int:
-            return TimeError(f"now must be an integer number of nanoseconds; got {now!r}")
+            return TimeError(f"now must be an integer number of nanoseconds; got {shown(now)}")
         return TimeError(
             f"now must not decrease: this hub has seen {self.now}, got {now}; "
             "read the clock and call in one step"
