@@ -1,0 +1,23 @@
+"""What users experienced, in numbers: folds over the rows of a history, in bounded memory."""
+
+from simrt.metrics.estimate import METHOD, Estimate, estimate, estimates
+from simrt.metrics.meter import Meter, measure
+from simrt.metrics.result import Metrics
+from simrt.metrics.sketch import RELATIVE_ERROR
+from simrt.scenario.metric_names import METRICS, MISSED, OUTCOMES, VALIDATION_QUANTITIES, Metric
+
+__all__ = [
+    "Meter",
+    "measure",
+    "Metrics",
+    "Metric",
+    "METRICS",
+    "OUTCOMES",
+    "MISSED",
+    "VALIDATION_QUANTITIES",
+    "Estimate",
+    "estimate",
+    "estimates",
+    "METHOD",
+    "RELATIVE_ERROR",
+]

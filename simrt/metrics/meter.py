@@ -1,0 +1,485 @@
+"""The fold: rows in, figures out.
+
+One pass over the rows in time order, from a file or straight from a running simulation. A row costs
+the same however long the run is and however many subscribers wait: a send touches nobody, since
+what it means for each subscriber follows from the channel's counters when that subscriber's next
+row comes.
+
+What is remembered, and no more: for each subscriber a few numbers, its open connections and the
+outcomes that can still change (`Outcomes` says which); the send times of messages in the channel's
+history or needed by one of these; distributions in logarithmic buckets (`Sketch`).
+
+Counts of messages and outages cover the whole run. Lengths of time cover each member's time from
+its first accepted subscribe to the end of the workload.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from simrt.history import History, Row
+from simrt.metrics.memory import Memory
+from simrt.metrics.outcomes import DROPPED_NEWEST, DROPPED_OLDEST, EXPIRED, LOST, OFFLINE, RESTARTED
+from simrt.metrics.result import Metrics
+from simrt.metrics.subscriber import NEVER, Connection, Group, Subscriber
+from simrt.metrics.totals import Totals
+from simrt.scenario.model import Scenario
+
+_ROOM = 4096  # send times that may wait before the fold looks for those nobody needs
+
+
+class Meter:
+    """Measures one run.
+
+    Arguments:
+        scenario: what is run.
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        feature = scenario.feature
+        self._project = feature.project
+        self._channel = feature.channel
+        self._end = scenario.workload.duration_ns
+        self._useful_ns = scenario.intent.useful_for_ns
+        self._refetches = scenario.intent.kind == "invalidation"
+        self._buffer_size = feature.options.buffer_size
+        self._beyond = feature.options.on_full == "drop-newest"
+        self._memory = Memory(feature.options.buffer_size, beyond=self._beyond)
+        self._groups = {name: Group(name) for name in scenario.workload.subscribers}
+        self._subscribers: dict[str, Subscriber] = {}
+        self._bases: dict[str, int] = {}  # epoch -> number of its seq 0 in the run
+        self._sends = 0  # so many messages were sent so far
+        self._sent_ns = 0  # the sum of their send times
+        self._sent: dict[int, int] = {}  # message -> send time
+        self._room = _ROOM
+        self._life_from = 0  # the newest message of the lives before this one
+        self._open = 0  # subscriptions open on the server's side
+        self._over = False  # the end of the workload has been passed
+        self._handlers: dict[str, Any] = {
+            "send": self._send,
+            "connect": self._connect,
+            "replay": self._replay,
+            "drop": self._drop,
+            "expire": self._expire,
+            "take": self._take,
+            "receive": self._receive,
+            "close": self._close,
+            "restart": self._restart,
+        }
+
+    def feed(self, row: Row) -> None:
+        """One row; in the order of the history."""
+        handler = self._handlers.get(row.kind)
+        if handler is not None:
+            handler(row)
+
+    def feed_all(self, rows: Iterable[Row]) -> None:
+        """All of these rows."""
+        find = self._handlers.get
+        for row in rows:
+            handler = find(row.kind)
+            if handler is not None:
+                handler(row)
+
+    def finish(self) -> Metrics:
+        """The figures; no row may follow."""
+        self._pass_end()
+        for subscriber in self._subscribers.values():
+            for connection in subscriber.connections:
+                if connection.server_open:
+                    self._empty(subscriber, connection, self._end)
+            subscriber.finish(self._sends)
+        totals = {name: Totals() for name in self._groups}
+        ordered = sorted(self._subscribers.values(), key=self._place)
+        for subscriber in ordered:
+            totals[subscriber.group.name].include(subscriber.totals)
+        sketches = {}
+        for group in self._groups.values():
+            sketches.update(group.finished())
+        return Metrics(
+            totals,
+            {one.name: one.totals for one in ordered},
+            sketches,
+            end_ns=self._end,
+            memory_bytes=self._memory.most,
+            refetches=self._refetches,
+        )
+
+    def _place(self, subscriber: Subscriber) -> tuple[int, int, str]:
+        group, _, member = subscriber.name.partition("/")
+        return list(self._groups).index(group), int(member) if member.isdigit() else 0, member
+
+    # --- the channel ------------------------------------------------------------------------
+
+    def _send(self, row: Row) -> None:
+        now = row.t_ns
+        if row.project != self._project or row.channel != self._channel or now > self._end:
+            return
+        if row.epoch not in self._bases:
+            self._bases[row.epoch] = self._sends + 1 - row.seq
+        self._sends = message = self._sends + 1
+        self._sent[message] = now
+        self._sent_ns += now
+        self._memory.sent(message, len(row.event.encode()) + row.bytes, self._open)
+        if len(self._sent) > self._room:
+            self._forget()
+
+    def _floor(self) -> int:
+        """The newest message that no replay can hold any more."""
+        return max(self._sends - self._buffer_size, self._life_from)
+
+    def _forget(self) -> None:
+        """Drop the send times that nobody can ask for."""
+        runs = {(self._floor() + 1, self._sends)}
+        for subscriber in self._subscribers.values():
+            subscriber.settle(self._floor())
+            runs.update(subscriber.waits_for(self._sends))
+        kept: dict[int, int] = {}
+        reached = 0
+        for first, last in sorted(runs):
+            for message in range(max(first, reached + 1), last + 1):
+                sent = self._sent.get(message)
+                if sent is not None:
+                    kept[message] = sent
+            reached = max(reached, last)
+        self._sent = kept
+        self._room = max(_ROOM, 2 * len(kept))
+
+    def _restart(self, row: Row) -> None:
+        for subscriber in self._subscribers.values():
+            for connection in subscriber.connections:
+                if connection.server_open:
+                    self._end_subscription(subscriber, connection, row.t_ns, RESTARTED)
+                    self._end_connection(subscriber, connection, row.t_ns)
+        self._life_from = self._sends
+        self._memory.cleared()
+
+    # --- connections ------------------------------------------------------------------------
+
+    def _connect(self, row: Row) -> None:
+        if row.project != self._project or row.channel != self._channel:
+            return
+        now = row.t_ns
+        if now > self._end:
+            self._pass_end()
+        base = self._bases.setdefault(row.epoch, self._sends)
+        subscriber = self._subscribers.get(row.subscriber)
+        if subscriber is None:
+            group = self._groups.get(row.group)
+            if group is None:
+                return  # a probe of the endpoint
+            subscriber = Subscriber(
+                row.subscriber, group, now, self._end, self._sends, self._floor()
+            )
+            self._subscribers[row.subscriber] = subscriber
+            again = False
+        else:
+            again = True
+            self._reconnected(subscriber, now)
+        self._open += 1
+        subscriber.add(Connection(row.connection, base, self._sends, self._sent_ns, again))
+
+    def _find(self, row: Row) -> tuple[Subscriber, Connection] | None:
+        subscriber = self._subscribers.get(row.subscriber)
+        if subscriber is None:
+            return None
+        connection = subscriber.find(row.connection)
+        return None if connection is None else (subscriber, connection)
+
+    def _reconnected(self, subscriber: Subscriber, now: int) -> None:
+        if not any(one.server_open for one in subscriber.connections):
+            subscriber.outcomes.resolve(0, self._sends, OFFLINE)
+        totals, sketches = subscriber.totals, subscriber.group.sketches
+        if now <= self._end:
+            totals.refetches += 1
+        if subscriber.outage_ns != NEVER:
+            subscriber.outcomes.reconnected(subscriber.newest + 1, self._sends)
+            totals.reconnects += 1
+            totals.reconnect_ns += now - subscriber.outage_ns
+            sketches["reconnect_s"].add(now - subscriber.outage_ns)
+            subscriber.outage_ns = NEVER
+        if subscriber.lagging_ns != NEVER and self._current(subscriber):
+            self._recovered(subscriber, now)
+
+    def _current(self, subscriber: Subscriber) -> bool:
+        if subscriber.newest_ns == NEVER:
+            return self._sends == 0
+        return subscriber.newest == self._sends
+
+    def _recovered(self, subscriber: Subscriber, now: int) -> None:
+        subscriber.totals.recoveries += 1
+        subscriber.totals.recovery_ns += now - subscriber.lagging_ns
+        subscriber.group.sketches["recovery_s"].add(now - subscriber.lagging_ns)
+        subscriber.lagging_ns = NEVER
+
+    def _replay(self, row: Row) -> None:
+        found = self._find(row)
+        if found is None:
+            return
+        subscriber, connection = found
+        detail = row.detail or {}
+        count = int(detail.get("count", 0))
+        if connection.reconnect:
+            subscriber.totals.replay_sizes += count
+        if count:
+            first, last = connection.base + detail["first"], connection.base + detail["last"]
+            connection.offer_from = first
+            connection.offset += count
+            connection.times -= count * min(row.t_ns, self._end)
+            subscriber.outcomes.offer(first, last)
+            self._memory.offered(first, last)
+        elif connection.reconnect and subscriber.newest_ns != NEVER:
+            self._replay_finished(subscriber, row.t_ns)
+
+    def _replay_finished(self, subscriber: Subscriber, now: int) -> None:
+        age = now - subscriber.newest_ns
+        subscriber.totals.ages_after_replay += 1
+        subscriber.totals.age_after_replay_ns += age
+        subscriber.group.sketches["age_after_replay_s"].add(age)
+
+    def _close(self, row: Row) -> None:
+        found = self._find(row)
+        if found is None:
+            return
+        subscriber, connection = found
+        detail = row.detail or {}
+        if detail.get("side") == "client":
+            connection.client_open = False
+        elif connection.server_open:
+            for seq in detail.get("pending", ()):
+                self._memory.left(connection.base + seq)
+            self._end_subscription(subscriber, connection, row.t_ns, LOST)
+        self._end_connection(subscriber, connection, row.t_ns)
+
+    def _end_subscription(
+        self, subscriber: Subscriber, connection: Connection, now: int, code: int
+    ) -> None:
+        """The server's side is over: what was pending or in flight is lost."""
+        self._empty(subscriber, connection, min(now, self._end))
+        connection.server_open = False
+        self._open -= 1
+        newest = subscriber.offered_to(connection, self._sends)
+        subscriber.outcomes.resolve(connection.offer_from, newest, code)
+
+    def _empty(self, subscriber: Subscriber, connection: Connection, now: int) -> None:
+        """All that is pending leaves the queue; the integral of its length is complete."""
+        pending = connection.offset + self._sends - connection.left
+        totals = subscriber.totals
+        totals.pending_max = max(totals.pending_max, pending)
+        totals.pending_area += connection.times + pending * now - self._sent_ns
+
+    def _end_connection(self, subscriber: Subscriber, connection: Connection, now: int) -> None:
+        """Either side saw it end; for the user that is when the outage begins."""
+        if connection.ended or connection is not subscriber.connection:
+            return
+        connection.ended = True
+        if now <= self._end:
+            subscriber.totals.outages += 1
+            subscriber.outage_ns = now
+            if subscriber.lagging_ns == NEVER:
+                subscriber.lagging_ns = now
+
+    # --- one message of one subscriber --------------------------------------------------------
+
+    def _drop(self, row: Row) -> None:
+        found = self._leaves(row)
+        if found is None:
+            return
+        subscriber, connection, message = found
+        pending = connection.offset + self._sends - connection.left
+        if pending > subscriber.totals.pending_max:
+            subscriber.totals.pending_max = pending
+        code = DROPPED_OLDEST if row.cause == "drop-oldest" else DROPPED_NEWEST
+        if code == DROPPED_OLDEST and message in self._sent:
+            age = row.t_ns - self._sent[message]
+            subscriber.totals.evictions += 1
+            subscriber.totals.evicted_age_ns += age
+            subscriber.group.sketches["evicted_age_s"].add(age)
+        self._fate(subscriber, connection, message, code)
+
+    def _expire(self, row: Row) -> None:
+        found = self._leaves(row)
+        if found is None:
+            return
+        subscriber, connection, message = found
+        pending = connection.offset + self._sends - connection.left + 1
+        if pending > subscriber.totals.pending_max:
+            subscriber.totals.pending_max = pending
+        self._fate(subscriber, connection, message, EXPIRED)
+
+    def _leaves(self, row: Row) -> tuple[Subscriber, Connection, int] | None:
+        """A message leaves a queue untaken."""
+        found = self._find(row)
+        if found is None:
+            return None
+        subscriber, connection = found
+        message = connection.base + row.seq
+        if message > self._sends:
+            return None  # sent after the end of the workload
+        connection.left += 1
+        connection.times += min(row.t_ns, self._end)
+        self._memory.left(message)
+        return subscriber, connection, message
+
+    def _fate(
+        self, subscriber: Subscriber, connection: Connection, message: int, code: int
+    ) -> None:
+        outcomes = subscriber.outcomes
+        latest = connection is subscriber.connection
+        if latest or message <= subscriber.offered_to(connection, self._sends):
+            outcomes.fate(message, code)
+            if outcomes.crowded:
+                subscriber.settle(self._floor())
+
+    def _take(self, row: Row) -> None:
+        subscriber = self._subscribers.get(row.subscriber)
+        if subscriber is None:
+            return
+        connection = subscriber.connection
+        if connection.number != row.connection:
+            older = subscriber.find(row.connection)
+            if older is None:
+                return
+            connection = older
+        now = row.t_ns
+        message = connection.base + row.seq
+        if message > self._sends:
+            return  # sent after the end of the workload
+        totals = subscriber.totals
+        pending = connection.offset + self._sends - connection.left
+        if pending > totals.pending_max:
+            totals.pending_max = pending
+        connection.left += 1
+        connection.times += min(self._end, now)
+        connection.taken = taken = connection.taken + 1
+        if taken - connection.received > totals.in_flight_max:
+            totals.in_flight_max = taken - connection.received
+        if self._beyond:
+            self._memory.left(message)
+        if message <= connection.live_from:
+            self._take_replayed(subscriber, now, message)
+
+    def _take_replayed(self, subscriber: Subscriber, now: int, message: int) -> None:
+        sent = self._sent.get(message)
+        if sent is None:
+            return
+        age = now - sent
+        subscriber.totals.replayed += 1
+        subscriber.totals.replay_age_ns += age
+        subscriber.group.sketches["replay_age_s"].add(age)
+        if self._useful_ns is not None and age > self._useful_ns:
+            subscriber.totals.resurfaced += 1
+
+    def _receive(self, row: Row) -> None:
+        subscriber = self._subscribers.get(row.subscriber)
+        if subscriber is None:
+            return
+        now = row.t_ns
+        message = self._bases.get(row.epoch, self._sends) + row.seq
+        totals = subscriber.totals
+        if message > self._sends:
+            totals.unmatched += now <= self._end  # later: sent after the end of the workload
+            return
+        connection: Connection | None = subscriber.connection
+        if subscriber.connection.number != row.connection:
+            connection = subscriber.find(row.connection)
+        if connection is not None:
+            connection.received += 1
+        if now <= self._end:
+            totals.refetches += 1
+            # The first send since the last receive, if there was one, was not heard of until now.
+            heard = subscriber.heard_to + 1
+            if heard <= self._sends:
+                subscriber.heard_to = self._sends
+                blind = now - self._sent[heard]
+                if blind > totals.blind_ns:
+                    totals.blind_ns = blind
+        elif not self._over:
+            self._pass_end()
+        if not subscriber.outcomes.receive(message):
+            totals.duplicates += 1
+        else:
+            sent = self._sent[message]
+            if message <= subscriber.member_from:
+                totals.earlier += 1
+            elif connection is None or message > connection.live_from:
+                totals.live_latencies += 1
+                totals.live_latency_ns += now - sent
+                subscriber.group.live_latency.add(now - sent)
+            else:
+                totals.replay_latencies += 1
+                totals.replay_latency_ns += now - sent
+                subscriber.group.replay_latency.add(now - sent)
+            if message > subscriber.newest or subscriber.newest_ns == NEVER:
+                self._news(subscriber, now, message, sent)
+        if connection is not None and message == connection.live_from and connection.reconnect:
+            self._replay_finished(subscriber, now)
+
+    def _news(self, subscriber: Subscriber, now: int, message: int, sent: int) -> None:
+        """The newest message so far was received: the age falls."""
+        if now > self._end:
+            pass
+        elif subscriber.newest_ns == NEVER:
+            self._informed(subscriber, now)
+        else:
+            totals, newest_ns, since = subscriber.totals, subscriber.newest_ns, subscriber.since_ns
+            start, stop = since - newest_ns, now - newest_ns
+            totals.doubled_age_area += (now - since) * (start + stop)
+            subscriber.group.staleness.add_span(start, stop)
+            if sent > newest_ns:
+                totals.peaks += 1
+                totals.peak_ns += stop
+                subscriber.group.peak_staleness.add(stop)
+            newer = self._sent[subscriber.newest + 1]
+            totals.outdated_ns += now - (max(since, newer))
+        subscriber.newest = message
+        subscriber.newest_ns = sent
+        subscriber.since_ns = now
+        if (
+            message == self._sends
+            and subscriber.lagging_ns != NEVER
+            and subscriber.outage_ns == NEVER
+        ):
+            self._recovered(subscriber, now)
+
+    def _informed(self, subscriber: Subscriber, now: int) -> None:
+        """Nothing had been received until now: from now on there is an age."""
+        totals = subscriber.totals
+        totals.uninformed_ns = now - subscriber.since_ns
+        subscriber.group.sketches["uninformed_s"].add(totals.uninformed_ns)
+        if subscriber.member_from:
+            totals.outdated_ns = now - subscriber.since_ns
+        elif self._sends:
+            totals.outdated_ns = now - self._sent[1]
+
+    def _pass_end(self) -> None:
+        """The workload is over: lengths of time are complete."""
+        if self._over:
+            return
+        self._over = True
+        end = self._end
+        for subscriber in self._subscribers.values():
+            totals = subscriber.totals
+            newer = self._sent.get(subscriber.newest + 1)
+            if subscriber.newest_ns == NEVER:
+                totals.never_informed = 1
+                self._informed(subscriber, end)
+            else:
+                start, stop = subscriber.since_ns - subscriber.newest_ns, end - subscriber.newest_ns
+                totals.doubled_age_area += (stop - start) * (start + stop)
+                subscriber.group.staleness.add_span(start, stop)
+                if subscriber.newest < self._sends:
+                    assert newer is not None
+                    totals.outdated_ns += end - max(newer, subscriber.since_ns)
+            totals.informed_ns = totals.covered_ns - totals.uninformed_ns
+            if subscriber.heard_to < self._sends:
+                blind = end - self._sent[subscriber.heard_to + 1]
+                totals.blind_ns = max(totals.blind_ns, blind)
+
+
+def measure(history: History) -> Metrics:
+    """The figures of a history."""
+    meter = Meter(history.scenario)
+    meter.feed_all(history)
+    return meter.finish()

@@ -1,0 +1,176 @@
+"""What the fold remembers of one subscriber, and how it closes its books."""
+
+from __future__ import annotations
+
+from simrt.metrics.outcomes import LOST, OFFLINE, UNFINISHED, Outcomes
+from simrt.metrics.sketch import Sketch
+from simrt.metrics.totals import Totals
+
+NEVER = -1
+
+_RARE = (
+    "uninformed_s",
+    "replay_age_s",
+    "reconnect_s",
+    "recovery_s",
+    "age_after_replay_s",
+    "evicted_age_s",
+)
+
+
+class Group:
+    """One group's distributions.
+
+    Attributes:
+        live_latency, replay_latency: of first receipts that came live, and by replay.
+        staleness: the age over time.
+        peak_staleness: the age just before it falls.
+        sketches: the others, by metric.
+    """
+
+    __slots__ = (
+        "live_latency", "name", "peak_staleness", "replay_latency", "sketches", "staleness"
+    )  # fmt: skip
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.live_latency = Sketch()
+        self.replay_latency = Sketch()
+        self.staleness = Sketch()
+        self.peak_staleness = Sketch()
+        self.sketches = {metric: Sketch() for metric in _RARE}
+
+    def finished(self) -> dict[tuple[str, str], Sketch]:
+        """The distributions by group and metric, as small as they can be."""
+        self.replay_latency.merge(self.live_latency)
+        sketches = {
+            "latency_s": self.replay_latency,
+            "live_latency_s": self.live_latency,
+            "staleness_s": self.staleness,
+            "peak_staleness_s": self.peak_staleness,
+            **self.sketches,
+        }
+        for sketch in sketches.values():
+            sketch.settle()
+        return {(self.name, metric): sketch for metric, sketch in sketches.items()}
+
+
+class Connection:
+    """One subscription.
+
+    What is pending is never stored: offered minus left, where the sends since the subscribe are
+    the difference of two readings of the channel's counter. The integral over time is the sum of
+    the times of leaving minus the sum of the times of offering, by the same trick.
+
+    Attributes:
+        number: the subscriber's how-many-th attempt.
+        base: message `seq` of this epoch is number `base + seq` of the run.
+        live_from: the newest message sent before it; later ones come live.
+        offer_from: the oldest message that it was offered.
+        offset: what to add to the channel's count of sends to get the count of messages offered.
+        left: messages that left the queue.
+        times: sum of the times of leaving minus those of offering, without what the channel's sum
+            of send times adds; each cut at the end of the workload.
+        taken, received: counts.
+        server_open, client_open: which side still has it.
+        ended: whether either side ended it.
+        reconnect: whether it is not the subscriber's first.
+    """
+
+    __slots__ = (
+        "base", "client_open", "ended", "left", "live_from", "number", "offer_from", "offset",
+        "received", "reconnect", "server_open", "taken", "times",
+    )  # fmt: skip
+
+    def __init__(self, number: int, base: int, newest: int, sent_ns: int, reconnect: bool) -> None:
+        self.number = number
+        self.base = base
+        self.live_from = newest
+        self.offer_from = newest + 1
+        self.offset = -newest
+        self.left = 0
+        self.times = sent_ns
+        self.taken = 0
+        self.received = 0
+        self.server_open = True
+        self.client_open = True
+        self.ended = False
+        self.reconnect = reconnect
+
+
+class Subscriber:
+    """One member, from its first accepted subscribe.
+
+    Attributes:
+        member_from: the newest message sent before membership.
+        newest: the latest-sent message received; before the first receive, `member_from`.
+        newest_ns: its send time, `NEVER` before the first receive.
+        since_ns: when that was received; before the first receive, when membership began.
+        heard_to: the channel's count of sends at the last receive of any message.
+        outage_ns: the end of the connection that is not yet replaced, `NEVER` if there is none.
+        lagging_ns: the end of a connection since which it was never current, `NEVER` if it was.
+    """
+
+    __slots__ = (
+        "connection", "connections", "group", "heard_to", "lagging_ns", "member_from", "name",
+        "newest", "newest_ns", "outage_ns", "outcomes", "since_ns", "totals",
+    )  # fmt: skip
+
+    def __init__(self, name: str, group: Group, now: int, end: int, newest: int, floor: int):
+        self.name = name
+        self.group = group
+        self.member_from = newest
+        self.newest = newest
+        self.newest_ns = NEVER
+        self.since_ns = now
+        self.heard_to = newest
+        self.outage_ns = NEVER
+        self.lagging_ns = NEVER
+        self.outcomes = Outcomes(newest, floor)
+        self.outcomes.resolve(floor + 1, newest, OFFLINE)
+        self.totals = Totals(members=1, first_ns=now, covered_ns=max(0, end - now))
+        self.connections: list[Connection] = []
+        self.connection: Connection  # the latest one
+
+    def find(self, number: int) -> Connection | None:
+        """The connection of that number, while any side still has it."""
+        return next((one for one in self.connections if one.number == number), None)
+
+    def add(self, connection: Connection) -> None:
+        """A new connection; older ones are kept while the server still has them."""
+        while self.connections and not self.connections[0].server_open:
+            del self.connections[0]
+        self.connections.append(connection)
+        self.connection = connection
+
+    def offered_to(self, connection: Connection, newest: int) -> int:
+        """The newest message whose last subscription this is (ACC-2)."""
+        place = self.connections.index(connection)
+        later = self.connections[place + 1 :]
+        return min((one.offer_from - 1 for one in later), default=newest)
+
+    def waits_for(self, newest: int) -> list[tuple[int, int]]:
+        """The runs of messages whose send time may still be asked for."""
+        runs = self.outcomes.open_runs()
+        for one in self.connections:
+            if one.server_open:
+                runs += [(self.outcomes.top + 1, newest), (one.offer_from, one.live_from)]
+        return [*runs, (self.newest + 1, self.newest + 1), (self.heard_to + 1, self.heard_to + 1)]
+
+    def settle(self, floor: int) -> None:
+        """Forget what cannot change; `floor` is the newest message beyond every replay."""
+        latest = self.connection
+        self.outcomes.settle(floor, arriving=latest.client_open and not latest.server_open)
+
+    def finish(self, newest: int) -> None:
+        """The run is over: give everything its outcome and fill in the totals."""
+        for one in self.connections:
+            if one.server_open:
+                code = UNFINISHED if one.client_open else LOST
+                self.outcomes.resolve(one.offer_from, self.offered_to(one, newest), code)
+        self.outcomes.finish(newest, OFFLINE)
+        totals = self.totals
+        totals.outcomes = self.outcomes.counts[: UNFINISHED + 1]
+        totals.longest_gap = self.outcomes.longest_gap
+        totals.gaps = self.outcomes.gaps
+        totals.not_recovered = int(self.lagging_ns != NEVER)
