@@ -1,0 +1,359 @@
+"""Promise: a client that loses its connection tries again, in its time, until it is back.
+
+Attempts are numbered 1, 2, 3, … and there is one at a time. After each end and each failed attempt
+the next one follows within the time that CLI-1 allows, unless the client gave up, has no network,
+or the run ends first; it does not come too early either. An answer that refuses for good is the
+last (CLI-3). Nobody connects without a network, and every end has the cause that it claims. The
+sentence counts what reconnecting cost: events missed and events that came twice.
+
+Where times are measured and not exact, a late attempt is not held against the client, a missing
+one is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from simrt.checkers.fold import Checker, Watch, count, rough, seconds
+from simrt.checkers.ledger import PROBE, Key, Ledger, Subscription, side
+from simrt.checkers.verdict import Status
+from simrt.checkers.waits import Bounds, answer_ns, wait_bounds
+from simrt.history import Row
+from simrt.scenario.model import Subscribers
+
+# On a target with measured time, how many resolutions late is certainly too late.
+_CERTAINLY = 20
+_CLOSE_CAUSES = ("client", "network", "stalled", "gone", "slow", "shutdown", "expired")
+
+
+@dataclass(slots=True)
+class Client:
+    """One subscriber, as its own rows tell it.
+
+    Attributes:
+        attempt: the newest attempt's number.
+        connected: whether that attempt is a connection that has not ended.
+        since: the row that ended the last connection or attempt; None while connected or before.
+        failures: failed attempts since the last success.
+        failures_before: the same, before the newest success.
+        told: whether it was ever connected, so that a `retry` may have reached it.
+        gone: whether it gave up.
+        offline: the row since which it has no network, or None.
+        moved_ns: when its network last came or went.
+        left: attempts that the client broke off while they were under way, with their rows.
+        last_seen: epoch and number of the newest event that it received.
+    """
+
+    group: Subscribers
+    attempt: int = 0
+    connected: bool = False
+    since: Row | None = None
+    failures: int = 0
+    failures_before: int = 0
+    told: bool = False
+    gone: bool = False
+    offline: Row | None = None
+    moved_ns: int = -1
+    left: dict[int, Row] = field(default_factory=dict)
+    last_seen: tuple[str, int] = ("", 0)
+
+
+class _Reconnects(Watch):
+    """Follows each client from attempt to attempt."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__(ledger)
+        self._clients: dict[str, Client] = {}
+        self._down_ns = -1
+        self._up_ns = 0
+        self._disturbed: dict[str, int] = {}
+        self._claims: list[tuple[Row, Key]] = []
+        self._tolerance_ns = ledger.header.resolution_ns
+        self._reconnects = 0
+        self._slowest_ns = 0
+        self._missed = 0
+        self._twice = 0
+
+    # --- attempts ----------------------------------------------------------------------------
+
+    def on_connect(self, row: Row, _: Subscription | None) -> None:
+        client = self._client(row)
+        if client is None:
+            return
+        if self._was_left(row, client):
+            return
+        since = client.since
+        if client.connected:
+            self.fail(row, f"connection {client.attempt} had not ended on the client's side")
+        self._attempted(row, client)
+        allowed = client.group.latency_ns + self._tolerance_ns
+        if client.offline and row.t_ns - client.offline.t_ns > allowed:
+            self.fail(row, "connected without a network (CLI-2)")
+        if client.told and since is not None:
+            self._reconnects += 1
+            self._slowest_ns = max(self._slowest_ns, row.t_ns - since.t_ns)
+        client.failures_before, client.failures = client.failures, 0
+        client.connected, client.told, client.since = True, True, None
+
+    def on_refuse(self, row: Row, _: Subscription | None) -> None:
+        client = self._client(row)
+        if client is None:
+            return
+        if client.connected and row.connection == client.attempt:
+            client.failures = client.failures_before  # it left before the answer reached it
+        else:
+            self._attempted(row, client)
+            soon = client.group.latency_ns + self._tolerance_ns
+            left = {n: old for n, old in client.left.items() if row.t_ns - old.t_ns <= soon}
+            client.left = {**left, row.connection: row}
+        if row.cause == "offline" and not self._is_offline(row, client):
+            self.fail(row, "failed for want of a network, and had one")
+        elif row.cause == "down" and not self._was_down(row, client):
+            self.fail(row, "found nobody listening, and the server was up")
+        elif row.cause not in ("offline", "down", "status", "network"):
+            self.fail(row, f"cause {row.cause or 'missing'} is no reason for an attempt to fail")
+        client.failures += 1
+        client.connected, client.since = False, row
+
+    def on_gave_up(self, row: Row, _: Subscription | None) -> None:
+        client = self._client(row)
+        if client is None:
+            return
+        since = client.since
+        if since is None or (since.kind, since.connection) != ("refuse", row.connection):
+            self.fail(row, "gave up, but this attempt was not refused (CLI-3)")
+        elif since.cause != "status" or row.cause != "status":
+            self.fail(row, f"gave up because of {since.cause}, which is no final answer (CLI-3)")
+        client.gone = True
+
+    def on_close(self, row: Row, _: Subscription | None) -> None:
+        if row.group == PROBE:
+            return
+        if side(row) == "server":
+            self._server_close(row, _)
+            return
+        client = self._client(row)
+        if client is None:
+            return
+        if not client.connected or row.connection != client.attempt:
+            self.fail(row, "ended a connection that the client did not have")
+        if row.cause == "server":
+            self._claims.append((row, (row.subscriber, row.connection)))
+        elif row.cause in ("offline", "disconnect"):
+            if not self._is_offline(row, client):
+                self.fail(row, f"ended because of {row.cause}, and had a network")
+        elif row.cause != "client":
+            self.fail(row, f"cause {row.cause or 'missing'} is no reason for a client to end")
+        client.connected, client.since = False, row
+
+    def on_end(self, row: Row, _: Subscription | None) -> None:
+        client = self._client(row) if row.subscriber and side(row) == "client" else None
+        if client is not None and (not client.connected or row.connection != client.attempt):
+            self.fail(row, "open at the end, but the client had no such connection")
+
+    # --- what reconnecting cost --------------------------------------------------------------
+
+    def on_replay(self, row: Row, subscription: Subscription | None) -> None:
+        client = self._clients.get(row.subscriber)
+        if client is None or subscription is None:
+            return
+        epoch, newest = client.last_seen
+        if epoch == row.epoch:
+            detail = row.detail or {}
+            first, last = int(detail.get("first", 0)), int(detail.get("last", 0))
+            begins = first or subscription.history_end + 1
+            self._missed += max(0, begins - newest - 1)
+            self._twice += max(0, min(newest, last) - first + 1) if first else 0
+
+    def on_receive(self, row: Row, _: Subscription | None) -> None:
+        client = self._clients.get(row.subscriber)
+        if client is not None:
+            client.last_seen = (row.epoch, row.seq)
+
+    # --- network, server, faults -------------------------------------------------------------
+
+    def on_offline(self, row: Row, _: Subscription | None) -> None:
+        client = self._client(row)
+        if client is not None:
+            if client.offline is not None:
+                self.fail(row, "its network had gone before")
+            client.offline, client.moved_ns = row, row.t_ns
+
+    def on_online(self, row: Row, _: Subscription | None) -> None:
+        client = self._client(row)
+        if client is not None:
+            if client.offline is None:
+                self.fail(row, "its network had not gone")
+            client.offline, client.moved_ns = None, row.t_ns
+
+    def on_restart(self, row: Row, _: Subscription | None) -> None:
+        self._down_ns, self._up_ns = row.t_ns, -1
+
+    def on_fault(self, row: Row, _: Subscription | None) -> None:
+        self._disturb(row, -1)
+
+    def on_heal(self, row: Row, _: Subscription | None) -> None:
+        if row.cause == "restart":
+            self._up_ns = row.t_ns
+        self._disturb(row, row.t_ns)
+
+    def _disturb(self, row: Row, until_ns: int) -> None:
+        """A fault on a group: -1 while it lasts, then when it healed."""
+        whom = str((row.detail or {}).get("whom", ""))
+        if row.cause != "restart" and whom:
+            self._disturbed[whom] = until_ns
+
+    # --- judging -----------------------------------------------------------------------------
+
+    def _client(self, row: Row) -> Client | None:
+        if row.group == PROBE:
+            return None
+        client = self._clients.get(row.subscriber)
+        if client is None:
+            group = self.ledger.groups.get(row.group)
+            if group is None:
+                self.fail(row, "is in no group of the scenario")
+                return None
+            client = self._clients[row.subscriber] = Client(group)
+        return client
+
+    def _was_left(self, row: Row, client: Client) -> bool:
+        """The request was under way when the client left; the server accepts it all the same."""
+        left = client.left.pop(row.connection, None)
+        allowed = client.group.latency_ns + self._tolerance_ns
+        return left is not None and row.t_ns - left.t_ns <= allowed
+
+    def _attempted(self, row: Row, client: Client) -> None:
+        if row.connection != client.attempt + 1:
+            self.fail(row, f"attempt {client.attempt + 1} is due, one by one (CLI-1)")
+        client.attempt = row.connection
+        if client.gone:
+            self.fail(row, "had been refused for good (CLI-3)")
+        elif client.since is not None:
+            self._in_time(row, client, client.since)
+
+    def _in_time(self, row: Row, client: Client, since: Row) -> None:
+        """The attempt's row lies within the wait that CLI-1 allows after the last end."""
+        self.judged += 1
+        bounds = self._bounds(client, since)
+        waited = row.t_ns - since.t_ns
+        early = waited < bounds.least_ns - self._tolerance_ns
+        settling = row.t_ns >= self.scenario.workload.duration_ns
+        if early and not settling and not self._returned_at_once(client, since):
+            least = seconds(bounds.least_ns)
+            self.fail(row, f"tried again after {seconds(waited)}, at least {least} (CLI-1)")
+        if waited > bounds.most_ns and self.ledger.exact and self._undisturbed(row, since):
+            most = seconds(bounds.most_ns)
+            self.fail(row, f"tried again only after {seconds(waited)}, at most {most} (CLI-1)")
+
+    def _bounds(self, client: Client, since: Row) -> Bounds:
+        ended = self.ledger.subscriptions.get((since.subscriber, since.connection))
+        last_word = ended.server_end if ended else None
+        bounds = wait_bounds(
+            self.scenario,
+            client.group,
+            client.failures,
+            told=client.told,
+            shutdown=last_word is not None and last_word.cause == "shutdown",
+        )
+        if client.group.reconnect == "at-once" and client.moved_ns > since.t_ns:
+            # It waits for the network, however long, and goes at once when that is back.
+            most = client.moved_ns - since.t_ns + bounds.most_ns
+            if since.cause == "offline":
+                most = client.moved_ns - since.t_ns + answer_ns(client.group)
+            return Bounds(bounds.least_ns, most)
+        return bounds
+
+    @staticmethod
+    def _returned_at_once(client: Client, since: Row) -> bool:
+        return client.group.reconnect == "at-once" and client.moved_ns >= since.t_ns
+
+    def _undisturbed(self, row: Row, since: Row) -> bool:
+        """No fault was on the group between the two rows: a stalled client hears nothing."""
+        until = self._disturbed.get(row.group, 0)
+        return 0 <= until <= since.t_ns
+
+    def _is_offline(self, row: Row, client: Client) -> bool:
+        moved = abs(row.t_ns - client.moved_ns) <= self._tolerance_ns and client.moved_ns >= 0
+        until = self._disturbed.get(row.group, 0)
+        cut = until < 0 or row.t_ns - until <= self._tolerance_ns
+        return client.offline is not None or moved or cut
+
+    def _was_down(self, row: Row, client: Client) -> bool:
+        if not self.ledger.exact:
+            return True
+        away = self._up_ns < 0 or row.t_ns <= self._up_ns + answer_ns(client.group)
+        return self._down_ns >= 0 and away
+
+    def _server_close(self, row: Row, subscription: Subscription | None) -> None:
+        if row.cause not in _CLOSE_CAUSES:
+            self.fail(row, f"cause {row.cause or 'missing'} is no reason for a server to close")
+        deadline = self.scenario.server.write_deadline_ns
+        if row.cause == "stalled" and subscription is not None and deadline is not None:
+            idle = row.t_ns - subscription.last_taken_ns
+            if idle < deadline - self._tolerance_ns:
+                self.fail(
+                    row, f"stalled after {seconds(idle)}, allowed {seconds(deadline)} (STR-1)"
+                )
+
+    # --- the end -----------------------------------------------------------------------------
+
+    def _finish(self) -> None:
+        for row, key in self._claims:
+            ended = self.ledger.subscriptions.get(key)
+            if ended is not None and ended.open:
+                self.fail(row, "says that the server ended it, and the server did not")
+        for name, client in self._clients.items():
+            if client.since is not None and not client.gone:
+                self._follows(name, client, client.since)
+        for group, settings in self.ledger.groups.items():
+            for member in range(settings.count):
+                if f"{group}/{member}" not in self._clients:
+                    self.fail(None, f"{group}/{member}: never tried to connect")
+
+    def _follows(self, name: str, client: Client, since: Row) -> None:
+        """At the end of the run: was it still allowed to wait?"""
+        final = since.cause == "status" and not self._patient(client, since)
+        if final:
+            self.fail(since, "refused for good, and no gave-up follows (CLI-3)")
+            return
+        bounds = self._bounds(client, since)
+        if client.offline is not None:
+            return
+        waited = self.ledger.now - since.t_ns
+        most = bounds.most_ns + _CERTAINLY * self._tolerance_ns
+        if waited > most and self._undisturbed(since, since):
+            self.judged += 1
+            self.fail(since, f"{name} never tried again, at most {seconds(most)} allowed (CLI-1)")
+
+    @staticmethod
+    def _patient(client: Client, since: Row) -> bool:
+        return client.group.client == "patient" and (since.detail or {}).get("status") == 503
+
+    def conclude(self) -> tuple[Status, str]:
+        """One sentence."""
+        if self.ledger.complete:
+            self._finish()
+        if self.failures:
+            what = count(self.failures, "finding")
+            return Status.FAIL, f"{what} against how clients may end and try again."
+        if not self.judged:
+            groups = self.ledger.groups.values()
+            if self.scenario.faults or any(group.online for group in groups):
+                return Status.INCONCLUSIVE, "No connection ended, so none had to be made again."
+            return Status.NOT_APPLICABLE, "Nothing in this scenario ends a connection."
+        return Status.PASS, (
+            f"{count(self._reconnects, 'reconnect')}, the slowest {rough(self._slowest_ns)} "
+            f"after the end; they cost {count(self._missed, 'event')} missed and "
+            f"{self._twice:,} that came twice."
+        )
+
+
+CHECKER = Checker(
+    "reconnect",
+    "A client that loses its connection tries again, in its time, until it is back.",
+    ("CLI-1", "CLI-2", "CLI-3", "ACC-2", "STR-1"),
+    4,
+    _Reconnects,
+)
+check = CHECKER.check
