@@ -1,0 +1,225 @@
+"""How sure: targets side by side, runs and seeds, resolution, assumptions, what was not judged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from simrt.checkers.verdict import Status
+from simrt.metrics import Estimate
+from simrt.report import words
+from simrt.report.checklist import STATUS_WORD
+from simrt.report.experience import metric_label, metric_text
+from simrt.report.story import Story
+from simrt.results import Check, Run
+
+HEADLINES = (
+    "missed_fraction",
+    "staleness_s",
+    "p50(staleness_s)",
+    "p90(staleness_s)",
+    "latency_s",
+    "p90(latency_s)",
+    "gap_messages",
+    "blind_s",
+    "reconnect_s",
+    "recovery_s",
+    "duplicates",
+    "resurfaced",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One figure on every target.
+
+    Attributes:
+        group: whose.
+        metric: its name.
+        label: in words.
+        cells: value and interval on each target; a dash where there is none.
+        agree: how the targets compare, in words; empty with one target.
+        differ: whether they differ.
+        headline: whether it belongs to the first table.
+    """
+
+    group: str
+    metric: str
+    label: str
+    cells: tuple[str, ...]
+    agree: str
+    differ: bool
+    headline: bool
+
+
+def targets_of(check: Check) -> tuple[str, ...]:
+    """The targets of a check, those with kept runs first."""
+    kept = [run.target for run in check.runs]
+    return tuple(dict.fromkeys([*kept, *(e.target for e in check.estimates), *check.seeds]))
+
+
+def compared(check: Check) -> tuple[Compared, ...]:
+    """The estimates of all targets beside each other: by group, headlines first."""
+    targets = targets_of(check)
+    table: dict[tuple[str, str], dict[str, Estimate]] = {}
+    for estimate in check.estimates:
+        table.setdefault((estimate.group, estimate.metric), {})[estimate.target] = estimate
+    groups = [*check.scenario.workload.subscribers, "all"]
+    groups += [group for group, _ in table if group not in groups]
+    order = {group: place for place, group in reversed(list(enumerate(groups)))}
+    rows = []
+    for (group, metric), found in sorted(table.items(), key=lambda cell: _place(order, *cell[0])):
+        if all(estimate.value is None for estimate in found.values()):
+            continue
+        agree, differ = _agree([found[t] for t in targets if t in found])
+        rows.append(
+            Compared(
+                group=group,
+                metric=metric,
+                label=words.capital(metric_label(metric)),
+                cells=tuple(_cell(found.get(target)) for target in targets),
+                agree=agree,
+                differ=differ,
+                headline=metric in HEADLINES,
+            )
+        )
+    return tuple(rows)
+
+
+def _place(order: dict[str, int], group: str, metric: str) -> tuple[int, int]:
+    return order[group], HEADLINES.index(metric) if metric in HEADLINES else len(HEADLINES)
+
+
+def _cell(estimate: Estimate | None) -> str:
+    if estimate is None or estimate.value is None:
+        return words.NOTHING
+    text = metric_text(estimate.metric, estimate.value)
+    if estimate.low is None or estimate.high is None or estimate.runs < 2:
+        return text
+    if estimate.low == estimate.high:
+        return text
+    low, high = (metric_text(estimate.metric, v) for v in (estimate.low, estimate.high))
+    return f"{text} [{low.split(' (')[0]} to {high.split(' (')[0]}]"
+
+
+def _agree(estimates: Sequence[Estimate]) -> tuple[str, bool]:
+    spans = [
+        (
+            e.low if e.low is not None else e.value,
+            e.high if e.high is not None else e.value,
+            e.runs,
+        )
+        for e in estimates
+        if e.value is not None
+    ]
+    spans = [span for span in spans if span[0] is not None and span[1] is not None]
+    if len(spans) < 2:
+        return "", False
+    lows = [low for low, _, _ in spans if low is not None]
+    highs = [high for _, high, _ in spans if high is not None]
+    if max(lows) <= min(highs):
+        return "agree", False
+    if min(runs for _, _, runs in spans) < 2:
+        return "differ; one run, so this can be chance", True
+    return "differ: the intervals do not meet", True
+
+
+def difference(rows: Sequence[Compared]) -> str:
+    """Where the targets differ, in a sentence; empty where there is nothing to compare."""
+    judged = [row for row in rows if row.agree]
+    if not judged:
+        return ""
+    apart = [row for row in judged if row.differ]
+    if not apart:
+        return f"The targets agree in all {words.count(len(judged))} figures that both have."
+    return (
+        f"The targets agree in {words.count(len(judged) - len(apart))} of "
+        f"{words.count(len(judged))} figures that both have; where they differ, the table says so."
+    )
+
+
+def certainty(check: Check, runs: Sequence[Run], stories: Sequence[Story]) -> tuple[str, ...]:
+    """What the reader must know to weigh the figures, a sentence each."""
+    lines = []
+    for target in targets_of(check):
+        seeds = check.seeds.get(target, ())
+        took = check.took_s.get(target)
+        real = f", {words.seconds(took)} of real time" if took is not None else ""
+        lines.append(f"{target}: {words.many(len(seeds), 'run')} ({_seeds(seeds)}){real}.")
+    many = max((estimate.runs for estimate in check.estimates), default=0)
+    if many > 1:
+        lines.append(
+            "Intervals in square brackets are 95 % confidence intervals of the mean over the runs; "
+            "figures without brackets come from one run."
+        )
+    else:
+        lines.append("One run: its figures are what happened once, without an interval.")
+    for run, story in zip(runs, stories, strict=True):
+        lines += _about(run, story)
+    lines += _assumptions(check)
+    return tuple(lines)
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    if not seeds:
+        return "no seed is known"
+    if len(seeds) > 2 and list(seeds) == list(range(seeds[0], seeds[-1] + 1)):
+        return f"seeds {seeds[0]} to {seeds[-1]}"
+    return ("seed " if len(seeds) == 1 else "seeds ") + words.listing([str(s) for s in seeds[:25]])
+
+
+def _about(run: Run, story: Story) -> list[str]:
+    header = run.history.header
+    lines = [f"The figures of {run.target} show the run with seed {run.seed}."]
+    if header.resolution_ns:
+        lines.append(
+            f"{run.target} ran at {words.two(header.speed)} times real speed; times finer than "
+            f"{words.duration(header.resolution_ns)} mean nothing there (measured jitter times "
+            f"speed), and bounds on time finer than {words.duration(20 * header.resolution_ns)} "
+            "are not judged there."
+        )
+    elif header.speed != 1:
+        lines.append(f"{run.target} ran at {words.two(header.speed)} times real speed.")
+    if not story.complete:
+        lines.append(
+            f"The record of {run.target} was cut short: what came later is not in the figures."
+        )
+    unfinished = sum(story.counts(group)["unfinished"] for group in story.groups)
+    if unfinished:
+        lines.append(
+            f"{words.many(unfinished, 'event')} on {run.target} were still on their way when the "
+            "run ended; they count neither as arrived nor as missed."
+        )
+    return lines
+
+
+def _assumptions(check: Check) -> list[str]:
+    lines = ["The load, the clients and the faults are those of the scenario; others can differ."]
+    if "sim" in targets_of(check):
+        lines.append(
+            "sim models the network: one latency a group, a fixed amount under way, no loss but "
+            "by the declared faults."
+        )
+    if "server" in targets_of(check):
+        lines.append(
+            "server is the real server with real connections on one machine: its network is "
+            "faster and steadier than the internet."
+        )
+    if len(targets_of(check)) == 1:
+        lines.append("Only one target was run, so nothing confirms it.")
+    return lines
+
+
+def unjudged(check: Check) -> tuple[str, ...]:
+    """What was not judged, or not conclusively, each with its reason; equal reasons once."""
+    lines: dict[str, None] = {}
+    for item in check.items:
+        for verdict in item.verdicts:
+            if verdict.status in (Status.NOT_APPLICABLE, Status.INCONCLUSIVE):
+                where = f" on {verdict.target}" if verdict.target else ""
+                word = STATUS_WORD[verdict.status].lower()
+                lines[f"{verdict.check}{where}: {word}. {verdict.sentence}"] = None
+        if not item.verdicts and item.status in (Status.NOT_APPLICABLE, Status.INCONCLUSIVE):
+            word = STATUS_WORD[item.status].lower()
+            lines[f"{item.number}. {item.title}: {word}. {item.sentence}"] = None
+    return tuple(lines)

@@ -1,0 +1,126 @@
+"""The checklist: six items, each with the evidence that it rests on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simrt.checkers.verdict import Status, Verdict, worst
+from simrt.report import words
+from simrt.report.rules import sentence
+from simrt.results import Check, Item
+
+STATUS_WORD = {
+    Status.PASS: "Pass",
+    Status.FAIL: "Fail",
+    Status.INCONCLUSIVE: "Inconclusive",
+    Status.NOT_APPLICABLE: "Not applicable",
+}
+STATUS_SIGN = {
+    Status.PASS: "✓",
+    Status.FAIL: "✗",
+    Status.INCONCLUSIVE: "?",
+    Status.NOT_APPLICABLE: words.NOTHING,
+}
+MAX_EVIDENCE = 8
+_RANK = (Status.FAIL, Status.INCONCLUSIVE, Status.PASS, Status.NOT_APPLICABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One checker on one target, over all its runs.
+
+    Attributes:
+        check: the checker's name.
+        target: where.
+        status: the worst over the runs.
+        sentence: of the run that decides.
+        judged: things judged, in all runs.
+        runs: how many runs it judged, in words; which of them decided.
+        rules: (id, sentence) of each rule enforced.
+        evidence: the first findings of the run that decides.
+        more: how many further lines of evidence there are.
+    """
+
+    check: str
+    target: str
+    status: Status
+    sentence: str
+    judged: int
+    runs: str
+    rules: tuple[tuple[str, str], ...]
+    evidence: tuple[str, ...]
+    more: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One item of the checklist with its findings, worst first."""
+
+    item: Item
+    targets: str
+    judged: int
+    findings: tuple[Finding, ...]
+
+
+def checklist(check: Check) -> tuple[Row, ...]:
+    """The rows of the checklist, in the order of their numbers."""
+    return tuple(_row(item) for item in sorted(check.items, key=lambda item: item.number))
+
+
+def _row(item: Item) -> Row:
+    groups: dict[tuple[str, str], list[Verdict]] = {}
+    for verdict in item.verdicts:
+        groups.setdefault((verdict.check, verdict.target), []).append(verdict)
+    findings = [_finding(group) for group in groups.values()]
+    findings.sort(key=lambda finding: _RANK.index(finding.status))
+    seeing = dict.fromkeys(
+        finding.target
+        for finding in findings
+        if finding.target and finding.status is not Status.NOT_APPLICABLE
+    )
+    return Row(
+        item,
+        words.listing(list(seeing)),
+        sum(finding.judged for finding in findings),
+        tuple(findings),
+    )
+
+
+def _finding(verdicts: list[Verdict]) -> Finding:
+    status = worst(verdict.status for verdict in verdicts)
+    deciding = [verdict for verdict in verdicts if verdict.status is status]
+    first = deciding[0]
+    runs = words.many(len(verdicts), "run")
+    if len(deciding) < len(verdicts):
+        runs += f", {STATUS_WORD[status].lower()} in {len(deciding)}"
+    if status is not Status.PASS and first.target:
+        runs += f" (first: seed {first.seed})"
+    return Finding(
+        check=first.check,
+        target=first.target,
+        status=status,
+        sentence=first.sentence,
+        judged=sum(verdict.judged for verdict in verdicts),
+        runs=runs,
+        rules=tuple((rule, sentence(rule)) for rule in first.rules),
+        evidence=first.evidence[:MAX_EVIDENCE],
+        more=max(0, len(first.evidence) - MAX_EVIDENCE),
+    )
+
+
+def deciding(check: Check) -> tuple[str, ...]:
+    """The sentences of the worst findings, for a reader who asks what to change; at most three."""
+    if check.status not in (Status.FAIL, Status.INCONCLUSIVE):
+        return ()
+    found = [
+        finding
+        for row in checklist(check)
+        for finding in row.findings
+        if finding.status is check.status
+    ]
+    sentences = dict.fromkeys(
+        f"{finding.sentence}" + (f" ({finding.target})" if finding.target else "")
+        for finding in found
+        if finding.sentence != check.sentence
+    )
+    return tuple(sentences)[:3]

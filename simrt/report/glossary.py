@@ -1,0 +1,27 @@
+"""The words of a report, each in a sentence."""
+
+from __future__ import annotations
+
+from simrt.report.palette import OUTCOMES, RING
+
+GLOSSARY: tuple[tuple[str, str], ...] = (
+    ("event", "One piece of news that the site sends, such as “this page was updated”."),
+    ("subscriber, client", "One user's page that listens."),
+    ("group", "Clients of one kind: equally fast, equally far away, equally often offline."),
+    ("missed", "Sent while the client belonged to the channel, and never received. A loss."),
+    ("dropped", "What a full buffer does. A dropped event can still come later by replay."),
+    *((look.label, look.meaning) for look in (*OUTCOMES, RING)),
+    ("buffer", "Where events wait on the server for one slow client; bufferSize is its length."),
+    ("window, network", "Events already on their way to a client; no setting can drop them."),
+    ("replay", "Earlier events that a client gets when it connects, as lastN and maxAge allow."),
+    ("staleness", "Age of what is on screen: time since the newest received event was sent."),
+    ("delay", "From the sending of an event to its arrival."),
+    ("current again", "The client has the newest event that was sent."),
+    ("good fit, weak fit, wrong abstraction", "Whether channels are the right tool for this."),
+    ("sim", "The simulator: the real channel engine, a modelled network and modelled clients."),
+    ("server", "The real server with real connections."),
+    ("seed", "The number that fixes everything random in a run, so that it can be repeated."),
+    ("95 % interval", "Where the true mean lies in 19 of 20 such series of runs."),
+    ("inconclusive", "It was asked for, but this run cannot tell; never the same as passed."),
+    ("not applicable", "The scenario declares nothing of the kind; shown, never counted."),
+)  # fmt: skip

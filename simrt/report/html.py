@@ -1,0 +1,187 @@
+"""The page: all sections of a check in one self-contained file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from simrt.report import words
+from simrt.report.certainty import certainty, compared, difference, targets_of, unjudged
+from simrt.report.checklist import STATUS_SIGN, STATUS_WORD, checklist, deciding
+from simrt.report.environment import versions
+from simrt.report.experience import experience
+from simrt.report.feature import feature
+from simrt.report.figures.canvas import Figure
+from simrt.report.figures.delay import delay
+from simrt.report.figures.outcomes import outcomes
+from simrt.report.figures.reconnects import reconnects
+from simrt.report.figures.staleness import staleness
+from simrt.report.figures.timeline import timeline
+from simrt.report.figures.waiting import waiting
+from simrt.report.glossary import GLOSSARY
+from simrt.report.palette import (
+    OUTCOMES,
+    RING,
+    Look,
+    css_names,
+    css_variables,
+    fault_look,
+    mark_svg,
+    outcome_look,
+)
+from simrt.report.source import scenario_yaml
+from simrt.report.story import Story, choose_lanes, follow, tell
+from simrt.results import Check, Run
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+HEADINGS = {
+    "timeline": "What became of each event",
+    "staleness": "How old is what users see",
+    "waiting": "What waits for a slow client",
+    "outcomes": "What became of the events of each group",
+    "delay": "How long an event takes",
+    "reconnects": "After a restart",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One figure on every target: its heading, how to read it, the drawings."""
+
+    heading: str
+    how: str
+    figures: tuple[Figure, ...]
+
+
+def shown_runs(check: Check) -> tuple[Run, ...]:
+    """The first kept run of each target: the one that the figures show."""
+    first: dict[str, Run] = {}
+    for run in check.runs:
+        first.setdefault(run.target, run)
+    return tuple(first.values())
+
+
+def panels(stories: Sequence[Story]) -> tuple[Panel, ...]:
+    """All figures that the runs have data for."""
+    if not stories:
+        return ()
+    lanes = [choose_lanes(story) for story in stories]
+    for story, shown in zip(stories, lanes, strict=True):
+        follow(story, shown)
+    drawn = (
+        timeline(stories, lanes),
+        staleness(stories),
+        waiting(stories, lanes),
+        outcomes(stories),
+        delay(stories),
+        reconnects(stories),
+    )
+    return tuple(
+        Panel(HEADINGS[figures[0].key], figures[0].how, figures) for figures in drawn if figures
+    )
+
+
+def report_html(check: Check) -> str:
+    """The whole page of a check."""
+    runs = shown_runs(check)
+    stories = [tell(run.history, run.target, run.seed) for run in runs]
+    targets = targets_of(check)
+    rows = compared(check)
+    page = environment().get_template("report.html.j2")
+    return page.render(
+        check=check,
+        scenario=check.scenario,
+        fit=check.fit,
+        deciding=deciding(check),
+        rows=checklist(check),
+        groups=experience(check, runs, stories) if stories else (),
+        feature=feature(check),
+        panels=panels(stories),
+        outcome_looks=_legend(stories),
+        faults=_faults(stories),
+        targets=targets,
+        compared=rows,
+        difference=difference(rows),
+        certainty=certainty(check, runs, stories),
+        unjudged=unjudged(check),
+        versions=versions(check),
+        yaml=scenario_yaml(check.scenario),
+        glossary=GLOSSARY,
+        no_restart=not any(story.restarts for story in stories),
+    )
+
+
+def _legend(stories: Sequence[Story]) -> tuple[Look, ...]:
+    """The outcomes that occur, and replay where there was one."""
+    seen = {
+        name
+        for story in stories
+        for person in story.people
+        for name, number in person.counts().items()
+        if number
+    }
+    replayed = any(person.replayed for story in stories for person in story.people)
+    looks = [look for look in OUTCOMES if look.name in seen]
+    return tuple([*looks, RING] if replayed else looks)
+
+
+def _faults(stories: Sequence[Story]) -> tuple[Look, ...]:
+    kinds = dict.fromkeys(zone.kind for story in stories for zone in story.zones)
+    return tuple(fault_look(kind) for kind in kinds)
+
+
+def environment() -> Environment:
+    """The templates, escaping everything, with the filters that they use."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    env = Environment(
+        loader=PackageLoader("simrt.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    env.filters["seconds"] = words.seconds
+    env.filters["duration"] = words.duration
+    env.filters["count"] = words.count
+    env.filters["capital"] = words.capital
+    env.filters["word"] = STATUS_WORD.__getitem__
+    env.filters["sign"] = STATUS_SIGN.__getitem__
+    env.filters["mark"] = _mark
+    env.filters["svg"] = _svg
+    env.globals["style"] = Markup(stylesheet())  # noqa: S704 - our own file and colours
+    env.globals["fault_variable"] = _fault_variable
+    return env
+
+
+def _mark(look: Look) -> Markup:
+    from markupsafe import Markup
+
+    filled = look is outcome_look("received")
+    return Markup(mark_svg(look, filled))  # noqa: S704 - built of numbers alone
+
+
+def _svg(figure: Figure) -> Markup:
+    from markupsafe import Markup
+
+    return Markup(figure.svg)  # noqa: S704 - an element tree, which escapes its texts
+
+
+def _fault_variable(look: Look) -> str:
+    return css_names().get(look.light, "f-other")
+
+
+def stylesheet() -> str:
+    """The style of all pages, both themes."""
+    text = (resources.files("simrt.report") / "templates" / "style.css").read_text("utf-8")
+    return (
+        f":root{{color-scheme:light dark;{css_variables(dark=False)}}}\n"
+        "@media screen and (prefers-color-scheme: dark){"
+        f":root{{{css_variables(dark=True)}}}}}\n{text}"
+    )

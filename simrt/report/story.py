@@ -1,0 +1,625 @@
+"""What the figures need of a history: one fold over all rows, a second one for the shown lanes.
+
+The first fold keeps, per subscriber, one byte for each event sent (its outcome by ACC-2) and little
+else; staleness is sampled on a fixed grid and delays go into fixed bins, so memory does not grow
+with the number of deliveries. The second keeps each receipt, but of the chosen lanes only.
+"""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from simrt.history import History, Row
+from simrt.report.palette import OUTCOMES
+from simrt.scenario.model import Scenario
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# Codes in the outcome bytes: the position in OUTCOMES plus one.
+NOT_MEMBER = 0
+CODES = {look.name: i for i, look in enumerate(OUTCOMES, 1)}
+RECEIVED = CODES["received"]
+OFFLINE = CODES["offline"]
+LOST = CODES["connection-lost"]
+RESTART = CODES["restart"]
+UNFINISHED = CODES["unfinished"]
+EARLIER = len(OUTCOMES) + 1
+MISSED_CODES = tuple(code for name, code in CODES.items() if name not in ("received", "unfinished"))
+_DROPS = {
+    "drop-oldest": CODES["dropped-oldest"],
+    "drop-newest": CODES["dropped-newest"],
+    "ttl": CODES["expired"],
+}
+
+STALENESS_BINS = 160
+SAMPLES_PER_BIN = 4
+# Delay bins: 1 µs to 10^6 s, 40 a decade; one below, one above.
+DELAY_DECADES = (-6, 6)
+DELAY_PER_DECADE = 40
+DELAY_BINS = (DELAY_DECADES[1] - DELAY_DECADES[0]) * DELAY_PER_DECADE + 2
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A fault as it happened: kind, whom it hit, begin and end in nanoseconds."""
+
+    kind: str
+    whom: str
+    start_ns: int
+    end_ns: int
+
+
+@dataclass(slots=True)
+class Restart:
+    """One restart: when, how many had a connection, and when each of them was back.
+
+    Attributes:
+        t_ns: the kill.
+        up_ns: when the new server listened, or None if the run ended before.
+        lost: per group, how many connections it ended.
+        back: per group, the instants at which those clients were accepted again.
+    """
+
+    t_ns: int
+    up_ns: int | None = None
+    lost: dict[str, int] = field(default_factory=dict)
+    back: dict[str, list[int]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Person:
+    """One subscriber.
+
+    Attributes:
+        name: `GROUP/MEMBER`.
+        group: its group.
+        index: position among all subscribers, in order of first appearance.
+        outcomes: a code for each event sent, in send order.
+        member: whether it was ever accepted.
+        duplicates: receipts of what it had already.
+        earlier: first receipts of events from before its membership.
+        replayed: events that came by replay and were new to it.
+        late: first receipts older than `useful_for`.
+        away: periods without a connection since the first accepted one, nanoseconds.
+    """
+
+    name: str
+    group: str
+    index: int
+    outcomes: bytearray
+    member: bool = False
+    duplicates: int = 0
+    earlier: int = 0
+    replayed: int = 0
+    late: int = 0
+    away: list[tuple[int, int]] = field(default_factory=list)
+    open: int = 0
+    away_since: int | None = None
+    owner: dict[int, int] = field(default_factory=dict)
+    epochs: dict[int, str] = field(default_factory=dict)
+    replays: dict[int, tuple[str, int, int]] = field(default_factory=dict)
+
+    def counts(self) -> dict[str, int]:
+        """Events by outcome, all outcomes present, in their fixed order."""
+        return {name: self.outcomes.count(code) for name, code in CODES.items()}
+
+    @property
+    def sent(self) -> int:
+        """Events sent while it was a member."""
+        return len(self.outcomes) - self.outcomes.count(0) - self.outcomes.count(EARLIER)
+
+    @property
+    def missed(self) -> int:
+        """Events that it missed."""
+        return sum(self.outcomes.count(code) for code in MISSED_CODES)
+
+    @property
+    def missed_fraction(self) -> float:
+        """Share of its events that it missed; 0 where nothing was sent."""
+        return self.missed / self.sent if self.sent else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Staleness:
+    """Age of what a group's members see, pooled over members and instants of each bin.
+
+    Attributes:
+        t_s: middle of each bin, seconds.
+        low, median, high: 10 %, 50 % and 90 % quantiles, seconds; NaN where nobody had an event.
+        worst_s: the largest age sampled, or None.
+    """
+
+    t_s: np.ndarray
+    low: np.ndarray
+    median: np.ndarray
+    high: np.ndarray
+    worst_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One run, told per subscriber and per group.
+
+    Attributes:
+        history: the record itself.
+        scenario: what was run.
+        target: where.
+        seed: with which seed.
+        duration_ns: end of the workload.
+        complete: whether the record runs to its end.
+        send_ns: when each event was sent, in order.
+        send_index: from (epoch, seq) to the position among the sends.
+        people: the subscribers of the scenario's groups, in file order.
+        staleness: per group.
+        delays: per group, counts in the delay bins: live and by replay.
+        zones: the faults as they happened.
+        restarts: each restart.
+    """
+
+    history: History
+    scenario: Scenario
+    target: str
+    seed: int
+    duration_ns: int
+    complete: bool
+    send_ns: array[int]
+    send_index: dict[tuple[str, int], int]
+    people: tuple[Person, ...]
+    staleness: dict[str, Staleness]
+    delays: dict[str, tuple[list[int], list[int]]]
+    zones: tuple[Zone, ...]
+    restarts: tuple[Restart, ...]
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The groups in file order."""
+        return tuple(self.scenario.workload.subscribers)
+
+    def members(self, group: str) -> tuple[Person, ...]:
+        """The members of a group."""
+        return tuple(person for person in self.people if person.group == group)
+
+    def counts(self, group: str) -> dict[str, int]:
+        """Events by outcome, summed over a group."""
+        total = dict.fromkeys(CODES, 0)
+        for person in self.members(group):
+            for name, number in person.counts().items():
+                total[name] += number
+        return total
+
+
+def delay_bin(ns: int) -> int:
+    """The bin of a delay; 0: below 1 µs."""
+    if ns < 1000:
+        return 0
+    import math
+
+    place = int((math.log10(ns) - 9 - DELAY_DECADES[0]) * DELAY_PER_DECADE + 1e-9) + 1
+    return min(place, DELAY_BINS - 1)
+
+
+def delay_edge_s(place: int) -> float:
+    """Upper edge of a delay bin, seconds."""
+    return float(10 ** (DELAY_DECADES[0] + place / DELAY_PER_DECADE))
+
+
+def tell(history: History, target: str = "", seed: int | None = None) -> Story:
+    """Fold a history into what the figures need.
+
+    Arguments:
+        history: the record.
+        target: its name; default: the header's.
+        seed: its seed; default: the header's.
+    """
+    fold = _Fold(history)
+    for row in history:
+        fold.take(row)
+    return fold.story(
+        target or history.header.target, history.header.seed if seed is None else seed
+    )
+
+
+class _Fold:
+    """The first fold. One method a kind of row; unknown rows are passed over."""
+
+    def __init__(self, history: History) -> None:
+        import numpy as np
+
+        self.history = history
+        self.scenario = history.scenario
+        feature = self.scenario.feature
+        self.home = (feature.project, feature.channel)
+        self.duration = self.scenario.workload.duration_ns
+        self.useful_for = self.scenario.intent.useful_for_ns
+        self.groups = tuple(self.scenario.workload.subscribers)
+        self.people: dict[str, Person] = {}
+        for group in self.groups:
+            for member in range(self.scenario.workload.subscribers[group].count):
+                name = f"{group}/{member}"
+                self.people[name] = Person(name, group, len(self.people), bytearray())
+        self.everyone = tuple(self.people.values())
+        self.slices = {
+            group: np.array([p.index for p in self.everyone if p.group == group], dtype=np.int64)
+            for group in self.groups
+        }
+        # Send time of the latest-sent event that each subscriber has; -1: none yet.
+        self.newest = np.full(len(self.everyone), -1, dtype=np.int64)
+        self.send_ns: array[int] = array("q")
+        self.send_index: dict[tuple[str, int], int] = {}
+        self.delays = {group: ([0] * DELAY_BINS, [0] * DELAY_BINS) for group in self.groups}
+        self.open_zones: dict[int, tuple[str, str, int]] = {}
+        self.zones: list[Zone] = []
+        self.restarts: list[Restart] = []
+        self.waiting_back: set[str] = set()
+        self.complete = False
+        self.last_ns = 0
+        self.samples: dict[str, list[np.ndarray]] = {group: [] for group in self.groups}
+        self.curves: dict[str, list[tuple[float, float, float]]] = {g: [] for g in self.groups}
+        self.worst: dict[str, float | None] = dict.fromkeys(self.groups)
+        self.sample = 0
+        self.handlers = {
+            "connect": self._connect,
+            "replay": self._replay,
+            "drop": self._lost_in_queue,
+            "expire": self._lost_in_queue,
+            "receive": self._receive,
+            "close": self._close,
+        }
+
+    def take(self, row: Row) -> None:
+        """One row."""
+        self.last_ns = max(self.last_ns, row.t_ns)
+        while self.sample < STALENESS_BINS * SAMPLES_PER_BIN and self._instant() < row.t_ns:
+            self._sample()
+        kind = row.kind
+        if kind == "send":
+            if (row.project, row.channel) == self.home:
+                self._send(row)
+        elif kind == "fault":
+            self._fault(row)
+        elif kind == "heal":
+            self._heal(row)
+        elif kind == "restart":
+            self._restart(row)
+        elif kind == "end":
+            self.complete = self.complete or (row.subscriber == "" and row.detail is not None)
+        else:
+            handler = self.handlers.get(kind)
+            person = self.people.get(row.subscriber)
+            if handler is not None and person is not None:
+                handler(row, person)
+
+    def _send(self, row: Row) -> None:
+        index = len(self.send_ns)
+        self.send_ns.append(row.t_ns)
+        self.send_index[row.epoch, row.seq] = index
+        for person in self.everyone:
+            if person.open:
+                person.outcomes.append(UNFINISHED)
+                person.owner[index] = person.open
+            else:
+                person.outcomes.append(OFFLINE if person.member else NOT_MEMBER)
+
+    def _connect(self, row: Row, person: Person) -> None:
+        person.member = True
+        person.open = row.connection
+        person.epochs[row.connection] = row.epoch
+        if person.away_since is not None:
+            person.away.append((person.away_since, row.t_ns))
+            person.away_since = None
+        for number in [n for n in person.epochs if n < row.connection - 1]:
+            del person.epochs[number]
+            person.replays.pop(number, None)
+        if person.name in self.waiting_back:
+            self.waiting_back.discard(person.name)
+            self.restarts[-1].back.setdefault(person.group, []).append(row.t_ns)
+
+    def _replay(self, row: Row, person: Person) -> None:
+        detail = row.detail or {}
+        first, last = int(detail.get("first") or 0), int(detail.get("last") or 0)
+        if not first:
+            return
+        person.replays[row.connection] = (row.epoch, first, last)
+        for seq in range(first, last + 1):
+            index = self.send_index.get((row.epoch, seq))
+            if index is not None and person.outcomes[index] not in (NOT_MEMBER, RECEIVED, EARLIER):
+                person.outcomes[index] = UNFINISHED
+                person.owner[index] = row.connection
+
+    def _lost_in_queue(self, row: Row, person: Person) -> None:
+        index = self.send_index.get((row.epoch, row.seq))
+        if index is not None and person.owner.get(index) == row.connection:
+            del person.owner[index]
+            person.outcomes[index] = _DROPS.get(row.cause, LOST)
+
+    def _receive(self, row: Row, person: Person) -> None:
+        index = self.send_index.get((row.epoch, row.seq))
+        if index is None:
+            return
+        sent = self.send_ns[index]
+        known = person.outcomes[index]
+        person.owner.pop(index, None)
+        if sent > self.newest[person.index]:
+            self.newest[person.index] = sent
+        if known in (RECEIVED, EARLIER):
+            person.duplicates += 1
+            return
+        if known == NOT_MEMBER:
+            person.outcomes[index] = EARLIER
+            person.earlier += 1
+            return
+        person.outcomes[index] = RECEIVED
+        delay = row.t_ns - sent
+        if self.useful_for is not None and delay > self.useful_for:
+            person.late += 1
+        by_replay = was_replayed(person.replays.get(row.connection), row)
+        person.replayed += by_replay
+        self.delays[person.group][by_replay][delay_bin(delay)] += 1
+
+    def _close(self, row: Row, person: Person) -> None:
+        lost = [i for i, connection in person.owner.items() if connection == row.connection]
+        for index in lost:
+            del person.owner[index]
+            person.outcomes[index] = LOST
+        if person.open == row.connection:
+            if person.away_since is None:
+                person.away_since = row.t_ns
+            # The client's own close does not end the offer: the server learns of it later.
+            if (row.detail or {}).get("side") == "server":
+                person.open = 0
+
+    def _restart(self, row: Row) -> None:
+        restart = Restart(row.t_ns)
+        self.waiting_back.clear()
+        for person in self.everyone:
+            if person.open:
+                restart.lost[person.group] = restart.lost.get(person.group, 0) + 1
+                self.waiting_back.add(person.name)
+                person.open = 0
+                if person.away_since is None:
+                    person.away_since = row.t_ns
+            for index in person.owner:
+                person.outcomes[index] = RESTART
+            person.owner.clear()
+        self.restarts.append(restart)
+
+    def _fault(self, row: Row) -> None:
+        detail = row.detail or {}
+        whom = str(detail.get("whom", ""))
+        self.open_zones[int(detail.get("index", -1))] = (row.cause, whom, row.t_ns)
+
+    def _heal(self, row: Row) -> None:
+        key = int((row.detail or {}).get("index", -1))
+        if key in self.open_zones:
+            kind, whom, start = self.open_zones.pop(key)
+            self.zones.append(Zone(kind, whom, start, row.t_ns))
+        if row.cause == "restart" and self.restarts:
+            self.restarts[-1].up_ns = row.t_ns
+
+    def _instant(self) -> int:
+        steps = STALENESS_BINS * SAMPLES_PER_BIN
+        return (2 * self.sample + 1) * self.duration // (2 * steps)
+
+    def _sample(self) -> None:
+        import numpy as np
+
+        now = self._instant()
+        for group in self.groups:
+            newest = self.newest[self.slices[group]]
+            self.samples[group].append(now - newest[newest >= 0])
+        self.sample += 1
+        if self.sample % SAMPLES_PER_BIN:
+            return
+        for group in self.groups:
+            ages = np.concatenate(self.samples[group]) / 1e9
+            self.samples[group] = []
+            if ages.size:
+                low, median, high = np.quantile(ages, (0.1, 0.5, 0.9))
+                self.curves[group].append((float(low), float(median), float(high)))
+                self.worst[group] = max(self.worst[group] or 0.0, float(ages.max()))
+            else:
+                self.curves[group].append((np.nan, np.nan, np.nan))
+
+    def story(self, target: str, seed: int) -> Story:
+        """The story; also of a record that was cut short: it is told as far as it goes."""
+        if self.complete:
+            while self.sample < STALENESS_BINS * SAMPLES_PER_BIN:
+                self._sample()
+        for kind, whom, start in self.open_zones.values():
+            self.zones.append(Zone(kind, whom, start, min(self.last_ns, self.duration)))
+        for person in self.everyone:
+            if person.away_since is not None:
+                person.away.append((person.away_since, self.last_ns))
+        return Story(
+            history=self.history,
+            scenario=self.scenario,
+            target=target,
+            seed=seed,
+            duration_ns=self.duration,
+            complete=self.complete,
+            send_ns=self.send_ns,
+            send_index=self.send_index,
+            people=self.everyone,
+            staleness={group: self._staleness(group) for group in self.groups},
+            delays=self.delays,
+            zones=tuple(sorted(self.zones, key=lambda z: (z.start_ns, z.kind, z.whom))),
+            restarts=tuple(self.restarts),
+        )
+
+    def _staleness(self, group: str) -> Staleness:
+        import numpy as np
+
+        rows = self.curves[group] or [(np.nan, np.nan, np.nan)]
+        low, median, high = (np.array(column) for column in zip(*rows, strict=True))
+        width = self.duration / STALENESS_BINS / 1e9
+        return Staleness((np.arange(len(rows)) + 0.5) * width, low, median, high, self.worst[group])
+
+
+def was_replayed(replay: tuple[str, int, int] | None, row: Row) -> bool:
+    """Whether a receipt lies in the range that its connection got as replay."""
+    return replay is not None and replay[0] == row.epoch and replay[1] <= row.seq <= replay[2]
+
+
+# --- the second fold: the lanes that are shown ----------------------------------------------------
+
+
+@dataclass(slots=True)
+class Lane:
+    """One subscriber, in full.
+
+    Attributes:
+        person: who.
+        place: `worst`, `median`, `best`, or empty where all members are shown.
+        receipts: (received_ns, index of the event, whether by replay), in order.
+        levels: (t_ns, in flight, pending) whenever one of them has changed, in order.
+    """
+
+    person: Person
+    place: str
+    receipts: list[tuple[int, int, bool]] = field(default_factory=list)
+    levels: list[tuple[int, int, int]] = field(default_factory=list)
+
+
+MAX_LANES = 12
+
+
+def choose_lanes(story: Story) -> list[Lane]:
+    """The worst, the median and the best of each group by what they missed; 12 at most.
+
+    Where all subscribers fit, all are shown. With more than 12 groups only the worst of the
+    first 12 are.
+    """
+    if len(story.people) <= MAX_LANES // 2:
+        return [Lane(person, "") for person in story.people]
+    lanes: list[Lane] = []
+    groups = story.groups[:MAX_LANES]
+    each = max(1, min(3, MAX_LANES // len(groups)))
+    for group in groups:
+        ranked = sorted(story.members(group), key=lambda p: (-p.missed_fraction, p.index))
+        if len(ranked) <= each:
+            lanes += [Lane(person, "") for person in ranked]
+            continue
+        middle = len(ranked) // 2
+        picks = ((ranked[0], "worst"), (ranked[middle], "median"), (ranked[-1], "best"))
+        lanes += [Lane(person, place) for person, place in picks[:each]]
+    return lanes
+
+
+def follow(story: Story, lanes: list[Lane]) -> None:
+    """Fill the lanes by a second pass over the rows."""
+    watched = {lane.person.name: _Watch(lane) for lane in lanes}
+    home = (story.scenario.feature.project, story.scenario.feature.channel)
+    for row in story.history:
+        if row.kind == "send":
+            if (row.project, row.channel) == home:
+                for watch in watched.values():
+                    watch.sent(row.t_ns)
+        elif row.kind == "restart":
+            for watch in watched.values():
+                watch.restarted(row.t_ns)
+        elif row.subscriber in watched:
+            watched[row.subscriber].take(row, story)
+    for watch in watched.values():
+        watch.finish()
+
+
+class _Watch:
+    """The queue and the network of one subscriber, as its rows tell."""
+
+    def __init__(self, lane: Lane) -> None:
+        self.lane = lane
+        self.open = 0
+        self.pending = 0
+        self.flying = 0
+        self.replay: dict[int, tuple[str, int, int]] = {}
+        self.now = 0
+
+    def _at(self, t_ns: int) -> None:
+        # One instant is one level: a send and the drop that it causes are one step.
+        if t_ns > self.now:
+            self._record()
+            self.now = t_ns
+
+    def _record(self) -> None:
+        level = (self.flying, self.pending)
+        if not self.lane.levels or self.lane.levels[-1][1:] != level:
+            self.lane.levels.append((self.now, *level))
+
+    def sent(self, t_ns: int) -> None:
+        if self.open:
+            self._at(t_ns)
+            self.pending += 1
+
+    def restarted(self, t_ns: int) -> None:
+        self._at(t_ns)
+        self.open = self.pending = 0
+
+    def finish(self) -> None:
+        self._record()
+
+    def take(self, row: Row, story: Story) -> None:
+        self._at(row.t_ns)
+        kind = row.kind
+        if kind == "connect":
+            self.open, self.pending, self.flying = row.connection, 0, 0
+        elif kind == "replay":
+            detail = row.detail or {}
+            self.pending += int(detail.get("count") or 0)
+            self.replay = {
+                row.connection: (
+                    row.epoch,
+                    int(detail.get("first") or 0),
+                    int(detail.get("last") or 0),
+                )
+            }
+        elif kind in ("drop", "expire") and row.connection == self.open:
+            self.pending -= 1
+        elif kind == "take" and row.connection == self.open:
+            self.pending -= 1
+            self.flying += 1
+        elif kind == "receive":
+            if self.flying:
+                self.flying -= 1
+            index = story.send_index.get((row.epoch, row.seq))
+            if index is not None:
+                by_replay = was_replayed(self.replay.get(row.connection), row)
+                self.lane.receipts.append((row.t_ns, index, by_replay))
+        elif kind == "close":
+            self._close(row)
+
+    def _close(self, row: Row) -> None:
+        if (row.detail or {}).get("side") == "client":
+            self.flying = 0
+        elif row.connection == self.open:
+            self.open = self.pending = 0
+
+
+def peaks(lane: Lane) -> tuple[int, int]:
+    """The most that was in flight, and the most that was pending."""
+    flying = max((level[1] for level in lane.levels), default=0)
+    return flying, max((level[2] for level in lane.levels), default=0)
+
+
+def overlap_ns(periods: list[tuple[int, int]], until_ns: int) -> int:
+    """How long some periods last, in all, up to an instant."""
+    return sum(max(0, min(end, until_ns) - start) for start, end in periods)
+
+
+def in_faults(story: Story, group: str) -> tuple[int, int]:
+    """Events that a group missed: (sent while a fault on it lasted, in all)."""
+    import numpy as np
+
+    sends = np.array(story.send_ns, dtype=np.int64)
+    inside = np.zeros(len(sends), dtype=bool)
+    for zone in story.zones:
+        if zone.whom in (group, "server", ""):
+            inside |= (sends >= zone.start_ns) & (sends <= zone.end_ns)
+    within = missed = 0
+    for person in story.members(group):
+        lost = np.isin(np.frombuffer(person.outcomes, dtype=np.uint8), MISSED_CODES)
+        missed += int(lost.sum())
+        within += int((lost & inside).sum())
+    return within, missed

@@ -1,0 +1,60 @@
+"""Lines for the terminal, with rich markup: colour on a terminal, plain text elsewhere."""
+
+from __future__ import annotations
+
+from simrt.checkers.verdict import Status, Verdict
+from simrt.report.checklist import STATUS_SIGN, STATUS_WORD
+from simrt.results import Check, Run
+
+_COLOUR = {
+    Status.PASS: "green",
+    Status.FAIL: "red",
+    Status.INCONCLUSIVE: "yellow",
+    Status.NOT_APPLICABLE: "dim",
+}
+MAX_EVIDENCE = 3
+
+
+def check_lines(check: Check) -> list[str]:
+    """A check: the verdict, a line an item, the report's path.
+
+    What comes from files is escaped, so that nothing in it is taken for markup.
+    """
+    title = f"[bold]{_plain(check.scenario.title)}[/bold] ({_plain(check.scenario.name)})"
+    lines = [f"{_badge(check.status)} {title}: {_plain(check.sentence)}"]
+    for item in sorted(check.items, key=lambda item: item.number):
+        text = f"{_plain(item.title)}: {_plain(item.sentence)}"
+        lines.append(f"  {_badge(item.status)} {item.number}. {text}")
+    if check.folder is not None:
+        lines.append(f"  Report: {_plain(str(check.folder / 'report.html'))}")
+    return lines
+
+
+def run_lines(run: Run) -> list[str]:
+    """A run: its status, and a line a verdict with the first findings of those that failed."""
+    where = f"{run.target}, seed {run.seed}"
+    title = f"[bold]{_plain(run.scenario.title)}[/bold]"
+    lines = [f"{_badge(run.status)} {title} on {_plain(where)}"]
+    for verdict in run.verdicts:
+        lines.append(f"  {_badge(verdict.status)} {_verdict(verdict)}")
+        if verdict.status in (Status.FAIL, Status.INCONCLUSIVE):
+            lines += [f"      {_plain(line)}" for line in verdict.evidence[:MAX_EVIDENCE]]
+    return lines
+
+
+def _verdict(verdict: Verdict) -> str:
+    return f"{_plain(verdict.check)}: {_plain(verdict.sentence)} ({verdict.judged:,} judged)"
+
+
+def _badge(status: Status) -> str:
+    colour = _COLOUR[status]
+    return f"[{colour}]{STATUS_SIGN[status]} {STATUS_WORD[status].lower():<14}[/{colour}]"
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    # A line stays a line, and no control character reaches the terminal.
+    clean = "".join(c if c.isprintable() else " " for c in text)
+    escaped = escape(clean)
+    return escaped + " " if escaped.endswith("\\") else escaped
