@@ -69,6 +69,18 @@ class _Answer:
         self.done = True
 
 
+def _ended(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    """Whether a kept connection was ended by the other side, as by a restart."""
+    return reader.at_eof() or reader.exception() is not None or writer.is_closing()
+
+
+async def _some(reader: asyncio.StreamReader) -> bytes:
+    data = await reader.read(_CHUNK_BYTES)
+    if not data:
+        raise ConnectionResetError("the connection ended before the answer")
+    return data
+
+
 class Line:
     """One kept connection to the server; a call waits for its answer."""
 
@@ -85,17 +97,15 @@ class Line:
             OSError: the connection was lost before the answer: it may have been done, or not.
             TargetError: the answer is none that a hook gives.
         """
-        if self._streams is None:
+        if self._streams is None or _ended(*self._streams):
+            self.close()
             self._streams = await asyncio.open_connection(self._host, self._port)
         reader, writer = self._streams
         answer = _Answer()
         try:
             writer.write(hook.request(f"{self._host}:{self._port}", body))
             while not answer.done:
-                data = await reader.read(_CHUNK_BYTES)
-                if not data:
-                    raise ConnectionResetError("the connection ended before the answer")
-                answer.feed(data)
+                answer.feed(await _some(reader))
         except BaseException:
             self.close()
             raise

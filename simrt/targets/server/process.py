@@ -88,7 +88,7 @@ class ServerProcess(asyncio.Protocol):
 
     def _spawn(self) -> None:
         with self.stderr.open("wb") as stderr:
-            # A session of its own: Ctrl-C at a terminal is for the harness, which ends its children.
+            # A session of its own: Ctrl-C at a terminal is for the harness, who ends its children.
             self._popen = subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE,

@@ -1,0 +1,206 @@
+"""The clients of a run: made from the scenario's groups, with the named draws of the seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from simrt.client import Client, Endpoint, Head, Reconnect, tcp
+from simrt.client.reconnect import AT_ONCE
+from simrt.clock import Clock
+from simrt.scenario.model import Scenario, Subscribers
+from simrt.scenario.randomness import Draws, Randomness
+from simrt.sse import Event, parse_event_id
+from simrt.targets.server.credentials import Credentials
+from simrt.targets.server.record import Part
+
+
+class Lives:
+    """The epochs of the server's lives, in their order."""
+
+    def __init__(self) -> None:
+        self.epochs: list[str] = []
+
+    @property
+    def current(self) -> int:
+        """The number of the life that runs, or ran last; from 0."""
+        return max(0, len(self.epochs) - 1)
+
+    def number(self, epoch: str) -> int:
+        """The how-many-th life bears this name, from 0; an unknown name counts as the last."""
+        return self.epochs.index(epoch) if epoch in self.epochs else self.current
+
+
+class Rows:
+    """A client's observer: turns what it hears into rows.
+
+    Arguments:
+        part: where rows go.
+        play: the scenario whose stream the client reads.
+        name: `GROUP/MEMBER`.
+        lives: the server's lives.
+        detail: what else stands in the detail of its `refuse`, `gave-up` and `close` rows.
+    """
+
+    def __init__(
+        self,
+        part: Part,
+        play: Scenario,
+        name: str,
+        lives: Lives,
+        detail: dict[str, Any] | None = None,
+    ) -> None:
+        self._part = part
+        self._where = {"project": play.feature.project, "channel": play.feature.channel}
+        self._name = name
+        self._lives = lives
+        self._detail = detail or {}
+        self._epoch = ""
+
+    def opened(self, connection: int, head: Head) -> None:  # noqa: ARG002 - the interface
+        """A stream began: it belongs to the life that runs now."""
+        self._epoch = self._lives.epochs[-1] if self._lives.epochs else ""
+
+    def receive(self, connection: int, event: Event) -> None:
+        """An event was handled."""
+        epoch, seq = parse_event_id(event.last_event_id) or ("", 0)
+        self._part.received(
+            event.data,
+            **self._where,
+            epoch=epoch,
+            seq=seq,
+            event=event.type,
+            subscriber=self._name,
+            connection=connection,
+        )
+
+    def refuse(self, connection: int, cause: str, detail: dict[str, Any] | None) -> None:
+        """An attempt failed."""
+        self._about("refuse", connection, cause, detail or {})
+
+    def gave_up(self, connection: int, cause: str, detail: dict[str, Any] | None) -> None:
+        """It will not try again."""
+        self._about("gave-up", connection, cause, detail or {})
+
+    def close(self, connection: int, cause: str, received: int) -> None:
+        """A stream ended."""
+        detail = {"side": "client", "received": received}
+        self._about("close", connection, cause, detail, self._epoch)
+
+    def end(self, connection: int, received: int) -> None:
+        """The stream is still open as the run ends."""
+        self._about("end", connection, "", {"side": "client", "received": received}, self._epoch)
+
+    def offline(self) -> None:
+        """Its network went away."""
+        self._part.write("offline", subscriber=self._name)
+
+    def online(self) -> None:
+        """Its network came back."""
+        self._part.write("online", subscriber=self._name)
+
+    def _about(
+        self, kind: str, connection: int, cause: str, detail: dict[str, Any], epoch: str = ""
+    ) -> None:
+        self._part.write(
+            kind,
+            **self._where,
+            epoch=epoch,
+            subscriber=self._name,
+            connection=connection,
+            cause=cause,
+            detail={**detail, **self._detail} or None,
+        )
+
+
+def reconnect_of(group: Subscribers) -> Reconnect:
+    """A group's waiting rule."""
+    policy = group.reconnect
+    if policy == "at-once":
+        return AT_ONCE
+    return Reconnect(policy.after_ns, policy.jitter_ns, policy.backoff, policy.at_most_ns)
+
+
+class Member:
+    """One member of a group: a client and its rows.
+
+    Arguments:
+        play: the scenario that the group stands in.
+        group: the group's name.
+        number: its number in the group, from 0.
+        clock: scenario time.
+        address: host and port of the server.
+        part: where rows go.
+        lives: the server's lives.
+        randomness: the named draws.
+        credentials: what it shows.
+        rcvbuf_bytes: its SO_RCVBUF.
+    """
+
+    def __init__(
+        self,
+        play: Scenario,
+        group: str,
+        number: int,
+        *,
+        clock: Clock,
+        address: tuple[str, int],
+        part: Part,
+        lives: Lives,
+        randomness: Randomness,
+        credentials: Credentials,
+        rcvbuf_bytes: int,
+    ) -> None:
+        self.settings = play.workload.subscribers[group]
+        self.name = f"{group}/{number}"
+        self.number = number
+        self.rows = Rows(part, play, self.name, lives)
+        stream = play.feature.stream
+        shown = credentials.headers(
+            self.settings.credentials, play.feature.project, stream.permission, "GET", self.name
+        )
+        self.client = Client(
+            clock,
+            endpoint_of(play, address),
+            self.rows,
+            drain=self._drain(lives, randomness),
+            reconnect=reconnect_of(self.settings),
+            jitter=randomness.uniform(f"reconnect/{self.name}").at,
+            patient=self.settings.client == "patient",
+            headers=named(self.name, shown),
+            dial=tcp(rcvbuf_bytes),
+            max_event_bytes=2 * play.server.max_event_bytes,
+        )
+
+    def _drain(self, lives: Lives, randomness: Randomness) -> Callable[[str, int], int]:
+        streams: dict[int, Draws] = {}
+
+        def drain(epoch: str, seq: int) -> int:
+            life = lives.number(epoch)
+            if life not in streams:
+                name = f"drain/{self.name}/{life}"
+                streams[life] = randomness.draws(name, self.settings.drain)
+            return streams[life].at(seq)
+
+        return drain
+
+    def end(self) -> None:
+        """Say what it holds when the run ends."""
+        if self.client.opened:
+            self.rows.end(self.client.attempt, self.client.received)
+
+
+def endpoint_of(play: Scenario, address: tuple[str, int]) -> Endpoint:
+    """Where a scenario's stream is on the server."""
+    return Endpoint(*address, f"/{play.feature.project}{play.feature.stream.path}")
+
+
+def named(
+    name: str, shown: tuple[tuple[str, str], ...]
+) -> Callable[[int], tuple[tuple[str, str], ...]]:
+    """Request headers that say who the connection is, so that the server's rows can."""
+    return lambda attempt: (
+        ("simrt-subscriber", name),
+        ("simrt-connection", str(attempt)),
+        *shown,
+    )

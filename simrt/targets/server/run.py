@@ -1,0 +1,152 @@
+"""The target's interface: one scenario, one seed, one history."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import resource
+import shutil
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+
+from simrt.errors import TargetError, UsageError
+from simrt.scenario.model import Scenario
+from simrt.targets.header import header_of
+from simrt.targets.server.conduct import Conductor
+from simrt.targets.server.merge import merge
+from simrt.targets.server.process import COMMAND
+
+NS_PER_S = 1_000_000_000
+# A run takes about so long, in real seconds, unless a speed is asked for.
+_AIM_S = 20.0
+_MOST_SPEED = 60.0
+# How much of the quiet phase a run usually needs.
+_USUAL_QUIET_NS = 10 * NS_PER_S
+# Descriptors beside the clients' sockets: pipes, callers, libraries.
+_OTHER_FILES = 100
+# More clients than this have not enough ports of one address to dial from.
+_MOST_CLIENTS = 20_000
+
+
+def default_speed(scenario: Scenario) -> float:
+    """The speed at which a run ends within some 20 s: 1 for short scenarios, at most 60."""
+    total_ns = scenario.workload.duration_ns + min(scenario.server.quiet_ns, _USUAL_QUIET_NS)
+    return float(min(_MOST_SPEED, max(1, math.ceil(total_ns / NS_PER_S / _AIM_S))))
+
+
+def run(
+    scenario: Scenario,
+    seed: int,
+    *,
+    history: Path,
+    speed: float | None = None,
+    progress: Callable[[float], None] | None = None,
+    command: tuple[str, ...] = COMMAND,
+) -> None:
+    """Run a scenario on a real server process with real clients, and write its history.
+
+    While it runs, its parts are kept in the folder `HISTORY.parts`; they are merged at the end,
+    also when the run is cut short, and then removed. A history that was cut short lacks the last
+    `end` row.
+
+    Arguments:
+        scenario: what runs; its neighbour runs beside it.
+        seed: of arrivals, drains, periods and jitter.
+        history: the file to write; `.gz` compresses.
+        speed: scenario seconds per real second, above 0; default: `default_speed`.
+        progress: told the share of the workload that is done, 0 to 1, now and then.
+        command: what a server process is; it is told what to do over its stdin.
+
+    Raises:
+        TargetError: the server did not start or died, or the machine allows too few open files;
+            what was recorded is kept.
+        KeyboardInterrupt: SIGINT or SIGTERM came; what was recorded is kept.
+    """
+    if speed is None:
+        speed = default_speed(scenario)
+    if not (math.isfinite(speed) and speed > 0):
+        raise UsageError(f"speed {speed!r}: write a number above 0, such as 1 or 30")
+    _allow_files(scenario)
+    folder = history.with_name(history.name + ".parts")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    conductor = None
+    try:
+        with _termination_as_interrupt(), asyncio.Runner() as runner:
+            conductor = Conductor(scenario, seed, speed, folder, progress, command)
+            runner.run(conductor.run())
+    finally:
+        if conductor is not None:
+            conductor.bury()
+            if conductor.begun:
+                _write(conductor, seed, history)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write(conductor: Conductor, seed: int, history: Path) -> None:
+    header = header_of(
+        conductor.scenario,
+        "server",
+        seed,
+        speed=conductor.speed,
+        resolution_ns=conductor.resolution_ns,
+        window=conductor.window,
+    )
+    merge(
+        conductor.parts,
+        header,
+        history,
+        conductor.plays,
+        speed=conductor.speed,
+        complete_ns=conductor.complete_ns,
+    )
+
+
+def _allow_files(scenario: Scenario) -> None:
+    """Make sure that each client can have its socket, here and in the server.
+
+    Raises:
+        TargetError: with what to change.
+    """
+    clients = sum(group.count for group in scenario.workload.subscribers.values())
+    if clients > _MOST_CLIENTS:
+        raise TargetError(
+            f"{clients} subscribers need more local ports than this machine has; the target server"
+            f" takes at most {_MOST_CLIENTS}: run the scenario on sim, or write smaller groups"
+        )
+    needed = clients + _OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if needed <= soft or soft == resource.RLIM_INFINITY:
+        return
+    if needed <= hard or hard == resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+        return
+    raise TargetError(
+        f"{clients} subscribers need {needed} open files and this process may have {hard}:"
+        f" raise the limit (ulimit -n {needed}), run the scenario on sim, or write smaller groups"
+    )
+
+
+@contextlib.contextmanager
+def _termination_as_interrupt() -> Iterator[None]:
+    """SIGTERM ends a run like Ctrl-C: orderly, with its history."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(_: int, frame: FrameType | None) -> None:
+        handler = signal.getsignal(signal.SIGINT)
+        if callable(handler):
+            handler(signal.SIGINT, frame)
+        else:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
