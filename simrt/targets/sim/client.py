@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from simrt.engine import Message
 from simrt.network import DIAL_TO_ACCEPT, Turn
-from simrt.scenario.model import Subscribers
+from simrt.scenario.model import Distribution, Subscribers
 from simrt.scenario.randomness import Draws, Randomness
-from simrt.targets.sim.link import End, Head, Link, Part
+from simrt.targets.sim.link import End, Head, Heartbeat, Link, Part
 from simrt.targets.sim.record import Where, Who
 from simrt.targets.sim.world import Moment, World, order
 
@@ -58,7 +58,9 @@ class Client:
         self.gave_up = False
         self._randomness = randomness
         self._jitter = randomness.uniform(f"reconnect/{self.name}")
-        self._drains: tuple[int, Draws] | None = None
+        self._drains: Draws = randomness.draws("", Distribution(constant=0))
+        self._drains_of = -1
+        self._drain_key = 0
         self._attempt = 0
         self._failed = 0
         self._retry_ns: int | None = None
@@ -69,6 +71,7 @@ class Client:
         self._queue: deque[tuple[Message | End, int]] = deque()
         self._held = 0
         self._draining: Moment | None = None
+        self._done: Moment | None = None
         self._due_ns = 0
         self._left_ns: int | None = None
         self._received = 0
@@ -98,6 +101,7 @@ class Client:
             self._refused("offline")
             return
         link = self.link = Link(self.world, self, self._attempt)
+        self._drain_key = order(Turn.DRAINED, self.place, self._attempt)
         self.opened = False
         self._after(DIAL_TO_ACCEPT, link, self.server.dialled, link)
 
@@ -124,42 +128,53 @@ class Client:
 
     # --- what arrives -------------------------------------------------------------------------
 
-    def arrived(self, link: Link, part: Part) -> None:
-        """Something that the server wrote is here."""
+    def arrived(self, link: Link, item: Head | Heartbeat | Message | End, units: int) -> None:
+        """Something that the server wrote is here, whole."""
+        if link is not self.link:
+            return
+        if self._stalls:
+            self._backlog.append(Part(item, units, last=True, early=False))
+        elif isinstance(item, (Message, End)):
+            self._queue.append((item, units))
+            if self._draining is None:
+                self._next()
+        else:
+            if isinstance(item, Head):
+                self._head(link, item)
+            self._free(link, units)
+
+    def arrived_in_part(self, link: Link, part: Part) -> None:
+        """A piece of something that the server wrote is here: the window is in bytes."""
         if link is not self.link:
             return
         if self._stalls:
             self._backlog.append(part)
-        else:
-            self._handle(link, part)
-
-    def _handle(self, link: Link, part: Part) -> None:
-        item = part.item
-        if isinstance(item, Message):
-            if part.early:
-                self._free(link, part.units)
-            else:
-                self._held += part.units
-            if part.last:
-                self._queue.append((item, self._held))
-                self._held = 0
-                self._next()
-        elif isinstance(item, End):
-            self._queue.append((item, 0))
-            self._next()
-        else:
-            if isinstance(item, Head):
-                self._head(item)
+        elif not isinstance(part.item, Message):
+            self.arrived(link, part.item, part.units)
+        elif not part.last and part.early:
             self._free(link, part.units)
+        else:
+            self._held += part.units
+            if part.last:
+                held, self._held = self._held, 0
+                self.arrived(link, part.item, held)
 
     def _free(self, link: Link, units: int) -> None:
-        if units and link.server_open:
+        if link.server_open:
             self.server.freed(link, units)
 
-    def _head(self, head: Head) -> None:
+    def _draw_for(self, link: Link) -> None:
+        """Know how long each event of this life of the server takes to handle."""
+        if self._drains_of != link.life:
+            name = f"drain/{self.name}/{link.life}"
+            self._drains = self._randomness.draws(name, self.group.drain)
+            self._drains_of = link.life
+
+    def _head(self, link: Link, head: Head) -> None:
         if head.status == 200:
             self.opened = True
             self._failed = 0
+            self._draw_for(link)
             if head.retry_ns is not None:
                 self._retry_ns = head.retry_ns
             return
@@ -170,43 +185,44 @@ class Client:
         self._refusal("gave-up", "status", head.status)
 
     def _next(self) -> None:
-        """Begin to handle what waits, if nothing is under way and nothing holds it up."""
-        if self._draining is not None or self._stalls or not self._queue:
+        """Begin to handle what waits; nothing is under way and nothing holds it up."""
+        if self._stalls or not self._queue or self._left_ns is not None:
             return
-        item, _ = self._queue[0]
+        item = self._queue[0][0]
         if isinstance(item, End):
             self._queue.clear()
             self._ended_by_server()
             return
-        self._start(self._drain_ns(item.seq))
+        self._start(self._drains.at(item.seq))
 
     def _start(self, drain_ns: int) -> None:
         self._due_ns = self.world.now + drain_ns
-        key = order(Turn.DRAINED, self.place, self._attempt)
-        self._draining = self.world.at(self._due_ns, key, self._drained)
-
-    def _drain_ns(self, seq: int) -> int:
-        assert self.link is not None
-        life = self.link.life
-        if self._drains is None or self._drains[0] != life:
-            law = self.group.drain
-            self._drains = (life, self._randomness.draws(f"drain/{self.name}/{life}", law))
-        return self._drains[1].at(seq)
+        moment = self._done
+        self._done = None
+        if moment is None:
+            moment = self.world.at(self._due_ns, self._drain_key, self._drained)
+        else:
+            self.world.again(moment, self._due_ns, self._drain_key)
+        self._draining = moment
 
     def _drained(self) -> None:
         """The client is done with one event: this is its receipt (NET-3)."""
         link = self.link
         assert link is not None
-        self._draining = None
+        self._done, self._draining = self._draining, None
         message, units = self._queue.popleft()
-        assert isinstance(message, Message)
         self._received += 1
         world = self.world
         if world.record is not None:
+            assert isinstance(message, Message)
             world.record.received(world.now, self._where(link), self._who(link), message)
-        if units:
+        if self._queue:
+            self._next()
+        # Its bytes are freed by an event of their own; with nothing else due, that is now.
+        if world.alone():
+            self._free(link, units)
+        else:
             world.at(world.now, link.arrival_key, self._free, link, units)
-        self._next()
 
     # --- the end of a connection --------------------------------------------------------------
 
@@ -315,7 +331,7 @@ class Client:
         for part in backlog:
             if self.link is None:
                 return
-            self._handle(self.link, part)
+            self.arrived_in_part(self.link, part)
 
     # --- rows ---------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from simrt.targets.sim.world import World, order
 
 if TYPE_CHECKING:
     from simrt.targets.sim.client import Client
+    from simrt.targets.sim.server import Stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class Link:
         life: the server life that accepted it, or -1.
         in_flight: window units handed to the network and not yet freed.
         in_bytes: whether the window counts bytes, not messages.
+        stream: the server's end, from subscribe to close.
         client_open: whether the client's end is open.
         server_open: whether the server's end is open.
     """
@@ -77,6 +79,7 @@ class Link:
         self.life = -1
         self.client_open = True
         self.server_open = False
+        self.stream: Stream | None = None
         self.in_flight = 0
         self.latency_ns = client.group.latency_ns
         self.in_bytes = client.group.window_bytes is not None
@@ -89,12 +92,18 @@ class Link:
         """How many messages the server can write now (NET-2); in bytes: one, or none."""
         if self.in_bytes:
             return 0 if self._buffer else 1
-        return max(0, self._window - self.in_flight)
+        return self._window - self.in_flight
 
-    def write(self, item: Head | Heartbeat | Message | End, size_bytes: int) -> None:
+    def write(self, item: Head | Heartbeat | Message, size_bytes: int) -> None:
         """Hand one server write to the transport (DLV-5)."""
         if not self.in_bytes:
-            self._send(Part(item, 1, last=True, early=not isinstance(item, Message)))
+            self.in_flight += 1
+            world = self.world
+            if self.latency_ns == 0 and item.__class__ is Message and world.alone():
+                self.client.arrived(self, item, 1)
+            else:
+                due = world.now + self.latency_ns
+                world.at(due, self.arrival_key, self.client.arrived, self, item, 1)
             return
         # An event that is larger than the window could never be freed whole: its first part goes.
         early = not isinstance(item, Message) or size_bytes > self._window
@@ -110,7 +119,8 @@ class Link:
             self.arrival_key,
             self.client.arrived,
             self,
-            Part(End(), 0, last=True, early=True),
+            End(),
+            0,
         )
 
     @property
@@ -121,7 +131,7 @@ class Link:
     def free(self, units: int) -> bool:
         """Open the window again by so much; say whether something waiting went out."""
         self.in_flight -= units
-        return self._push()
+        return self.in_bytes and self._push()
 
     def _push(self) -> bool:
         waited = bool(self._buffer)
@@ -143,7 +153,7 @@ class Link:
         self.world.at(
             self.world.now + self.latency_ns,
             self.arrival_key,
-            self.client.arrived,
+            self.client.arrived_in_part,
             self,
             part,
         )

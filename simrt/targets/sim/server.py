@@ -125,6 +125,7 @@ class Server:
         self.up = False
         for stream in self.streams.values():
             self._disarm(stream)
+            stream.link.stream = None
         self.streams.clear()
         self._by_subscription.clear()
         self._hub = None
@@ -161,7 +162,7 @@ class Server:
         subscription = play.channel.subscribe(limits, now=now)
         who = Who(link.client.name, link.number)
         stream = Stream(link, self.where(play, self.life), who, subscription, last_event_ns=now)
-        self.streams[link] = stream
+        self.streams[link] = link.stream = stream
         self._by_subscription[subscription] = stream
         if self.world.record is not None:
             replayed = list(subscription.pending_seqs())
@@ -196,6 +197,7 @@ class Server:
 
     def _close(self, stream: Stream, cause: str) -> None:
         self._disarm(stream)
+        stream.link.stream = None
         record = self.world.record
         if record is not None:
             record.server_side(
@@ -243,7 +245,7 @@ class Server:
 
     def freed(self, link: Link, units: int) -> None:
         """Part of the window is open again."""
-        stream = self.streams.get(link)
+        stream = link.stream
         if link.free(units) and stream is not None:
             stream.waiting_since_ns = None  # STR-1: it accepted something
         if stream is not None:
@@ -254,20 +256,25 @@ class Server:
         link, subscription = stream.link, stream.subscription
         now = self.world.now
         record = self.world.record
-        while subscription.pending and (room := link.room):
+        while room := link.room:
             messages = subscription.take(now, room)
-            self._write_fates()
-            for message in messages:
-                stream.last_event_ns = now
-                stream.waiting_since_ns = None
-                if record is not None:
+            if record is not None:
+                self._write_fates()
+                for message in messages:
                     record.took(now, stream.where, stream.who, message)
-                link.write(message, self._event_bytes(message) if link.in_bytes else 1)
-        if not subscription.pending and not link.stuck:
+            if not messages:
+                stream.waiting_since_ns = None
+                return
+            stream.last_event_ns = now
             stream.waiting_since_ns = None
-        elif stream.waiting_since_ns is None:
+            for message in messages:
+                link.write(message, self._event_bytes(message) if link.in_bytes else 1)
+            if len(messages) < room:
+                return  # that was all
+        if stream.waiting_since_ns is None and (link.stuck or subscription.pending):
             stream.waiting_since_ns = now
-            self._arm_deadline(stream)
+            if stream.deadline is None:
+                self._arm_deadline(stream)
 
     def _event_bytes(self, message: Message) -> int:
         """The size of one event on the wire, for windows in bytes."""

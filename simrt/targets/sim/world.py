@@ -35,7 +35,8 @@ class Moment(simpy.Event):
     def __init__(self, env: simpy.Environment, action: Callable[..., None], args: Any) -> None:
         # simpy.Event.__init__ is these two lines; written out, because it is the hot path.
         self.env = env
-        self.callbacks = [self._happen]
+        self.happen: list[Callable[[simpy.Event], None]] = [self._happen]
+        self.callbacks = self.happen
         self._action = action
         self._args = args
 
@@ -68,6 +69,18 @@ class World:
         moment = Moment(self._env, action, args)
         self._env.schedule(moment, EventPriority(key), t_ns - self._env.now)
         return moment
+
+    def again(self, moment: Moment, t_ns: int, key: int) -> None:
+        """Let a moment that has happened happen once more: cheaper than a new one."""
+        moment.callbacks = moment.happen
+        self._env.schedule(moment, EventPriority(key), t_ns - self._env.now)
+
+    def alone(self) -> bool:
+        """Whether nothing else is due in this instant.
+
+        What would be an event of its own may then be done at once: nothing could come between.
+        """
+        return self._env.peek() > self.now
 
     def run_until(self, t_ns: int) -> None:
         """Let everything happen that is due before this instant."""
