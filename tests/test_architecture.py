@@ -45,7 +45,7 @@ ONLY_IN = {
     "asyncio": ("server", "client", "targets/server", "targets/server.py"),
     "time": ("clock.py",),
     "typer": ("cli.py",),
-    "ruamel": ("scenario",),
+    "ruamel": ("scenario", "report/source.py"),
     "jinja2": ("report",),
     "jwt": ("server", "targets/server", "targets/server.py"),
     "uvicorn": ("server",),
