@@ -1,1 +1,24 @@
-"""The SSE server: endpoints, permissions, hooks, jobs, streams."""
+"""The SSE server: streams, hooks, jobs, permissions, limits."""
+
+from simrt.server.access import Secrets
+from simrt.server.compiled import compile_site
+from simrt.server.recorder import Recorder
+from simrt.server.server import Server
+from simrt.server.serving import bind, serve
+from simrt.server.settings import Limits, StreamSettings
+from simrt.server.site import Call, Rejected, Sent, Site
+
+__all__ = [
+    "Call",
+    "Limits",
+    "Recorder",
+    "Rejected",
+    "Secrets",
+    "Sent",
+    "Server",
+    "Site",
+    "StreamSettings",
+    "bind",
+    "compile_site",
+    "serve",
+]

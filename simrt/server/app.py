@@ -1,0 +1,212 @@
+"""The ASGI app: from a request to a stream, a hook, or a refusal in a few words of JSON."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from simrt.engine import InvalidNameError
+from simrt.server.access import Denied, Granted, credential_of
+from simrt.server.asgi import Receive, Send, run_plain
+from simrt.server.full import Full
+from simrt.server.protocol import EXTENSION, Connection
+from simrt.server.site import Call, Hook, Params, Rejected, StreamEndpoint
+
+if TYPE_CHECKING:
+    from simrt.server.server import Server
+
+log = logging.getLogger("simrt.server")
+
+_JSON = (b"content-type", b"application/json")
+
+
+class Refused(Exception):  # noqa: N818 - an answer, not a failure
+    """A request that gets no more than a status and a sentence."""
+
+    def __init__(self, status: int, reason: str, headers: Mapping[str, str] | None = None) -> None:
+        self.status = status
+        self.headers = dict(headers or {})
+        super().__init__(reason)
+
+
+class Gone(Exception):  # noqa: N818 - nobody is there to be told
+    """The client left before its request was complete."""
+
+
+class App:
+    """Routes requests of one server; mountable in another ASGI app.
+
+    Arguments:
+        server: what it serves.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI 3)."""
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def _http(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        try:
+            endpoint, params, granted = self._admit(scope)
+            if isinstance(endpoint, StreamEndpoint):
+                await self._stream(endpoint, params, granted, scope, receive, send)
+            else:
+                await self._hook(endpoint, params, receive, send)
+        except Refused as refused:
+            await _answer(send, refused.status, {"error": str(refused)}, refused.headers)
+        except Full as full:
+            headers = {"retry-after": str(full.retry_after_s)}
+            await _answer(send, 503, {"error": str(full)}, headers)
+        except Gone:
+            connection = _connection(scope)
+            if connection is not None:
+                connection.give_up()
+
+    def _admit(self, scope: dict[str, Any]) -> tuple[StreamEndpoint | Hook, Params, Granted]:
+        """Route, method, permission, in this order (SSE-4)."""
+        server = self._server
+        if server.refuses:
+            raise server.full("the server is shutting down")
+        if len(server.connections) > server.limits.connections:
+            raise server.full("the server has all the connections that it can keep")
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        found = server.site.find(path)
+        if found is None:
+            # One text for every path: it tells nothing about other projects (PRJ-1).
+            raise Refused(404, "nothing is here")
+        methods, params = found
+        method = scope["method"]
+        if method not in methods:
+            allowed = ", ".join(sorted(methods))
+            raise Refused(405, f"{method} is not allowed; allowed: {allowed}", {"allow": allowed})
+        endpoint = methods[method]
+        credential = credential_of(_headers(scope), cookies=isinstance(endpoint, StreamEndpoint))
+        verdict = server.gate.judge(
+            endpoint.permission, method, endpoint.project, credential, server.clock.wall()
+        )
+        if isinstance(verdict, Denied):
+            challenge = {"www-authenticate": "Bearer"} if verdict.status == 401 else {}
+            raise Refused(verdict.status, verdict.reason, challenge)
+        return endpoint, params, verdict
+
+    # --- streams ------------------------------------------------------------------------------
+
+    async def _stream(
+        self,
+        endpoint: StreamEndpoint,
+        params: Params,
+        granted: Granted,
+        scope: dict[str, Any],
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        connection = _connection(scope)
+        if connection is not None and connection.transport.is_closing():
+            raise Gone
+        try:
+            stream = self._server.open(
+                endpoint, params, granted, _headers(scope), bare=connection is not None
+            )
+        except InvalidNameError:
+            raise Refused(404, "nothing is here") from None
+        if connection is None:
+            await run_plain(stream, receive, send)
+            return
+        connection.hand_over(stream)
+        await stream.closed
+
+    # --- hooks --------------------------------------------------------------------------------
+
+    async def _hook(self, hook: Hook, params: Params, receive: Receive, send: Send) -> None:
+        """Run a hook; what its handler raises harms nobody, what it sent is sent (HOK-2)."""
+        server = self._server
+        data = await self._data(hook, receive)
+        if server.refuses:
+            raise server.full("the server is shutting down")
+        n = server.count_call(hook)
+        call = Call(data, params, n, server.clock.wall(), lambda *event: server.send(hook, *event))
+        try:
+            result = hook.handler(call)
+            if inspect.isawaitable(result):
+                await result
+        except Rejected as rejected:
+            status = 422 if rejected.cause == "shape" else 400
+            raise Refused(status, rejected.reason) from None
+        except (Full, Refused):
+            raise
+        except Exception:  # whatever a handler raises
+            log.exception("hook %s failed", hook.sender)
+            raise Refused(500, "the hook failed") from None
+        if not call.sent:
+            await _answer(send, 202, {"sent": 0})
+            return
+        last = call.sent[-1]
+        body = {"seq": last.seq, "epoch": last.epoch, "offered": last.offered}
+        if server.recorder is not None:
+            server.recorder.flush()  # before the answer, which shows that it was sent
+        await _answer(send, 200, body)
+
+    async def _data(self, hook: Hook, receive: Receive) -> Any:
+        """The body as JSON; refused where it is too large or none (PUB-3)."""
+        server = self._server
+        event = hook.sends[0] if len(hook.sends) == 1 else ""
+        limit = server.limits.body_bytes
+        body = bytearray()
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Gone
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            if len(body) > limit:
+                server.reject(hook, event, "event")
+                raise Refused(413, f"the body exceeds {limit} bytes")
+        try:
+            return json.loads(body, parse_constant=_no_constant)
+        except (ValueError, RecursionError):
+            server.reject(hook, event, "event")
+            raise Refused(400, "the body is not JSON (RFC 8259)") from None
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(name)
+
+
+def _headers(scope: dict[str, Any]) -> dict[str, str]:
+    """The headers by lower-case name; of equal ones the last."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+def _connection(scope: dict[str, Any]) -> Connection | None:
+    """The bare connection, where our own protocol carries the request."""
+    found = (scope.get("extensions") or {}).get(EXTENSION, {}).get("connection")
+    return found if isinstance(found, Connection) else None
+
+
+async def _answer(
+    send: Send, status: int, body: dict[str, Any], headers: Mapping[str, str] | None = None
+) -> None:
+    encoded = json.dumps(body).encode()
+    fields = [_JSON, (b"content-length", b"%d" % len(encoded))]
+    fields += [(name.encode(), value.encode("latin-1")) for name, value in (headers or {}).items()]
+    await send({"type": "http.response.start", "status": status, "headers": fields})
+    await send({"type": "http.response.body", "body": encoded, "more_body": False})
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

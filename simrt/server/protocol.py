@@ -1,0 +1,218 @@
+"""One connection: uvicorn's HTTP protocol, until a stream takes the connection over.
+
+Parsing, keep-alive and ordinary answers are uvicorn's. Added here: deadlines and a size limit for
+requests, and `hand_over`, by which the app gives the bare transport to a `Stream`. What is relied
+on inside uvicorn is listed in `RELIED_ON` and checked by a test, since it is not public.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from simrt.server.settings import Limits
+from simrt.server.stream import Stream
+
+if TYPE_CHECKING:
+    from simrt.server.server import Server
+
+EXTENSION = "simrt.connection"
+
+RELIED_ON = {
+    "attributes": (
+        "access_log", "connections", "cycle", "flow", "loop", "pipeline", "scope", "tasks",
+        "transport",
+    ),
+    "methods": (
+        "connection_made", "connection_lost", "data_received", "eof_received", "on_header",
+        "on_headers_complete", "on_message_begin", "on_message_complete", "on_url",
+        "send_400_response", "shutdown",
+    ),
+}  # fmt: skip
+"""What this class uses of `HttpToolsProtocol`: a new version must still have it, and mean it."""
+
+
+class InOrder(dict[Any, None]):
+    """A set that remembers the order of its members: uvicorn's are never iterated by address."""
+
+    def add(self, member: Any) -> None:
+        """Add a member."""
+        self[member] = None
+
+    def discard(self, member: Any) -> None:
+        """Remove a member, if it is one."""
+        self.pop(member, None)
+
+
+def protocol_config(app: Any, limits: Limits) -> Config:
+    """Uvicorn's settings for our protocol: no log, no Date header, no second server."""
+    return Config(
+        app,
+        http=HttpToolsProtocol,
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        # Whole seconds are only its annotation; it goes to the loop's `call_later` as it is.
+        timeout_keep_alive=limits.idle_s,  # type: ignore[arg-type]
+    )
+
+
+class Connection(HttpToolsProtocol):
+    """One accepted connection.
+
+    Arguments:
+        server: whose it is.
+        config: `protocol_config`.
+        loop: the event loop.
+    """
+
+    def __init__(self, server: Server, config: Config, loop: asyncio.AbstractEventLoop) -> None:
+        state = ServerState()
+        state.connections = InOrder()  # type: ignore[assignment]
+        state.tasks = InOrder()  # type: ignore[assignment]
+        super().__init__(config, state, {}, loop)
+        self.access_log = False  # whatever the root logger does: addresses may hold secrets
+        self._owner = server
+        self._stream: Stream | None = None
+        self._in_head = True
+        self._head_bytes = 0
+        self._too_large = False
+        self._deadline: asyncio.TimerHandle | None = None
+
+    # --- the connection -----------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Accepted: the deadline for the first request starts (NET-1)."""
+        super().connection_made(transport)
+        self._owner.connections[self] = None
+        self._arm()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Gone, also where a stream had taken it over."""
+        self._disarm()
+        super().connection_lost(exc)
+        self._owner.lost(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, within the bounds."""
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._deadline is None:
+                self._arm()
+        super().data_received(data)
+        # A head in parts is counted here, and a whole one, whose chunk may hold a body, below.
+        if self._in_head and self._head_bytes > self._owner.limits.head_bytes:
+            self._too_large = True
+            if not self.transport.is_closing():
+                self.send_400_response("")
+
+    def shutdown(self) -> None:
+        """An orderly end: a stream has had its last words; an answer under way is finished."""
+        if self._stream is None:
+            super().shutdown()
+
+    def abort(self) -> None:
+        """Drop it, whatever it still holds."""
+        if self._stream is not None:
+            self._stream.abort()
+        self.transport.abort()
+
+    # --- requests -----------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        """A request's first byte."""
+        super().on_message_begin()
+        self.scope["extensions"] = {EXTENSION: {"connection": self}}
+        self._in_head = True
+        self._arm()
+
+    def on_url(self, url: bytes) -> None:
+        """Part of the request line."""
+        self._count(len(self.url) + len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header."""
+        self._count(sum(len(n) + len(v) + 4 for n, v in self.headers) + len(name) + len(value))
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The head is complete."""
+        self._in_head = False
+        self._head_bytes = 0
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The request is complete."""
+        self._disarm()
+        self._in_head = True
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no request, or too large a one; a small JSON body like every refusal."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.transport.abort()  # never into the middle of an answer
+            return
+        if self._too_large:
+            self._refuse(431, "the request's head is too large")
+        else:
+            self._refuse(400, msg or "not a valid HTTP request")
+
+    def _refuse(self, status: int, reason: str) -> None:
+        body = json.dumps({"error": reason}).encode()
+        self.transport.write(
+            STATUS_LINE[status] + b"content-type: application/json\r\n"
+            b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (len(body), body)
+        )
+        self.transport.close()
+
+    def _count(self, head_bytes: int) -> None:
+        if head_bytes > self._owner.limits.head_bytes:
+            self._too_large = True
+            raise ValueError("head too large")  # the parser stops and send_400_response follows
+
+    # --- the hand-over ------------------------------------------------------------------------
+
+    def hand_over(self, stream: Stream) -> None:
+        """Give the connection to a stream; from here on every byte is the stream's."""
+        self._disarm()
+        self._stream = stream
+        stream.on_lost = self.connection_lost
+        self.pipeline.clear()  # what was asked for behind a stream has no answer
+        self.flow.resume_reading()  # else the client's end would not be noticed
+        self.transport.set_protocol(stream)
+        stream.connection_made(self.transport)
+
+    def give_up(self) -> None:
+        """No answer: the client is gone already, and uvicorn shall not try one."""
+        self.cycle.disconnected = True
+
+    # --- the deadline for a request ------------------------------------------------------------
+
+    def _arm(self) -> None:
+        self._disarm()
+        self._deadline = self.loop.call_later(self._owner.limits.request_s, self._too_slow)
+
+    def _disarm(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _too_slow(self) -> None:
+        """A request that does not end holds nothing for ever."""
+        self._deadline = None
+        busy = self.cycle is not None and not self.cycle.response_complete
+        if busy or self.transport.is_closing():
+            self.transport.abort()
+        else:
+            self._refuse(408, "the request took too long")

@@ -1,0 +1,390 @@
+"""The server: a hub, a site, and everything that is open.
+
+It owns what outlives one request: the hub, the channels in use, the streams, the jobs, the
+limits. It reads time only from its clock and waits only with the loop's timers, so a loop with
+virtual time and an in-memory network runs the very same code.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from simrt import sse
+from simrt.engine import (
+    Channel,
+    ChannelLimitError,
+    EventError,
+    Hub,
+    InvalidNameError,
+    encode_event,
+)
+from simrt.server.access import Gate, Granted, Secrets
+from simrt.server.app import App
+from simrt.server.full import Full
+from simrt.server.jobs import JobRunner
+from simrt.server.outlet import Outlet
+from simrt.server.protocol import Connection, protocol_config
+from simrt.server.recorder import Recorder, Where, Who
+from simrt.server.retries import SHUTDOWN_SPREAD_NS, Share, draw_ms, unforeseen
+from simrt.server.settings import Limits
+from simrt.server.site import Feed, Hook, Job, Params, Rejected, Sent, Site, StreamEndpoint
+from simrt.server.stream import RAW_HEAD, Stream
+from simrt.server.timers import SiteClock
+
+log = logging.getLogger("simrt.server")
+
+_SUBSCRIBER = re.compile(r"[A-Za-z0-9_\-]{1,64}/[A-Za-z0-9_\-]{1,64}")
+_CONNECTION = re.compile(r"[1-9][0-9]{0,8}")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCount:
+    """One open subscription: who, and how many messages were taken and are pending."""
+
+    who: Who
+    taken: int
+    pending: int
+
+
+class Server:
+    """One life of a hub, behind HTTP. Make it inside the running loop that it shall use.
+
+    Arguments:
+        site: what it offers.
+        clock: the time.
+        secrets_: what credentials are compared with.
+        epoch: the life's name; None draws 128 random bits (HUB-2).
+        share: the draws of `retry`; None takes the operating system's.
+        limits: bounds.
+        recorder: takes the rows of a history; None records nothing.
+
+    Attributes:
+        connections: the open connections, in order of acceptance.
+
+    Raises:
+        UsageError: for a site that contradicts itself.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        clock: SiteClock,
+        *,
+        secrets_: Secrets | None = None,
+        epoch: str | None = None,
+        share: Share | None = None,
+        limits: Limits | None = None,
+        recorder: Recorder | None = None,
+    ) -> None:
+        site.check()
+        self.site = site
+        self.clock = clock
+        self.limits = limits or Limits()
+        self.recorder = recorder
+        self.gate = Gate(secrets_ or Secrets())
+        self.loop = asyncio.get_running_loop()
+        self.app = App(self)
+        self.connections: dict[Connection, None] = {}
+        self._share = share or unforeseen()
+        self._streams: dict[Stream, StreamEndpoint] = {}
+        self._per_endpoint: dict[StreamEndpoint, int] = {}
+        self._outlets: dict[tuple[str, str], Outlet] = {}
+        self._woken: dict[tuple[str, str], None] = {}
+        self._flush_due = False
+        self._unnamed = 0
+        self._turned_away = 0
+        self._calls: dict[Hook | Job, int] = {}
+        self._config = protocol_config(self.app, self.limits)
+        self._listener: asyncio.Server | None = None
+        self._all_gone: asyncio.Future[None] | None = None
+        self._stopping = False
+        self._frozen = False
+        self.hub = Hub(
+            epoch or secrets.token_hex(16),
+            on_ready=self._wake,
+            on_fate=None if recorder is None else recorder.fate,
+            max_event_bytes=max((each.settings.max_event_bytes for each in site.feeds), default=1),
+            max_channels=self.limits.channels,
+        )
+        for feed in site.feeds:
+            if not feed.channel.names:
+                self._channel(feed, feed.channel.text)
+        self._jobs = [JobRunner(self, job) for job in site.jobs]
+
+    # --- its life -----------------------------------------------------------------------------
+
+    async def listen(self, host_or_socket: Any, port: int | None = None) -> None:
+        """Accept connections, and let the jobs begin (HOK-3).
+
+        Arguments:
+            host_or_socket: a bound socket; or a host, with a port, where the loop has its own
+                network.
+            port: the port on that host.
+        """
+        where = (
+            {"sock": host_or_socket, "backlog": 4096}
+            if port is None
+            else {"host": host_or_socket, "port": port}
+        )
+        self._listener = await self.loop.create_server(self.connection, **where)
+        # A server that is made ready before time 0 starts, for its jobs, with the scenario.
+        begin = max(0, self.clock.now())
+        for job in self._jobs:
+            job.begin(begin)
+
+    def connection(self) -> Connection:
+        """A protocol for one new connection."""
+        return Connection(self, self._config, self.loop)
+
+    def end(self) -> None:
+        """The run is over: one `end` row an open subscription; nothing is sent or taken after."""
+        self._flush()
+        self._frozen = True
+        for outlet in self._outlets.values():
+            outlet.frozen = True
+        for job in self._jobs:
+            job.stop()
+        if self.recorder is not None:
+            now = self.clock.now()
+            for stream in self._streams:
+                self.recorder.ended(now, stream.subscription)
+            self.recorder.finish()
+
+    async def shut_down(self) -> None:
+        """End in an orderly way: no new connections, last words to each stream (STR-3)."""
+        self._flush()
+        self._stopping = True
+        for job in self._jobs:
+            job.stop()
+        if self._listener is not None:
+            self._listener.close()
+        for stream, endpoint in list(self._streams.items()):
+            retry_ms = draw_ms(
+                self._share, "shutdown", endpoint.project, stream.who, SHUTDOWN_SPREAD_NS
+            )
+            stream.end("shutdown", sse.encode_retry(retry_ms))
+        for connection in list(self.connections):
+            connection.shutdown()
+        if self.connections:
+            self._all_gone = self.loop.create_future()
+            timer = self.loop.call_later(self.limits.farewell_s, _done, self._all_gone)
+            await self._all_gone
+            timer.cancel()
+        for connection in list(self.connections):
+            connection.abort()
+        await asyncio.sleep(0)  # an abort is told to the protocol in the loop's next turn
+        if self.recorder is not None:
+            self.recorder.finish()
+
+    def lost(self, connection: Connection) -> None:
+        """A connection is gone."""
+        self.connections.pop(connection, None)
+        if not self.connections and self._all_gone is not None:
+            _done(self._all_gone)
+
+    @property
+    def refuses(self) -> bool:
+        """Whether it is on its way out, or the run is over: nothing new begins."""
+        return self._stopping or self._frozen
+
+    # --- senders ------------------------------------------------------------------------------
+
+    def send(self, sender: Hook | Job, event: str, data: Any, params: Params) -> Sent:
+        """Send for a hook or a job: check the shape, send, deliver in the loop's next turn.
+
+        Raises:
+            Rejected: the event was not sent; the `reject` row is written.
+            Full: the project has no room for one more channel (CHN-5).
+        """
+        if event not in sender.sends:
+            self.reject(sender, event, "shape")
+            raise Rejected("shape", f"{sender.sender} does not declare event type {event!r}")
+        feed = self.site.feed_for(sender, event)
+        name = feed.channel.fill(params)
+        problem = feed.problem(event, data)  # SSE-7
+        if problem is not None:
+            self.reject(sender, event, "shape", name)
+            raise Rejected("shape", problem)
+        try:
+            encoded = encode_event(event, data, feed.settings.max_event_bytes)
+        except EventError as error:  # PUB-3
+            self.reject(sender, event, "event", name)
+            raise Rejected("event", str(error)) from None
+        try:
+            outlet = self._outlet(feed, name)
+        except InvalidNameError as error:
+            self.reject(sender, event, "event")
+            raise Rejected("event", str(error)) from None
+        receipt = outlet.send(encoded, sender.sender)
+        self._flush_soon()
+        return Sent(self.hub.epoch, receipt.seq, receipt.offered)
+
+    def reject(self, sender: Hook | Job, event: str, cause: str, channel: str = "") -> None:
+        """Record that an event was refused; without a channel, by the sender's declared one."""
+        if self.recorder is None:
+            return
+        channel = channel or self.site.feed_for(sender, sender.sends[0]).channel.text
+        where = Where(sender.project, channel, self.hub.epoch)
+        self.recorder.rejected(self.clock.now(), where, event, cause)
+        self.recorder.flush()
+
+    def count_call(self, sender: Hook | Job) -> int:
+        """The how-many-th call of a hook or job this is, from 1."""
+        self._calls[sender] = self._calls.get(sender, 0) + 1
+        return self._calls[sender]
+
+    def _wake(self, channel: Channel) -> None:
+        """The engine's `on_ready`: deliver in the loop's next turn (HUB-4)."""
+        self._woken[channel.project, channel.name] = None
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        if not self._flush_due:
+            self._flush_due = True
+            self.loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        """Deliver what the sends of this turn left to take, joined (DLV-7)."""
+        self._flush_due = False
+        woken, self._woken = self._woken, {}
+        for key in woken:
+            if key in self._outlets:
+                self._outlets[key].flush()
+        if self.recorder is not None:
+            self.recorder.flush()
+
+    # --- streams ------------------------------------------------------------------------------
+
+    def open(
+        self,
+        endpoint: StreamEndpoint,
+        params: Params,
+        granted: Granted,
+        headers: Mapping[str, str],
+        *,
+        bare: bool,
+    ) -> Stream:
+        """Subscribe, for one request whose permission was granted.
+
+        Arguments:
+            endpoint: the stream's declaration.
+            params: the path's parameters.
+            granted: the permission, and when it ends (STR-4).
+            headers: the request's; they name the subscriber while a history is recorded.
+            bare: whether the transport will be the connection itself, so that the response's
+                head is ours to write.
+
+        Raises:
+            Full: a limit is reached (STR-2, CHN-5).
+            InvalidNameError: the parameters give no name of a channel.
+        """
+        project, settings = endpoint.project, endpoint.feed.settings
+        who = self._who(headers)
+        self._check_room(endpoint, who)
+        outlet = self._outlet(endpoint.feed, endpoint.feed.channel.fill(params))
+        retry = b""
+        if settings.retry_spread_ns is not None:
+            retry = sse.encode_retry(
+                draw_ms(self._share, "retry", project, who, settings.retry_spread_ns)
+            )
+        now = self.clock.now()
+        expires_ns = None
+        if granted.expires_s is not None:
+            left_s = granted.expires_s - self.clock.wall().timestamp()
+            expires_ns = now + round(left_s * 1_000_000_000)
+        subscription = outlet.channel.subscribe(endpoint.replay, now=now)
+        stream = Stream(
+            outlet,
+            subscription,
+            who,
+            head=(RAW_HEAD if bare else b"") + retry,
+            expires_ns=expires_ns,
+            notsent_lowat_bytes=self.limits.notsent_lowat_bytes,
+        )
+        outlet.streams[subscription] = stream
+        self._streams[stream] = endpoint
+        self._per_endpoint[endpoint] = self._per_endpoint.get(endpoint, 0) + 1
+        if self.recorder is not None:
+            self.recorder.subscribed(now, outlet.where, who, subscription, endpoint.replay)
+            self.recorder.flush()
+        return stream
+
+    def counts(self) -> list[OpenCount]:
+        """Every open subscription, in order of acceptance."""
+        return [
+            OpenCount(each.who, each.subscription.fates["taken"], each.subscription.pending)
+            for each in self._streams
+        ]
+
+    def full(self, reason: str, project: str = "", who: Who | None = None) -> Full:
+        """Turn one client away; when to come again is spread over 1 to 10 s (STR-2, STR-3)."""
+        self._turned_away += 1
+        retry_ms = draw_ms(
+            self._share,
+            "full",
+            project,
+            who or Who("anonymous", self._turned_away),
+            SHUTDOWN_SPREAD_NS,
+        )
+        return Full(reason, -(-retry_ms // 1000))
+
+    def _check_room(self, endpoint: StreamEndpoint, who: Who) -> None:
+        limit = self.limits.streams_per_endpoint if endpoint.limit is None else endpoint.limit
+        if len(self._streams) >= self.limits.streams:
+            raise self.full("the server has all the streams it can keep", endpoint.project, who)
+        if self._per_endpoint.get(endpoint, 0) >= limit:
+            raise self.full("this endpoint has all the streams it can keep", endpoint.project, who)
+
+    def _who(self, headers: Mapping[str, str]) -> Who:
+        """Whose connection this is; asked only while a history is recorded."""
+        subscriber = headers.get("simrt-subscriber", "")
+        number = headers.get("simrt-connection", "")
+        if (
+            self.recorder is not None
+            and _SUBSCRIBER.fullmatch(subscriber)
+            and _CONNECTION.fullmatch(number)
+        ):
+            return Who(subscriber, int(number))
+        self._unnamed += 1
+        return Who(f"anonymous/{self._unnamed - 1}", 1)
+
+    def _left(self, stream: Stream) -> None:
+        endpoint = self._streams.pop(stream)
+        self._per_endpoint[endpoint] -= 1
+
+    # --- channels -----------------------------------------------------------------------------
+
+    def _channel(self, feed: Feed, name: str) -> Channel:
+        return self.hub.project(feed.project).channel(name, feed.options)
+
+    def _outlet(self, feed: Feed, name: str) -> Outlet:
+        key = (feed.project, name)
+        outlet = self._outlets.get(key)
+        if outlet is None:
+            try:
+                channel = self._channel(feed, name)
+            except ChannelLimitError as error:
+                raise self.full(str(error), feed.project) from None
+            outlet = Outlet(
+                channel,
+                feed.settings,
+                self.hub.epoch,
+                self.loop,
+                self.clock,
+                self.recorder,
+                self._left,
+            )
+            outlet.frozen = self._frozen
+            self._outlets[key] = outlet
+        return outlet
+
+
+def _done(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -1,0 +1,123 @@
+"""From a site to a listening socket, and from a signal to an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import resource
+import signal
+import socket
+from collections.abc import Callable
+
+from simrt.clock import RealClock
+from simrt.errors import TargetError
+from simrt.server.access import Secrets
+from simrt.server.recorder import Recorder
+from simrt.server.retries import Share
+from simrt.server.server import Server
+from simrt.server.settings import Limits
+from simrt.server.site import Site
+
+
+def bind(host: str, port: int, sndbuf_bytes: int | None = None) -> socket.socket:
+    """A bound TCP socket that does not listen yet.
+
+    Arguments:
+        host: an address, or a name that has one.
+        port: 0 to 65535; 0 lets the system choose.
+        sndbuf_bytes: SO_SNDBUF, which accepted connections inherit; None leaves the system's.
+
+    Raises:
+        TargetError: where that is not possible; a port in use is named.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sndbuf_bytes is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, sndbuf_bytes)
+        sock.bind((host, port))
+    except (OSError, OverflowError) as error:
+        sock.close()
+        raise _no_port(host, port, error) from error
+    sock.setblocking(False)
+    return sock
+
+
+def listening(sock: socket.socket) -> socket.socket:
+    """Let a bound socket listen.
+
+    Raises:
+        TargetError: where somebody else listens there already.
+    """
+    host, port = sock.getsockname()[:2]
+    try:
+        sock.listen(4096)
+    except OSError as error:
+        sock.close()
+        raise _no_port(host, port, error) from error
+    return sock
+
+
+def _no_port(host: str, port: int, error: Exception) -> TargetError:
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return TargetError(f"port {port} of {host} is in use; choose another, or 0 for any")
+    return TargetError(f"cannot listen on port {port} of {host}: {error}")
+
+
+def raise_file_limit() -> None:
+    """Allow as many open files, and so connections, as the system lets this process have."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+async def serve(
+    site: Site,
+    clock: RealClock,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    *,
+    secrets: Secrets | None = None,
+    limits: Limits | None = None,
+    epoch: str | None = None,
+    share: Share | None = None,
+    recorder: Recorder | None = None,
+    on_listening: Callable[[Server, int], None] | None = None,
+) -> None:
+    """Serve a site until SIGTERM or SIGINT, then end in an orderly way.
+
+    Arguments:
+        site: what is served.
+        clock: its time; `live_clock()` for people.
+        host: where to listen.
+        port: 0 lets the system choose.
+        secrets: what credentials are compared with.
+        limits: bounds.
+        epoch: the life's name; None draws it.
+        share: the draws of `retry`; None takes the operating system's.
+        recorder: takes a history's rows.
+        on_listening: called with the server and its port once it listens.
+
+    Raises:
+        TargetError: where it cannot listen.
+    """
+    limits = limits or Limits()
+    raise_file_limit()
+    sock = listening(bind(host, port, limits.sndbuf_bytes))
+    server = Server(
+        site,
+        clock,
+        secrets_=secrets,
+        epoch=epoch,
+        share=share,
+        limits=limits,
+        recorder=recorder,
+    )
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        server.loop.add_signal_handler(number, stop.set)
+    await server.listen(sock)
+    if on_listening is not None:
+        on_listening(server, sock.getsockname()[1])
+    await stop.wait()
+    await server.shut_down()

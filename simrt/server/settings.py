@@ -1,0 +1,63 @@
+"""What the server promises its streams, and where it stops."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simrt.engine.message import DEFAULT_MAX_EVENT_BYTES
+
+SECOND_NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSettings:
+    """The settings of a feature's streams; times in scenario nanoseconds, None = off.
+
+    Attributes:
+        heartbeat_ns: a comment goes out after so long without an event (SSE-5).
+        peer_timeout_ns: a peer that acknowledges nothing for so long is gone (SSE-5).
+        write_deadline_ns: a connection that accepts nothing for so long is ended (STR-1).
+        retry_spread_ns: the least and the most `retry` of a new stream (STR-3).
+        max_event_bytes: most bytes of an event's data, compact UTF-8 (PUB-3).
+    """
+
+    heartbeat_ns: int | None = 15 * SECOND_NS
+    peer_timeout_ns: int | None = 30 * SECOND_NS
+    write_deadline_ns: int | None = 60 * SECOND_NS
+    retry_spread_ns: tuple[int, int] | None = (2 * SECOND_NS, 5 * SECOND_NS)
+    max_event_bytes: int = DEFAULT_MAX_EVENT_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on what strangers can make the server hold.
+
+    The times here guard the machine, not the feature: they are seconds of the event loop and do
+    not shrink when scenario time runs faster.
+
+    Attributes:
+        connections: most connections, streams included, 1 or more (STR-2).
+        streams: most open streams of the whole server (STR-2).
+        streams_per_endpoint: most open streams of one endpoint (STR-2).
+        channels: most channels of one project (CHN-5).
+        head_bytes: longest request line and headers together.
+        body_bytes: longest body of a hook's request.
+        request_s: time from the accept, or the first byte of a later request, to its last byte.
+        idle_s: how long a connection may wait between two requests.
+        farewell_s: how long a shutdown waits for streams to swallow their last words.
+        sndbuf_bytes: SO_SNDBUF of each connection; None leaves the system's. Small values move
+            what waits for a slow client from the kernel into the pending queue.
+        notsent_lowat_bytes: TCP_NOTSENT_LOWAT of each stream; None leaves the system's.
+    """
+
+    connections: int = 15_000
+    streams: int = 12_000
+    streams_per_endpoint: int = 12_000
+    channels: int = 10_000
+    head_bytes: int = 16_384
+    body_bytes: int = 262_144
+    request_s: float = 30.0
+    idle_s: float = 75.0
+    farewell_s: float = 1.0
+    sndbuf_bytes: int | None = None
+    notsent_lowat_bytes: int | None = 1

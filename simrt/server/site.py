@@ -1,0 +1,467 @@
+"""A site: which streams, hooks and jobs one server offers, for which projects.
+
+Declared in Python, or compiled from scenarios (`simrt.server.compiled`). Pure data and handlers:
+no clock, no sockets. Nothing but hooks and jobs sends (HOK-1), and no endpoint exposes a channel
+that was not declared (SSE-3).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from cronsim import CronSimError
+from jsonschema import Draft202012Validator
+from pydantic import ValidationError
+
+from simrt.engine import ChannelOptions, ReplayOptions
+from simrt.errors import UsageError
+from simrt.scenario.arrivals import job_times
+from simrt.scenario.events import misfit, validator
+from simrt.scenario.model import Sender
+from simrt.server.access import Permission, permission_of
+from simrt.server.settings import StreamSettings
+
+_PROJECT = re.compile(r"[A-Za-z0-9_\-]{1,64}")
+_PATH = re.compile(r"/[A-Za-z0-9_\-./{}]*")
+_NAME = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+# What a path parameter may be: no separator, no control character, nothing that climbs.
+_VALUE = r"[A-Za-z0-9_\-][A-Za-z0-9_.\-]{0,127}"
+
+Params = Mapping[str, str]
+
+
+class Rejected(Exception):  # noqa: N818 - the word of the rules
+    """An event that was refused before it was sent (SSE-7, PUB-3).
+
+    Attributes:
+        cause: `shape` (undeclared type, or data that does not fit) or `event` (not JSON, too big).
+        reason: a sentence for whoever sent it.
+    """
+
+    def __init__(self, cause: str, reason: str) -> None:
+        self.cause = cause
+        self.reason = reason
+        super().__init__(reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of one send (PUB-4).
+
+    Attributes:
+        epoch: the life of the hub.
+        seq: the message's number in it.
+        offered: to how many subscriptions it was offered.
+    """
+
+    epoch: str
+    seq: int
+    offered: int
+
+
+@dataclass(slots=True)
+class Call:
+    """What the handler of a hook or a job is given.
+
+    Attributes:
+        data: a hook's JSON body; None for a job.
+        params: the path's parameters; empty for a job.
+        n: its how-many-th call in this life of the server, from 1.
+        wall: the clock's wall time.
+        sent: what it has sent so far, in order.
+    """
+
+    data: Any
+    params: Params
+    n: int
+    wall: datetime
+    _send: Callable[[str, Any, Params], Sent]
+    sent: list[Sent] = field(default_factory=list)
+
+    def send(self, event: str, data: Any, **params: str) -> Sent:
+        """Send an event of a type that this hook or job declares.
+
+        Arguments:
+            event: the type.
+            data: JSON data that fits the type's shape.
+            params: what fills in the channel's name, beside the path's parameters.
+
+        Raises:
+            Rejected: the event was not sent.
+        """
+        sent = self._send(event, data, {**self.params, **params})
+        self.sent.append(sent)
+        return sent
+
+
+Handler = Callable[[Call], Any]
+_H = TypeVar("_H", bound=Handler)
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A path or a channel's name with parameters in braces."""
+
+    text: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The parameters."""
+        return tuple(_NAME.findall(self.text))
+
+    def matcher(self) -> re.Pattern[str]:
+        """A regular expression for paths; it accepts only values that are safe in a name."""
+        parts = _NAME.split(self.text)
+        found = "".join(
+            f"(?P<{part}>{_VALUE})" if place % 2 else re.escape(part)
+            for place, part in enumerate(parts)
+        )
+        return re.compile(found)
+
+    def fill(self, params: Params) -> str:
+        """The text with its parameters filled in; values are checked again.
+
+        Raises:
+            Rejected: for a parameter that is missing or unsafe.
+        """
+
+        def value(match: re.Match[str]) -> str:
+            given = params.get(match[1])
+            if not isinstance(given, str) or not re.fullmatch(_VALUE, given):
+                raise Rejected("event", f"{match[1]} in the channel's name is missing or unsafe")
+            return given
+
+        return _NAME.sub(value, self.text)
+
+
+@dataclass(slots=True)
+class Feed:
+    """A channel, or a family of channels, with what may be sent to it (SSE-7)."""
+
+    project: str
+    channel: Pattern
+    options: ChannelOptions | None
+    settings: StreamSettings
+    schemas: dict[str, dict[str, Any]]
+    _validators: dict[str, Draft202012Validator] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._validators = {event: validator(schema) for event, schema in self.schemas.items()}
+
+    def problem(self, event: str, data: Any) -> str | None:
+        """Why an event must not be sent, as a sentence, or None."""
+        found = self._validators.get(event)
+        if found is None:
+            return f"event type {event!r} is not declared; declared: {', '.join(self.schemas)}"
+        return misfit(found, data)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StreamEndpoint:
+    """A read hook: the only way to a channel's messages (SSE-3)."""
+
+    feed: Feed
+    path: Pattern
+    permission: Permission
+    replay: ReplayOptions
+    limit: int | None
+
+    method = "GET"
+
+    @property
+    def project(self) -> str:
+        """Whose it is."""
+        return self.feed.project
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hook:
+    """An endpoint that sends because something changed (HOK-1)."""
+
+    project: str
+    method: str
+    path: Pattern
+    permission: Permission
+    sends: tuple[str, ...]
+    channel: str | None
+    handler: Handler
+
+    @property
+    def sender(self) -> str:
+        """Its name in a history."""
+        return f"{self.method} {self.path.text}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """Sends on a schedule (HOK-1, HOK-3)."""
+
+    project: str
+    schedule: Sender
+    sends: tuple[str, ...]
+    channel: str | None
+    handler: Handler
+
+    @property
+    def sender(self) -> str:
+        """Its name in a history."""
+        return self.schedule.job or ""
+
+
+Endpoint = StreamEndpoint | Hook
+
+
+@dataclass(slots=True)
+class _Place:
+    """One path of a project, and what answers to each method there."""
+
+    matcher: re.Pattern[str]
+    methods: dict[str, Endpoint]
+
+
+class Site:
+    """The streams, hooks and jobs of one server.
+
+    Arguments:
+        project: the project of what is declared without one.
+    """
+
+    def __init__(self, project: str | None = None) -> None:
+        self._project = project
+        self.feeds: list[Feed] = []
+        self.streams: list[StreamEndpoint] = []
+        self.hooks: list[Hook] = []
+        self.jobs: list[Job] = []
+        self._places: dict[str, dict[str, _Place]] = {}
+
+    # --- declaring ----------------------------------------------------------------------------
+
+    def stream(
+        self,
+        path: str,
+        *,
+        channel: str,
+        permission: str | Permission,
+        events: Mapping[str, dict[str, Any]],
+        replay: ReplayOptions | None = None,
+        options: ChannelOptions | None = None,
+        settings: StreamSettings | None = None,
+        limit: int | None = None,
+        project: str | None = None,
+    ) -> StreamEndpoint:
+        """Declare a subscription endpoint, `GET /{project}{path}` (SSE-3).
+
+        Arguments:
+            path: begins with `/`; parameters in braces, such as `/rooms/{room}`.
+            channel: the channel's name, fixed or from the path's parameters: `room-{room}`.
+            permission: `public`, `user` or `token:NAME`; or a mapping of these to methods.
+            events: type -> JSON Schema of its data (SSE-7).
+            replay: what a new subscription gets first.
+            options: the channel's options; None = defaults, undecided.
+            settings: heartbeat and deadlines of the feature's streams.
+            limit: most open streams here; None = the server's own limit.
+            project: the project; default the site's.
+
+        Raises:
+            UsageError: for a declaration that contradicts itself or another one.
+        """
+        name = self._project_of(project)
+        where = self._path_of(path)
+        pattern = Pattern(channel)
+        missing = [each for each in pattern.names if each not in where.names]
+        if missing:
+            raise UsageError(f"stream {path}: channel {channel!r} needs {missing} in the path")
+        feed = self._feed(name, pattern, events, options, settings)
+        endpoint = StreamEndpoint(
+            feed,
+            where,
+            permission_of(permission, ("GET",)),
+            replay or ReplayOptions(),
+            limit,
+        )
+        self._place(name, "GET", where, endpoint)
+        self.streams.append(endpoint)
+        return endpoint
+
+    def hook(
+        self,
+        method: str,
+        path: str,
+        *,
+        permission: str | Permission,
+        sends: Sequence[str],
+        channel: str | None = None,
+        project: str | None = None,
+    ) -> Callable[[_H], _H]:
+        """Declare a hook, `METHOD /{project}{path}`; decorates its handler (HOK-1).
+
+        Arguments:
+            method: POST, PUT, PATCH or DELETE.
+            path: as for `stream`.
+            permission: as for `stream`, with the hook's own methods.
+            sends: the event types that its handler may send, one or more.
+            channel: which channel, as declared, where several carry these types.
+            project: the project; default the site's.
+        """
+        name = self._project_of(project)
+        where = self._path_of(path)
+        if method not in ("POST", "PUT", "PATCH", "DELETE"):
+            raise UsageError(f"hook {method} {path}: write POST, PUT, PATCH or DELETE")
+        if not sends:
+            raise UsageError(f"hook {method} {path}: name the event types that it sends")
+        permitted = permission_of(permission, (method,))
+
+        def declare(handler: _H) -> _H:
+            hook = Hook(name, method, where, permitted, tuple(sends), channel, handler)
+            self._place(name, method, where, hook)
+            self.hooks.append(hook)
+            return handler
+
+        return declare
+
+    def job(
+        self,
+        schedule: str,
+        *,
+        sends: Sequence[str],
+        timezone: str = "UTC",
+        channel: str | None = None,
+        project: str | None = None,
+    ) -> Callable[[_H], _H]:
+        """Declare a job; decorates its handler (HOK-1, HOK-3).
+
+        Arguments:
+            schedule: a five-field cron expression, or an interval such as `30s`.
+            sends: the event types that its handler may send, one or more.
+            timezone: whose clock a cron expression means.
+            channel: which channel, as declared, where several carry these types.
+            project: the project; default the site's.
+        """
+        name = self._project_of(project)
+        if not sends:
+            raise UsageError(f"job {schedule}: name the event types that it sends")
+        try:
+            timed = Sender.model_validate(
+                {"job": schedule, "timezone": timezone, "sends": sends[0]}
+            )
+            next(job_times(timed, datetime(2026, 1, 1, tzinfo=UTC), 0, 2**62), None)
+        except (ValidationError, CronSimError, LookupError, ValueError, OSError) as error:
+            raise UsageError(
+                f"job {schedule!r} in {timezone}: {error}; write a five-field cron expression or"
+                " an interval such as 30s, and a time zone such as Europe/Berlin"
+            ) from error
+
+        def declare(handler: _H) -> _H:
+            self.jobs.append(Job(name, timed, tuple(sends), channel, handler))
+            return handler
+
+        return declare
+
+    # --- asking -------------------------------------------------------------------------------
+
+    @property
+    def projects(self) -> tuple[str, ...]:
+        """The projects, in order of declaration."""
+        names = [feed.project for feed in self.feeds] + [hook.project for hook in self.hooks]
+        return tuple(dict.fromkeys(names + [job.project for job in self.jobs]))
+
+    def find(self, path: str) -> tuple[dict[str, Endpoint], Params] | None:
+        """What answers at a path: endpoints by method, and the path's parameters."""
+        project, slash, rest = path.removeprefix("/").partition("/")
+        places = self._places.get(project)
+        if places is None:
+            return None
+        rest = slash + rest
+        if rest in places and not _NAME.search(rest):
+            return places[rest].methods, {}
+        for place in places.values():
+            match = place.matcher.fullmatch(rest)
+            if match is not None:
+                return place.methods, match.groupdict()
+        return None
+
+    def feed_for(self, sender: Hook | Job, event: str) -> Feed:
+        """Where an event of a hook or a job goes.
+
+        Raises:
+            UsageError: where no feed of its project, or more than one, declares the type.
+        """
+        what = f"{sender.sender} of project {sender.project}"
+        found = [
+            feed
+            for feed in self.feeds
+            if feed.project == sender.project
+            and event in feed.schemas
+            and sender.channel in (None, feed.channel.text)
+        ]
+        if not found:
+            raise UsageError(f"{what} sends {event!r}, which no stream there declares")
+        if len(found) > 1:
+            raise UsageError(f"{what}: several channels carry {event!r}; say which: channel=…")
+        return found[0]
+
+    def check(self) -> None:
+        """Judge the declarations together; the server does so before it starts.
+
+        Raises:
+            UsageError: for a hook or job whose events have no channel, or no single one.
+        """
+        senders: list[Hook | Job] = [*self.hooks, *self.jobs]
+        for sender in senders:
+            for event in sender.sends:
+                self.feed_for(sender, event)
+
+    # --- inside -------------------------------------------------------------------------------
+
+    def _project_of(self, project: str | None) -> str:
+        name = project or self._project
+        if name is None or not _PROJECT.fullmatch(name):
+            raise UsageError(f"project {name!r}: write 1 to 64 of A-Z a-z 0-9 _ -")
+        return name
+
+    def _path_of(self, path: str) -> Pattern:
+        pattern = Pattern(path)
+        plain = _NAME.sub("", path)
+        if not _PATH.fullmatch(path) or "{" in plain or "}" in plain:
+            raise UsageError(f"path {path!r}: write /, letters, digits, _ - . and {{name}}")
+        if len(set(pattern.names)) < len(pattern.names):
+            raise UsageError(f"path {path!r}: a parameter stands there twice")
+        return pattern
+
+    def _place(self, project: str, method: str, path: Pattern, endpoint: Endpoint) -> None:
+        places = self._places.setdefault(project, {})
+        place = places.setdefault(path.text, _Place(path.matcher(), {}))
+        if method in place.methods:
+            raise UsageError(f"{method} /{project}{path.text} is declared twice")
+        place.methods[method] = endpoint
+
+    def _feed(
+        self,
+        project: str,
+        channel: Pattern,
+        events: Mapping[str, dict[str, Any]],
+        options: ChannelOptions | None,
+        settings: StreamSettings | None,
+    ) -> Feed:
+        if not events:
+            raise UsageError(f"channel {channel.text}: declare at least one event type (SSE-7)")
+        feed = Feed(project, channel, options, settings or StreamSettings(), dict(events))
+        for other in self.feeds:
+            if (other.project, other.channel) != (project, channel):
+                continue
+            if (other.options, other.settings, other.schemas) != (
+                feed.options,
+                feed.settings,
+                feed.schemas,
+            ):
+                raise UsageError(
+                    f"channel {channel.text} of project {project} is declared twice, with other"
+                    " options, settings or events; declare these once per feature (SSE-7)"
+                )
+            return other
+        self.feeds.append(feed)
+        return feed

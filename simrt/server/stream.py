@@ -1,0 +1,282 @@
+"""One open stream: the server's end of one subscription on one connection.
+
+The stream owns its transport and never waits. Who wants it to write asks whether it can
+(`writable`), takes one message for it (`take`) and hands the bytes over (`write`). It takes only
+while the transport holds nothing of it (SSE-6): everything that waits, waits in the pending queue,
+where `onFull` and `messageTTL` act.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from simrt import sse
+from simrt.engine import Subscription
+from simrt.server.peer import NS_PER_MS, Silence, acknowledgements
+from simrt.server.recorder import Who
+from simrt.server.timers import Alarm
+
+if TYPE_CHECKING:
+    from simrt.server.outlet import Outlet
+
+HEAD = (
+    (b"content-type", b"text/event-stream"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+)
+RAW_HEAD = (
+    b"HTTP/1.1 200 OK\r\n"
+    + b"".join(b"%b: %b\r\n" % field for field in HEAD)
+    + b"connection: close\r\n\r\n"
+)
+# A client has nothing to say after its request but the rest of a body that nobody wants.
+_MOST_CHATTER_BYTES = 65_536
+# How often, within a deadline, a slow connection is looked at.
+_LOOKS = 8
+# Not named by Python 3.11; the number is Linux's.
+_TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
+
+
+class Stream(asyncio.Protocol):
+    """A protocol that writes one subscription's messages.
+
+    Arguments:
+        outlet: the channel's place in the server.
+        subscription: what it delivers; open, its replay pending.
+        who: whose connection it is.
+        head: what goes out first: the response's head, if the transport is a bare connection,
+            and the first `retry`.
+        expires_ns: when its credential ends, scenario time; None = never (STR-4).
+        notsent_lowat_bytes: TCP_NOTSENT_LOWAT; None leaves the system's.
+
+    Attributes:
+        closed: done when the connection is gone.
+        ended: whether it takes no more.
+        on_lost: called when the connection is lost, before `closed` is done.
+    """
+
+    def __init__(
+        self,
+        outlet: Outlet,
+        subscription: Subscription,
+        who: Who,
+        *,
+        head: bytes,
+        expires_ns: int | None,
+        notsent_lowat_bytes: int | None,
+    ) -> None:
+        self.outlet = outlet
+        self.subscription = subscription
+        self.who = who
+        self.closed: asyncio.Future[None] = outlet.loop.create_future()
+        self.ended = False
+        self.on_lost: Callable[[Exception | None], None] | None = None
+        self._head = head
+        self._expires_ns = expires_ns
+        self._notsent_lowat_bytes = notsent_lowat_bytes
+        self._transport: asyncio.Transport | None = None
+        self._paused = False
+        self._chatter_bytes = 0
+        self._silence = Silence()
+        self._last_event_ns = 0
+        self._waiting_since_ns: int | None = None
+        self._held_bytes = 0
+        self._heartbeat = Alarm(outlet.loop, outlet.clock, self._beat)
+        self._deadline = Alarm(outlet.loop, outlet.clock, self._check_deadline)
+        self._peer = Alarm(outlet.loop, outlet.clock, self._check_peer)
+        self._expiry = Alarm(outlet.loop, outlet.clock, self._expire)
+
+    # --- the connection -----------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Write the head, then whatever the replay brought."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        # With a limit of 0 a TLS transport pauses on an empty buffer; with 1 a plain one does not
+        # notice a single byte that is left.
+        secure = transport.get_extra_info("sslcontext") is not None
+        transport.set_write_buffer_limits(high=1 if secure else 0, low=0)
+        sock = transport.get_extra_info("socket")
+        if sock is not None and self._notsent_lowat_bytes is not None:
+            try:
+                sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, self._notsent_lowat_bytes)
+            except OSError:
+                self._notsent_lowat_bytes = None  # not TCP, or not Linux: the kernel holds more
+        now = self.outlet.clock.now()
+        self._last_event_ns = now
+        settings = self.outlet.settings
+        self._write_bytes(self._head)
+        if settings.heartbeat_ns is not None:
+            self._heartbeat.at(now + settings.heartbeat_ns)
+        if settings.peer_timeout_ns is not None and acknowledgements(transport) is not None:
+            self._peer.at(now + settings.peer_timeout_ns // _LOOKS)
+        if self._expires_ns is not None:
+            self._expiry.at(self._expires_ns)
+        self.outlet.pump([self])
+
+    def data_received(self, data: bytes) -> None:
+        """Ignore what a client says after its request, within a bound."""
+        self._chatter_bytes += len(data)
+        if self._chatter_bytes > _MOST_CHATTER_BYTES:
+            self.end("client")
+
+    def eof_received(self) -> None:
+        """The client's end: its stream is over, also if it still reads."""
+        # close() would wait for a full window to drain, for ever if nobody reads.
+        self.end("client")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        reset = exc is None or isinstance(exc, ConnectionError)
+        self.end("client" if reset else "network")
+        if self.on_lost is not None:
+            self.on_lost(exc)
+        if not self.closed.done():
+            self.closed.set_result(None)
+
+    def pause_writing(self) -> None:
+        """The transport holds something: take no more. May come from inside a write."""
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        """The transport is empty again: go on at once (DLV-7)."""
+        self._paused = False
+        self._accepted()
+        self.outlet.pump([self])
+
+    # --- taking and writing -------------------------------------------------------------------
+
+    @property
+    def writable(self) -> bool:
+        """Whether a message may be taken: nothing waits in the transport (SSE-6)."""
+        transport = self._transport
+        return (
+            not self.ended
+            and not self._paused
+            and transport is not None
+            and not transport.is_closing()
+            and transport.get_write_buffer_size() == 0
+        )
+
+    def write(self, frame: bytes, now: int) -> None:
+        """Hand the bytes of one taken message to the transport.
+
+        Arguments:
+            frame: one whole event.
+            now: scenario time of its take.
+        """
+        self._last_event_ns = now
+        self._write_bytes(frame)
+
+    def settle(self, now: int) -> None:
+        """Note whether something waits, after all that could be written was (STR-1)."""
+        if self.ended:
+            return
+        if not self._held() and not self.subscription.pending:
+            self._waiting_since_ns = None
+        elif self._waiting_since_ns is None:
+            self._waiting_since_ns = now
+            self._watch(now)
+
+    def end(self, cause: str, farewell: bytes | None = None) -> None:
+        """End the stream; harmless when repeated.
+
+        What was taken and is in the kernel still arrives, with the end behind it (NET-5).
+
+        Arguments:
+            cause: as a `close` row says it.
+            farewell: last words; the transport then sends all that it holds before the end.
+        """
+        if self.ended:
+            return
+        self.ended = True
+        for alarm in (self._heartbeat, self._deadline, self._peer, self._expiry):
+            alarm.cancel()
+        self.outlet.leave(self, cause)
+        transport = self._transport
+        if transport is None:
+            return
+        if farewell is None or transport.is_closing():
+            transport.abort()
+        else:
+            transport.write(farewell)
+            transport.close()
+
+    def abort(self) -> None:
+        """Drop the connection, whatever it still holds."""
+        self.end("shutdown")
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _write_bytes(self, data: bytes) -> None:
+        assert self._transport is not None
+        self._transport.write(data)
+        if self._held() < len(data):
+            self._accepted()
+
+    def _held(self) -> int:
+        """Bytes that our own write buffer holds for this connection."""
+        assert self._transport is not None
+        return self._transport.get_write_buffer_size()
+
+    # --- deadlines ----------------------------------------------------------------------------
+
+    def _accepted(self) -> None:
+        """The connection took at least a byte."""
+        self._waiting_since_ns = None
+
+    def _watch(self, now: int) -> None:
+        limit = self.outlet.settings.write_deadline_ns
+        if limit is None or self._waiting_since_ns is None:
+            return
+        self._held_bytes = self._held()
+        due = self._waiting_since_ns + limit
+        # A long message drains in parts that nobody announces, so it is looked at in between.
+        self._deadline.at(min(due, now + max(1, limit // _LOOKS)))
+
+    def _check_deadline(self) -> None:
+        """STR-1: a connection that accepts nothing for so long, while something waits, ends."""
+        limit, since = self.outlet.settings.write_deadline_ns, self._waiting_since_ns
+        if limit is None or since is None or self.ended:
+            return
+        now = self.outlet.clock.now()
+        if self._held() < self._held_bytes:
+            self._waiting_since_ns = now
+        elif now >= since + limit:
+            self.end("stalled")
+            return
+        self._watch(now)
+
+    def _beat(self) -> None:
+        """SSE-5: a comment after a pause without an event; skipped where there is no room."""
+        pause = self.outlet.settings.heartbeat_ns
+        assert pause is not None
+        now = self.outlet.clock.now()
+        if now < self._last_event_ns + pause:
+            self._heartbeat.at(self._last_event_ns + pause)
+            return
+        if self.writable:
+            self._write_bytes(sse.encode_comment())
+            self.settle(now)
+        self._heartbeat.at(now + pause)
+
+    def _check_peer(self) -> None:
+        """SSE-5: a peer that leaves a written byte unacknowledged for so long is gone."""
+        limit = self.outlet.settings.peer_timeout_ns
+        assert limit is not None
+        assert self._transport is not None
+        seen = acknowledgements(self._transport)
+        if seen is None:
+            return
+        now = self.outlet.clock.now()
+        if self._silence.owed_ns(seen, now, self.outlet.ns_per_real_ms) >= limit:
+            self.end("gone")
+            return
+        self._peer.at(now + max(NS_PER_MS, limit // _LOOKS))
+
+    def _expire(self) -> None:
+        """STR-4: the credential that opened it has expired."""
+        self.end("expired")
