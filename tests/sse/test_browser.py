@@ -22,6 +22,8 @@ CHROMIUM = shutil.which("chromium")
 LONGEST_RETRY_MS = 10_000
 """A vector that asks for a longer wait is not waited for; its last id is not asked."""
 
+CARRIED_ON = (b"retry: 1\nid: 7\ndata: a\n\nid: 8\ndata: lost\n", b"data: b\n\n")
+
 PAGE = """<!doctype html><meta charset="utf-8"><title>vectors</title><script>
 function ask(path, types, comesBack) {
   return new Promise(done => {
@@ -63,12 +65,15 @@ class RawServer:
     def __init__(self) -> None:
         self.last_event_ids: dict[str, bytes] = {}
         self.seen: set[str] = set()
+        self.carried_on_visits = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         path = head.split(b" ")[1].decode()
         _, _, index = path.rpartition("/")
-        if not index.isdigit():
+        if path == "/carried-on":
+            self.carried_on(writer)
+        elif not index.isdigit():
             self.head(writer, "200 OK", "text/html; charset=utf-8")
             writer.write(PAGE.encode())
         elif path in self.seen:
@@ -93,6 +98,15 @@ class RawServer:
         writer.close()
         await writer.wait_closed()
 
+    def carried_on(self, writer: asyncio.StreamWriter) -> None:
+        """Two connections of one source: the first sets an id, the second sends none."""
+        self.carried_on_visits += 1
+        if self.carried_on_visits > len(CARRIED_ON):
+            self.head(writer, "204 No Content", "text/plain")
+            return
+        self.head(writer, "200 OK", "text/event-stream")
+        writer.write(CARRIED_ON[self.carried_on_visits - 1])
+
     @staticmethod
     def head(writer: asyncio.StreamWriter, status: str, media_type: str) -> None:
         head = f"HTTP/1.1 {status}\r\nContent-Type: {media_type}\r\nConnection: close\r\n\r\n"
@@ -102,7 +116,7 @@ class RawServer:
 async def ask_chromium(
     playwright_api: Any,
 ) -> tuple[str, dict[str, list[list[str]]], dict[str, bytes]]:
-    """Chromium's version, and for each path its events and the id that it came back with."""
+    """Chromium's version; for each path its events, and the id that it came back with."""
     server = RawServer()
     listener = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
@@ -121,7 +135,7 @@ async def ask_chromium(
             (f"/{way}/{index}", types_of(vector), comes_back(vector))
             for way in ("whole", "bytes")
             for index, vector in enumerate(VECTORS)
-        ]
+        ] + [("/carried-on", ["message"], True)]
         answers: Any = await page.evaluate(
             """async asked => JSON.stringify(await Promise.all(asked.map(a => ask(...a))))""",
             [list(question) for question in asked],
@@ -150,5 +164,9 @@ def test_chromium_agrees_with_every_vector() -> None:
                 differences.append(
                     f"{vector.name} ({way}): came back with {last_event_ids[path]!r}"
                 )
+    # The standard gives each stream an empty id to begin with; browsers carry the last one on.
+    carried_on = answers["/carried-on"]
+    if carried_on != [["message", "a", "7"], ["message", "b", "7"]]:
+        differences.append(f"the id over a reconnect: {carried_on}")
     print(f"Chromium {version}: {len(answers)} streams, {len(last_event_ids)} reconnects")
     assert not differences, "\n".join(differences)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import pairwise, product
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simrt.sse import Item, Parser
@@ -76,6 +76,7 @@ PIECES = [
 streams = st.lists(st.sampled_from(PIECES), max_size=40).map(b"".join) | st.binary(max_size=100)
 
 
+@settings(max_examples=500)
 @given(stream=streams, positions=st.lists(st.integers(0, 200), max_size=10))
 def test_any_stream_cut_anywhere_agrees_with_the_second_implementation(
     stream: bytes, positions: list[int]
