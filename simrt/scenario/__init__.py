@@ -6,6 +6,7 @@ from simrt.scenario.loader import load, scenario
 from simrt.scenario.model import Distribution, Fault, Feature, Publish, Scenario, Sender
 from simrt.scenario.neighbour import neighbour_of
 from simrt.scenario.randomness import Draws, Randomness
+from simrt.scenario.schema import json_schema
 
 __all__ = [
     "load",
@@ -16,6 +17,7 @@ __all__ = [
     "Publish",
     "Fault",
     "Distribution",
+    "json_schema",
     "Arrival",
     "arrivals",
     "job_times",

@@ -5,26 +5,66 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
+from simrt.errors import Mistake, ScenarioError
+from simrt.scenario.consistency import mistakes_between_parts
+from simrt.scenario.documents import SCENARIO_ALLOWED, Document, read_data
+from simrt.scenario.draft import Draft
 from simrt.scenario.model import Scenario
+from simrt.scenario.reading import read_file
+from simrt.scenario.structure import mistakes_of_parts
 
 
 def load(path: str | Path) -> Scenario:
     """Load a scenario from a YAML file.
 
+    Arguments:
+        path: the file; traces and the site's folder that it names are relative to its own folder.
+
     Raises:
         ScenarioError: with all mistakes of the file, in its order.
+        UsageError: where there is no such file.
     """
     path = Path(path)
-    data = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    return scenario(data).placed(path.stem, str(path.parent), str(path))
+    document = read_file(path)
+    directory = str(path.parent)
+    return _validated(document, directory).placed(path.stem, directory, str(path))
 
 
-def scenario(data: dict[str, Any]) -> Scenario:
+def scenario(data: dict[str, Any], directory: str | Path = "") -> Scenario:
     """Load a scenario from a dict in the file's spelling.
 
+    Arguments:
+        data: the scenario; it is copied.
+        directory: where relative names of traces and of the site's folder start.
+
     Raises:
-        ScenarioError: with all mistakes.
+        ScenarioError: with all mistakes, in the dict's order.
     """
-    return Scenario.model_validate(data)
+    return _validated(read_data(data), str(directory)).placed("", str(directory))
+
+
+def _validated(document: Document, directory: str) -> Scenario:
+    mistakes = mistakes_in(document, directory)
+    if mistakes:
+        raise ScenarioError(mistakes)
+    return Scenario.model_validate(document.data)
+
+
+def mistakes_in(document: Document, directory: str) -> tuple[Mistake, ...]:
+    """All mistakes of a document, in its order; one a place, the plainest first.
+
+    What could not be read at all hides what follows from it.
+    """
+    findings = list(document.problems)
+    if not isinstance(document.data, dict):
+        if not findings:
+            findings.append(((), document.mistake((), SCENARIO_ALLOWED)))
+        return tuple(mistake for _, mistake in findings)
+    findings.extend(mistakes_of_parts(document))
+    findings.extend(mistakes_between_parts(Draft(document, directory)))
+    kept: dict[tuple[str, int, int], tuple[int, Mistake]] = {}
+    for path, mistake in findings:
+        order = document.place(path)[0]
+        kept.setdefault((mistake.path, mistake.line, mistake.column), (order, mistake))
+    ordered = sorted(kept.values(), key=lambda one: (one[1].line, one[1].column, one[0]))
+    return tuple(mistake for _, mistake in ordered)

@@ -19,6 +19,7 @@ from pydantic import (
     StrictInt,
     StrictStr,
     Tag,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -48,6 +49,7 @@ from simrt.scenario.laws import (
     Uniform,
 )
 from simrt.scenario.units import (
+    DURATION_PATTERN,
     POSITIVE_DURATION_PATTERN,
     format_duration,
     parse_size,
@@ -87,12 +89,19 @@ MOMENT_ALLOWED = "a date and time with its offset, such as 2026-01-01T00:00:00Z,
 
 GroupName = Annotated[StrictStr, Field(pattern=r"^[A-Za-z][A-Za-z0-9_\-]{0,63}$")]
 
+_TWO_DURATIONS = {
+    "type": "array",
+    "items": {"anyOf": [{"type": "string", "pattern": DURATION_PATTERN}, {"const": 0}]},
+    "minItems": 2,
+    "maxItems": 2,
+}
 RetrySpread = Annotated[
     tuple[DurationNs, DurationNs] | None,
     BeforeValidator(lambda value: None if value == "none" else value),
     PlainSerializer(
         lambda spread: "none" if spread is None else [format_duration(ns) for ns in spread]
     ),
+    WithJsonSchema({"anyOf": [_TWO_DURATIONS, {"const": "none"}]}),
 ]
 
 

@@ -1,0 +1,293 @@
+"""What the parts of a scenario say about each other, and about the files that they name.
+
+Each check reads plain data that may still be wrong elsewhere, so that one mistake does not hide
+another. A check says nothing about what is missing or of the wrong type: the parts say that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from cronsim import CronSim, CronSimError
+
+from simrt.errors import Mistake
+from simrt.scenario.documents import KeyPath
+from simrt.scenario.draft import Draft, one_choice
+from simrt.scenario.expect import EVERYONE, parse_expectation
+from simrt.scenario.model import Fault, Reconnect
+from simrt.scenario.sending import SENDING_CHECKS
+from simrt.scenario.units import format_duration, parse_duration, zone_of
+from simrt.scenario.words import described, listed, nearest
+
+Finding: TypeAlias = tuple[KeyPath, Mistake]
+Check: TypeAlias = Callable[[Draft], Iterator[Finding]]
+
+SHORTEST_INTERVAL_NS = 1_000_000
+# Names of groups that simrt itself uses in histories and metrics.
+RESERVED_GROUPS = (EVERYONE, "neighbour", "probe")
+
+_JOB_ALLOWED = "a cron expression of five fields, such as */5 * * * *, or an interval such as 30s"
+
+
+# --- endpoint, hooks and jobs -------------------------------------------------------------------
+
+
+def stream_permission(draft: Draft) -> Iterator[Finding]:
+    """A stream is opened by GET."""
+    path = ("feature", "stream", "permission")
+    permission = draft.mapping(*path)
+    if permission and not any("GET" in _methods(methods) for methods in permission.values()):
+        found = _spoken(permission)
+        yield draft.wrong(path, "GET for somebody, such as {user: [GET]}", found=found)
+
+
+def hook_permissions(draft: Draft) -> Iterator[Finding]:
+    """A hook has a permission of its own, for its method (HOK-1)."""
+    for path, sender in draft.senders:
+        hook = sender.get("hook")
+        if not isinstance(hook, str) or "job" in sender:
+            continue
+        method = hook.partition(" ")[0]
+        if "permission" not in sender:
+            allowed = f"who may call the hook, such as {{token:editor: [{method}]}}"
+            yield draft.wrong((*path, "permission"), allowed, found="")
+        permission = sender.get("permission")
+        if not isinstance(permission, dict) or not permission:
+            continue
+        if not any(method in _methods(methods) for methods in permission.values()):
+            allowed = f"{method} for somebody, since the hook is {hook}"
+            found = _spoken(permission)
+            yield draft.wrong((*path, "permission"), allowed, found=found)
+
+
+def _methods(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _spoken(permission: dict[str, Any]) -> str:
+    text = ", ".join(
+        f"{who}: [{', '.join(str(m) for m in _methods(methods))}]"
+        for who, methods in permission.items()
+    )
+    return described("{" + text + "}")[1:-1]
+
+
+def hooks_are_different(draft: Draft) -> Iterator[Finding]:
+    """Two hooks cannot share method and path."""
+    first: dict[str, KeyPath] = {}
+    for path, sender in draft.senders:
+        hook = sender.get("hook")
+        if not isinstance(hook, str):
+            continue
+        if hook in first:
+            index = first[hook][-1]
+            allowed = f"another method or path; feature.senders[{index}] has this one"
+            yield draft.wrong((*path, "hook"), allowed)
+        first.setdefault(hook, path)
+
+
+def keys_of_the_other_kind(draft: Draft) -> Iterator[Finding]:
+    """A job has no permission; a hook and an interval have no time zone."""
+    for path, sender in draft.senders:
+        is_job = "job" in sender and "hook" not in sender
+        is_hook = "hook" in sender and "job" not in sender
+        if is_job and "permission" in sender:
+            allowed = "no permission here: nobody calls a job"
+            found = 'the key "permission"'
+            yield draft.wrong((*path, "permission"), allowed, found=found, of_key=True)
+        if "timezone" in sender and (is_hook or (is_job and _interval_ns(sender) is not None)):
+            allowed = "no time zone here: only a cron expression has one"
+            found = 'the key "timezone"'
+            yield draft.wrong((*path, "timezone"), allowed, found=found, of_key=True)
+
+
+def schedules(draft: Draft) -> Iterator[Finding]:
+    """A job's schedule is a cron expression of five fields in a known zone, or an interval."""
+    for path, sender in draft.senders:
+        job, zone = sender.get("job"), sender.get("timezone")
+        if isinstance(job, str):
+            interval_ns = _interval_ns(sender)
+            if interval_ns is None:
+                if problem := _cron_problem(job):
+                    yield draft.wrong((*path, "job"), f"{_JOB_ALLOWED}{problem}")
+            elif interval_ns < SHORTEST_INTERVAL_NS:
+                shortest = format_duration(SHORTEST_INTERVAL_NS)
+                yield draft.wrong((*path, "job"), f"an interval of {shortest} or more")
+        if isinstance(zone, str):
+            try:
+                zone_of(zone)
+            except ValueError as error:
+                yield draft.wrong((*path, "timezone"), str(error))
+
+
+def _interval_ns(sender: dict[str, Any]) -> int | None:
+    try:
+        return parse_duration(str(sender.get("job")))
+    except ValueError:
+        return None
+
+
+def _cron_problem(expression: str) -> str:
+    # cronsim also knows six fields, with seconds; HOK-3 has five.
+    if len(expression.split()) != 5 or len(expression) > 200:
+        return " (five fields: minute, hour, day, month, weekday)"
+    try:
+        next(CronSim(expression, datetime(2026, 1, 1, tzinfo=UTC)))
+    except (CronSimError, ValueError) as error:
+        return f" ({str(error).lower()})"
+    except StopIteration:
+        return " (it never fires)"
+    return ""
+
+
+# --- subscribers --------------------------------------------------------------------------------
+
+
+def group_names(draft: Draft) -> Iterator[Finding]:
+    """Some names mean something else in histories and metrics."""
+    for group in draft.groups:
+        if group in RESERVED_GROUPS:
+            allowed = f"another name; simrt itself uses {listed(RESERVED_GROUPS, 'and')}"
+            path = ("workload", "subscribers", group)
+            found = f"the name {described(group)}"
+            yield draft.wrong(path, allowed, found=found, of_key=True)
+
+
+def reconnects(draft: Draft) -> Iterator[Finding]:
+    """The longest pause is not shorter than the first (CLI-1)."""
+    for group in draft.groups:
+        path: KeyPath = ("workload", "subscribers", group, "reconnect")
+        written = draft.mapping(*path)
+        law = draft.part(Reconnect, path) if written else None
+        if law is not None and law.after_ns > law.at_most_ns:
+            at_most = format_duration(law.at_most_ns)
+            key = "atMost" if "atMost" in written else "after"
+            allowed = f"atMost at least as long as after; atMost is {at_most}"
+            yield draft.wrong((*path, key), allowed)
+
+
+# --- faults -------------------------------------------------------------------------------------
+
+
+def fault_groups(draft: Draft) -> Iterator[Finding]:
+    """A fault hits a group that there is."""
+    for path, fault in draft.items("faults"):
+        for kind in ("stall", "disconnect"):
+            group = fault.get(kind)
+            if isinstance(group, str) and draft.groups and group not in draft.groups:
+                allowed = f"a group of this scenario: {listed(draft.groups)}"
+                near = nearest(group, draft.groups)
+                yield draft.wrong((*path, kind), allowed, nearest=near)
+
+
+def fault_times(draft: Draft) -> Iterator[Finding]:
+    """A fault begins while the workload runs."""
+    duration_ns = draft.duration_ns("workload", "duration")
+    for path, _ in draft.items("faults"):
+        at_ns = draft.duration_ns(*path, "at")
+        if at_ns is not None and duration_ns is not None and at_ns >= duration_ns > 0:
+            end = format_duration(duration_ns)
+            yield draft.wrong((*path, "at"), f"a time before the workload ends, at {end}")
+
+
+def fault_lengths(draft: Draft) -> Iterator[Finding]:
+    """A restart and a stall last for some time."""
+    for path, fault in draft.items("faults"):
+        kind = one_choice(Fault, fault)
+        if kind in ("restart", "stall") and "for" not in fault:
+            yield draft.wrong((*path, "for"), "how long it lasts, such as for: 45s", found="")
+        elif kind in ("restart", "stall") and draft.duration_ns(*path, "for") == 0:
+            yield draft.wrong((*path, "for"), "how long it lasts: a duration above 0")
+
+
+def fault_shares(draft: Draft) -> Iterator[Finding]:
+    """Only a disconnect can hit a share of a group."""
+    for path, fault in draft.items("faults"):
+        kind, by = one_choice(Fault, fault), fault.get("by")
+        if by is None:
+            continue
+        if kind in ("restart", "stall"):
+            allowed = "no by here: only a disconnect hits a share of its group"
+            yield draft.wrong((*path, "by"), allowed, found='the key "by"', of_key=True)
+        elif isinstance(by, int | float) and not isinstance(by, bool) and by > 1:
+            yield draft.wrong((*path, "by"), "a number above 0, at most 1: the share of the group")
+
+
+def restarts_apart(draft: Draft) -> Iterator[Finding]:
+    """A server that is down cannot be killed."""
+    times = []
+    for path, fault in draft.items("faults"):
+        at_ns, for_ns = draft.duration_ns(*path, "at"), draft.duration_ns(*path, "for")
+        if "restart" in fault and at_ns is not None and for_ns is not None:
+            times.append((at_ns, path, at_ns + for_ns))
+    up_ns = 0
+    for at_ns, path, heals_ns in sorted(times, key=lambda one: one[0]):
+        if at_ns < up_ns:
+            allowed = f"a time when the server is up again, from {format_duration(up_ns)} on"
+            yield draft.wrong((*path, "at"), allowed)
+        up_ns = max(up_ns, heals_ns)
+
+
+# --- expectations, the site ---------------------------------------------------------------------
+
+
+def expectations(draft: Draft) -> Iterator[Finding]:
+    """An expectation can be read, and names groups that there are."""
+    lines = draft.document.at(("expect",))
+    for index, line in enumerate(lines if isinstance(lines, list) else []):
+        if not isinstance(line, str):
+            continue
+        path = ("expect", index)
+        try:
+            expectation = parse_expectation(line)
+        except ValueError as error:
+            yield draft.wrong(path, str(error))
+            continue
+        for group in expectation.groups:
+            if draft.groups and group != EVERYONE and group not in draft.groups:
+                allowed = f"a group of this scenario: {listed((*draft.groups, EVERYONE))}"
+                near = nearest(group, draft.groups)
+                found = f"the group {described(group)}"
+                yield draft.wrong(path, allowed, found=found, nearest=near)
+                break
+
+
+def site_directory(draft: Draft) -> Iterator[Finding]:
+    """The site's folder is there."""
+    name = draft.text(("site", "directory"))
+    if name:
+        try:
+            there = (draft.directory / name).is_dir()
+        except (OSError, ValueError):
+            there = False
+        if not there:
+            yield draft.wrong(
+                ("site", "directory"), "a folder that is there, relative to the scenario's own"
+            )
+
+
+CHECKS: tuple[Check, ...] = (
+    stream_permission,
+    hook_permissions,
+    hooks_are_different,
+    keys_of_the_other_kind,
+    schedules,
+    group_names,
+    reconnects,
+    fault_groups,
+    fault_times,
+    fault_lengths,
+    fault_shares,
+    restarts_apart,
+    expectations,
+    site_directory,
+    *SENDING_CHECKS,
+)
+
+
+def mistakes_between_parts(draft: Draft) -> Iterator[Finding]:
+    """Everything that is wrong between the parts of a scenario."""
+    for check in CHECKS:
+        yield from check(draft)

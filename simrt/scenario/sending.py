@@ -1,0 +1,298 @@
+"""Checks of what is sent: declared shapes, data that fits them, arrivals that can be run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from jsonschema import Draft202012Validator
+
+from simrt.errors import Mistake
+from simrt.scenario.documents import KeyPath
+from simrt.scenario.draft import Draft
+from simrt.scenario.events import FORMATS, misfit, render, validator
+from simrt.scenario.laws import Arrivals, Trace
+from simrt.scenario.traces import Recording, TraceError, read_recording, replayed, trace_path
+from simrt.scenario.units import NS_PER_S, format_size, parse_size
+from simrt.scenario.words import described, listed, nearest
+
+Finding: TypeAlias = tuple[KeyPath, Mistake]
+
+# A bound on one entry's sends: half a year at one a second is 16 million.
+MOST_SENDS = 20_000_000
+SHORTEST_PERIOD_NS = 1_000_000
+DEFAULT_MAX_EVENT_BYTES = 65_536
+
+_TYPES = ("array", "boolean", "integer", "null", "number", "object", "string")
+_NOTHING_TO_SEND = "data, or an example in the event's schema: without either nothing can be sent"
+# Any moment does: only the form of {now} matters to a schema.
+_SOME_TIME = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+# --- shapes -------------------------------------------------------------------------------------
+
+
+def schemas(draft: Draft) -> Iterator[Finding]:
+    """An event's shape is a valid JSON Schema that holds all that it refers to."""
+    for event, schema in draft.events.items():
+        base: KeyPath = ("feature", "events", event)
+        for error in _schema_errors(schema):
+            path = (*base, *error.absolute_path)
+            yield draft.wrong(path, _schema_allowed(error))
+        for inner in _references(schema, base):
+            allowed = "a reference into this schema, such as #/$defs/NAME; nothing is fetched"
+            yield draft.wrong(inner, allowed)
+
+
+def _schema_errors(schema: dict[str, Any]) -> list[Any]:
+    meta = Draft202012Validator(Draft202012Validator.META_SCHEMA, format_checker=FORMATS)
+    return sorted(meta.iter_errors(schema), key=lambda error: [str(p) for p in error.absolute_path])
+
+
+def _schema_allowed(error: Any) -> str:
+    keyword = next((p for p in reversed(error.absolute_path) if isinstance(p, str)), "")
+    if keyword == "type":
+        return f"a type of JSON: {listed(_TYPES)}"
+    if keyword == "pattern":
+        return "a regular expression"
+    return f"what JSON Schema (draft 2020-12) allows for {keyword or 'a schema'}"
+
+
+def _references(schema: Any, path: KeyPath) -> Iterator[KeyPath]:
+    if isinstance(schema, dict):
+        for key, inner in schema.items():
+            here = (*path, key)
+            if key in ("$ref", "$dynamicRef") and isinstance(inner, str):
+                if not inner.startswith("#"):
+                    yield here
+            elif key not in ("examples", "enum", "const", "default"):
+                yield from _references(inner, here)
+    elif isinstance(schema, list):
+        for index, inner in enumerate(schema):
+            yield from _references(inner, (*path, index))
+
+
+def _judges(draft: Draft) -> dict[str, Draft202012Validator]:
+    """A validator for each event whose schema is sound."""
+    return {
+        event: validator(schema)
+        for event, schema in draft.events.items()
+        if not _schema_errors(schema) and not any(True for _ in _references(schema, ()))
+    }
+
+
+# --- who sends what -----------------------------------------------------------------------------
+
+
+def senders_send_what_is_declared(draft: Draft) -> Iterator[Finding]:
+    """A sender sends a declared event (SSE-7)."""
+    for path, sender in draft.senders:
+        event = sender.get("sends")
+        if isinstance(event, str) and draft.events and event not in draft.events:
+            yield _undeclared(draft, (*path, "sends"), event)
+
+
+def published_events_have_a_hook(draft: Draft) -> Iterator[Finding]:
+    """What is published is declared, and a hook sends it: there is no other way (HOK-1)."""
+    for path, entry in draft.publishes:
+        event = entry.get("event")
+        if not isinstance(event, str) or not draft.events:
+            continue
+        if event not in draft.events:
+            yield _undeclared(draft, (*path, "event"), event)
+        elif draft.hook_for(event) is None:
+            sent = [s.get("sends") for _, s in draft.senders if isinstance(s.get("hook"), str)]
+            hooked = listed(dict.fromkeys(one for one in sent if isinstance(one, str)))
+            allowed = f"an event that a hook in feature.senders sends: {hooked or 'there is none'}"
+            yield draft.wrong((*path, "event"), allowed)
+
+
+def _undeclared(draft: Draft, path: KeyPath, event: str) -> Finding:
+    allowed = f"an event that feature.events declares: {listed(draft.events)}"
+    return draft.wrong(path, allowed, nearest=nearest(event, draft.events))
+
+
+# --- data ---------------------------------------------------------------------------------------
+
+
+def examples_fit(draft: Draft) -> Iterator[Finding]:
+    """An example in a schema fits that schema."""
+    for event, judge in _judges(draft).items():
+        examples = draft.events[event].get("examples")
+        for index, example in enumerate(examples if isinstance(examples, list) else []):
+            path = ("feature", "events", event, "examples", index)
+            yield from _misfit(draft, path, judge, event, example)
+
+
+def data_fits(draft: Draft) -> Iterator[Finding]:
+    """What is written as data fits the shape of its event, and is not too large."""
+    judges = _judges(draft)
+    entries = [(path, entry, entry.get("event")) for path, entry in draft.publishes]
+    entries += [(path, sender, sender.get("sends")) for path, sender in draft.senders]
+    for path, entry, event in entries:
+        if "data" in entry and isinstance(event, str) and event in judges:
+            yield from _misfit(draft, (*path, "data"), judges[event], event, entry["data"])
+
+
+def there_is_data(draft: Draft) -> Iterator[Finding]:
+    """An entry has data, or its event's schema an example."""
+    for path, sender in draft.senders:
+        if (
+            "job" in sender
+            and "data" not in sender
+            and not _has_example(draft, sender.get("sends"))
+        ):
+            yield draft.wrong((*path, "data"), _NOTHING_TO_SEND, found="")
+    for path, entry in draft.publishes:
+        if "data" in entry or _has_example(draft, entry.get("event")):
+            continue
+        hook = draft.hook_for(str(entry.get("event")))
+        if (hook is not None and "data" in hook[1]) or _trace_brings_data(draft, path, entry):
+            continue
+        yield draft.wrong((*path, "data"), _NOTHING_TO_SEND, found="")
+
+
+def _has_example(draft: Draft, event: Any) -> bool:
+    if not isinstance(event, str) or event not in draft.events:
+        return True  # the mistake is another one
+    examples = draft.events[event].get("examples")
+    return isinstance(examples, list) and bool(examples)
+
+
+def _misfit(
+    draft: Draft, path: KeyPath, judge: Draft202012Validator, event: str, template: Any
+) -> Iterator[Finding]:
+    data = render(template, 1, _SOME_TIME)
+    problem = misfit(judge, data)
+    if problem is not None:
+        allowed = f"data that fits the schema of {event}; {problem}"
+        yield draft.wrong(path, allowed)
+        return
+    size = len(json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode())
+    limit = _max_event_bytes(draft)
+    if size > limit:
+        allowed = f"data of at most {format_size(limit)} (server.maxEventBytes)"
+        yield draft.wrong(path, allowed, found=f"{size} bytes")
+
+
+def _max_event_bytes(draft: Draft) -> int:
+    written = draft.text(("server", "maxEventBytes"))
+    try:
+        return parse_size(written) if written else DEFAULT_MAX_EVENT_BYTES
+    except ValueError:
+        return DEFAULT_MAX_EVENT_BYTES
+
+
+# --- arrivals -----------------------------------------------------------------------------------
+
+
+def loads(draft: Draft) -> Iterator[Finding]:
+    """Arrivals can be run: not too many, and periods that are not endlessly short."""
+    duration_ns = draft.duration_ns("workload", "duration")
+    for path, _ in draft.publishes:
+        law = draft.part(Arrivals, (*path, "arrivals"))
+        if law is None or duration_ns is None:
+            continue
+        if law.on_off is not None and law.on_off.on.mean_ns < SHORTEST_PERIOD_NS:
+            inner = (*path, "arrivals", "on-off", "on")
+            yield draft.wrong(inner, "periods of 1ms or more on average")
+            continue
+        sends = _per_s(law) * duration_ns / NS_PER_S
+        if sends > MOST_SENDS:
+            allowed = f"at most {MOST_SENDS} sends in one run; a lower rate or a shorter duration"
+            found = f"about {sends:.3g} sends"
+            yield draft.wrong((*path, "arrivals"), allowed, found=found)
+
+
+def _per_s(law: Arrivals) -> float:
+    if law.poisson is not None:
+        return law.poisson.per_s
+    if law.periodic is not None:
+        return law.periodic.per_s
+    if law.batch is not None:
+        return law.batch.rate.per_s * law.batch.size.mean
+    if law.on_off is not None:
+        on, off = law.on_off.on.mean_ns, law.on_off.off.mean_ns
+        return law.on_off.rate.per_s * on / (on + off)
+    return 0.0  # a trace has its own bound
+
+
+def traces(draft: Draft) -> Iterator[Finding]:
+    """A trace can be read and brings the event that is meant; its own data fits."""
+    judges = _judges(draft)
+    for path, entry in draft.publishes:
+        trace, event = _trace(draft, path), entry.get("event")
+        if trace is None:
+            continue
+        inner = (*path, "arrivals", "trace", "file")
+        try:
+            recording = read_recording(trace_path(trace, str(draft.directory)))
+        except TraceError as error:
+            yield draft.wrong(inner, f"a trace that can be read; {error}")
+            continue
+        if not isinstance(event, str):
+            continue
+        rows = list(_rows(draft, trace, recording, event))
+        if not rows:
+            yield draft.wrong(inner, _no_rows(recording, event), found=described(trace.file))
+        judge = judges.get(event)
+        for position in rows if judge is not None else ():
+            if judge is None or position not in recording.data:
+                continue
+            problem = misfit(judge, render(recording.data[position], 1, _SOME_TIME))
+            if problem is not None:
+                allowed = f"data that fits the schema of {event}; row {position + 1}: {problem}"
+                yield draft.wrong(inner, allowed)
+                break
+
+
+def _trace(draft: Draft, path: KeyPath) -> Trace | None:
+    inner = (*path, "arrivals", "trace")
+    found = draft.part(Trace, inner) if draft.mapping(*inner) else None
+    return found if isinstance(found, Trace) else None
+
+
+def _rows(draft: Draft, trace: Trace, recording: Recording, event: str) -> Iterator[int]:
+    duration_ns = draft.duration_ns("workload", "duration")
+    if duration_ns:
+        for _, position in replayed(trace, recording, event, duration_ns):
+            yield position
+
+
+def _no_rows(recording: Recording, event: str) -> str:
+    counts: dict[str, int] = {}
+    for one in recording.events:
+        counts[one] = counts.get(one, 0) + 1
+    if event in counts:
+        return (
+            f"a trace with rows of {event} within the workload; with this offset and compress "
+            "there is none"
+        )
+    most = sorted(counts, key=lambda one: (-counts[one], one))[:5]
+    has = listed([f"{one} ({counts[one]})" for one in most], "and") or "no rows at all"
+    return f"a trace with rows of {event}; it has {has}"
+
+
+def _trace_brings_data(draft: Draft, path: KeyPath, entry: dict[str, Any]) -> bool:
+    trace, event = _trace(draft, path), entry.get("event")
+    if trace is None or not isinstance(event, str):
+        return False
+    try:
+        recording = read_recording(trace_path(trace, str(draft.directory)))
+    except TraceError:
+        return True  # the mistake is another one
+    return all(position in recording.data for position in _rows(draft, trace, recording, event))
+
+
+SENDING_CHECKS: tuple[Callable[[Draft], Iterator[Finding]], ...] = (
+    schemas,
+    senders_send_what_is_declared,
+    published_events_have_a_hook,
+    examples_fit,
+    data_fits,
+    there_is_data,
+    loads,
+    traces,
+)

@@ -1,0 +1,59 @@
+"""How mistakes are worded: what was found, what was meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+_LONGEST = 60
+
+
+def described(value: Any) -> str:
+    """What stands somewhere, in a few characters that any terminal can show."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        text = value if len(value) <= _LONGEST else value[: _LONGEST - 1] + "…"
+        return f'"{printable(text)}"'
+    if isinstance(value, dict):
+        return "a mapping" if value else "an empty mapping"
+    if isinstance(value, list | tuple):
+        return "a list" if value else "an empty list"
+    if isinstance(value, int | float):
+        huge = isinstance(value, int) and abs(value) >= 10**_LONGEST
+        return "a very large number" if huge else repr(value)
+    return f"a value of the type {type(value).__name__}"
+
+
+def printable(text: str) -> str:
+    """The text with everything escaped that a terminal could not show."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+    )
+
+
+def nearest(word: Any, known: Iterable[str]) -> str:
+    """The known word that was probably meant, or empty.
+
+    Case, hyphens and underscores do not count: `on_full` means `onFull`.
+    """
+    if not isinstance(word, str) or len(word) > 200:
+        return ""
+    plain = {_plain(one): one for one in reversed(tuple(known))}
+    close = difflib.get_close_matches(_plain(word), plain, n=1, cutoff=0.6)
+    return plain[close[0]] if close and plain[close[0]] != word else ""
+
+
+def _plain(word: str) -> str:
+    return word.lower().replace("_", "").replace("-", "").replace(" ", "")
+
+
+def listed(words: Iterable[str], last: str = "or") -> str:
+    """Words as a person lists them: `a, b or c`."""
+    some = list(words)
+    if len(some) < 2:
+        return "".join(some)
+    return f"{', '.join(some[:-1])} {last} {some[-1]}"
