@@ -107,12 +107,17 @@ def digest_of(encoded: bytes) -> str:
     return hashlib.blake2b(encoded, digest_size=8).hexdigest()
 
 
-def _open(path: Path, mode: str) -> IO[bytes]:
-    if path.suffix == ".gz":
-        # mtime=0 and no name: the same rows give the same bytes.
-        raw = path.open(mode)
-        return cast("IO[bytes]", gzip.GzipFile("", mode, compresslevel=1, fileobj=raw, mtime=0))
-    return path.open(mode)
+def _read(path: Path) -> IO[bytes]:
+    # gzip.open is typed for text too; in binary mode it gives bytes.
+    return cast("IO[bytes]", gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
+
+
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    """The lines that are there; a compressed file that was cut short ends where it was cut."""
+    try:
+        yield from file
+    except EOFError:
+        return
 
 
 class HistoryWriter:
@@ -125,7 +130,13 @@ class HistoryWriter:
 
     def __init__(self, path: Path, header: Header) -> None:
         self.path = path
-        self._file = _open(path, "wb")
+        self._raw = path.open("wb")
+        # Without a name and a time inside, the same rows give the same bytes.
+        self._file: IO[bytes] = (
+            cast("IO[bytes]", gzip.GzipFile("", "wb", 1, self._raw, mtime=0))
+            if path.suffix == ".gz"
+            else self._raw
+        )
         self._file.write(_encoder.encode(header) + b"\n")
 
     def write(self, row: Row) -> None:
@@ -135,6 +146,7 @@ class HistoryWriter:
     def close(self) -> None:
         """Flush and close; harmless when repeated."""
         self._file.close()
+        self._raw.close()
 
     def __enter__(self) -> Self:
         return self
@@ -172,9 +184,9 @@ class History:
         if isinstance(self._rows, tuple):
             yield from self._rows
             return
-        with _open(self._rows, "rb") as file:
+        with _read(self._rows) as file:
             file.readline()
-            for number, line in enumerate(file, 2):
+            for number, line in enumerate(_lines(file), 2):
                 try:
                     yield _row_decoder.decode(line)
                 except msgspec.MsgspecError as error:
@@ -220,11 +232,11 @@ def read_history(path: Path) -> History:
         HistoryError: where the file is missing or its first line is no header of this format.
     """
     try:
-        with _open(path, "rb") as file:
+        with _read(path) as file:
             header = _header_decoder.decode(file.readline())
     except OSError as error:
         raise HistoryError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, EOFError, UnicodeDecodeError) as error:
         raise HistoryError(f"{path}:1: not the header of a simrt history: {error}") from error
     if header.format != FORMAT:
         raise HistoryError(f"{path}:1: format {header.format!r}; this version reads {FORMAT!r}")

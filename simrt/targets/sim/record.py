@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from simrt.engine import EncodedEvent, Message, Receipt, ReplayOptions, Subscription
+from simrt.engine import EncodedEvent, Fate, Message, Receipt, ReplayOptions
 from simrt.history import Row, digest_of
 
 # Scenarios send the same data again and again, and each message goes to many.
@@ -111,14 +111,17 @@ class Record:
         self._about(kind, t_ns, where, who, seq=seq, cause=cause)
 
     def server_side(
-        self, kind: str, t_ns: int, where: Where, who: Who, subscription: Subscription, cause: str
+        self,
+        kind: str,
+        t_ns: int,
+        where: Where,
+        who: Who,
+        fates: Mapping[Fate, int],
+        pending: Sequence[int],
+        cause: str,
     ) -> None:
         """`close` or `end`, as the server knows it."""
-        detail = {
-            "side": "server",
-            "fates": dict(subscription.fates),
-            "pending": list(subscription.pending_seqs()),
-        }
+        detail = {"side": "server", "fates": dict(fates), "pending": list(pending)}
         self._about(kind, t_ns, where, who, cause=cause, detail=detail)
 
     def client_side(

@@ -198,13 +198,16 @@ class Server:
     def _close(self, stream: Stream, cause: str) -> None:
         self._disarm(stream)
         stream.link.stream = None
+        subscription = stream.subscription
+        pending = subscription.pending_seqs()
+        subscription.close(self.world.now)
+        del self._by_subscription[subscription]
         record = self.world.record
         if record is not None:
+            fates = subscription.fates
             record.server_side(
-                "close", self.world.now, stream.where, stream.who, stream.subscription, cause
+                "close", self.world.now, stream.where, stream.who, fates, pending, cause
             )
-        del self._by_subscription[stream.subscription]
-        stream.subscription.close(self.world.now)
 
     def _disarm(self, stream: Stream) -> None:
         for moment in (stream.deadline, stream.heartbeat):
@@ -357,6 +360,7 @@ class Server:
         record = self.world.record
         if record is not None:
             for stream in self.streams.values():
+                fates, pending = stream.subscription.fates, stream.subscription.pending_seqs()
                 record.server_side(
-                    "end", self.world.now, stream.where, stream.who, stream.subscription, ""
+                    "end", self.world.now, stream.where, stream.who, fates, pending, ""
                 )
