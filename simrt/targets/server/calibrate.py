@@ -177,7 +177,7 @@ async def _measure(
     name = f"stalled/{rcvbuf}"
     body = _compact(data)
     loop = asyncio.get_running_loop()
-    with socket.socket() as sock:
+    with socket.socket(proto=socket.IPPROTO_TCP) as sock:
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
         await loop.sock_connect(sock, address)

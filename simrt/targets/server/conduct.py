@@ -20,10 +20,10 @@ from simrt.scenario.events import render
 from simrt.scenario.model import Fault, Scenario
 from simrt.scenario.neighbour import neighbour_of
 from simrt.scenario.randomness import Randomness
+from simrt.server.lateness import Lateness
 from simrt.targets.server.calibrate import Measured, calibrate, rcvbuf_of
 from simrt.targets.server.calls import Caller, Hook, Line
 from simrt.targets.server.credentials import Credentials
-from simrt.targets.server.lateness import Lateness
 from simrt.targets.server.members import Lives, Member
 from simrt.targets.server.merge import Life, Parts
 from simrt.targets.server.probes import probe
@@ -90,7 +90,7 @@ class Conductor:
         self._spares: list[ServerProcess] = []
         self._running: ServerProcess | None = None
         self._downs = 0
-        self._lateness = Lateness()
+        self._lateness: Lateness | None = None
         self._server_late_ns = 0
         self._timers: dict[asyncio.TimerHandle, None] = {}
         self._tasks: dict[asyncio.Task[None], None] = {}
@@ -106,9 +106,12 @@ class Conductor:
         Raises:
             TargetError: where the server does not start, or dies without a fault.
         """
-        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._failed: asyncio.Future[None] = loop.create_future()
+        # What fails in a callback would only be logged; here it ends the run.
+        loop.set_exception_handler(lambda _, context: self._fail(_error_of(context)))
         try:
-            with self._reserved_port() as port:
+            with _Reservation() as port:
                 await self._watched(self._course(port))
         finally:
             await self._shut_down()
@@ -139,7 +142,7 @@ class Conductor:
         await self._next_life()
         await asyncio.sleep(self._clock.loop_s(-self._clock.now()))
         self.begun = True
-        self._lateness.start()
+        self._lateness = Lateness(asyncio.get_running_loop())
         self._begin(config)
         await self._workload()
         await self._quiet()
@@ -168,20 +171,12 @@ class Conductor:
             "epoch": None,
         }
 
-    def _reserved_port(self) -> _Reservation:
-        return _Reservation()
-
     def _begin(self, config: dict[str, Any]) -> None:
         for member in self._members:
             member.client.dial()
             self._go_on_online(member, 0, 0)
-        coming = heapq.merge(
-            *(
-                ((arrival.t_ns, index, arrival) for arrival in arrivals(play, self._randomness))
-                for index, play in enumerate(self.plays)
-            ),
-            key=itemgetter(0, 1),
-        )
+        calls = [self._calls(index, play) for index, play in enumerate(self.plays)]
+        coming = heapq.merge(*calls, key=itemgetter(0, 1))
         self._next_arrival(coming)
         for index, fault in enumerate(self.scenario.faults):
             if fault.at_ns < self._duration_ns:
@@ -380,6 +375,10 @@ class Conductor:
             "reject", project=hook.project, channel=hook.channel, event=hook.event, cause="down"
         )
 
+    def _calls(self, index: int, play: Scenario) -> Iterator[tuple[int, int, Arrival]]:
+        for arrival in arrivals(play, self._randomness):
+            yield arrival.t_ns, index, arrival
+
     def _next_arrival(self, coming: Iterator[tuple[int, int, Arrival]]) -> None:
         """Wait for the next arrival, and call all that are due then."""
         due = next(coming, None)
@@ -475,9 +474,10 @@ class Conductor:
         """Leave nothing behind: no timer, no task, no socket, no process."""
         for process in self._processes:
             process.kill()
-        self._lateness.stop()
-        late_ns = max(self._lateness.p99_ns, self._server_late_ns)
-        self.resolution_ns = round(late_ns * self.speed)
+        if self._lateness is not None:
+            self._lateness.stop()
+            late_ns = max(self._lateness.p99_ns(), self._server_late_ns)
+            self.resolution_ns = round(late_ns * self.speed)
         for timer in self._timers:
             timer.cancel()
         tasks = list(self._tasks)
@@ -517,6 +517,11 @@ class _Reservation:
 
     def __exit__(self, *exc: object) -> None:
         self._socket.close()
+
+
+def _error_of(context: dict[str, Any]) -> BaseException:
+    error = context.get("exception")
+    return error if isinstance(error, BaseException) else AssertionError(context["message"])
 
 
 def _written(window: Measured) -> dict[str, int]:
