@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from simrt.checkers.verdict import Status
-from simrt.metrics import Estimate
+from simrt.metrics import METHOD, Estimate
 from simrt.report import words
 from simrt.report.checklist import STATUS_WORD
-from simrt.report.experience import metric_label, metric_text
+from simrt.report.experience import metric_label, metric_text, metric_unit
 from simrt.report.story import Story
 from simrt.results import Check, Run
 
+ALL = "all"
 HEADLINES = (
     "missed_fraction",
     "staleness_s",
@@ -61,17 +63,19 @@ def targets_of(check: Check) -> tuple[str, ...]:
 def compared(check: Check) -> tuple[Compared, ...]:
     """The estimates of all targets beside each other: by group, headlines first."""
     targets = targets_of(check)
+    resolution_s = max((run.history.header.resolution_ns for run in check.runs), default=0) / 1e9
     table: dict[tuple[str, str], dict[str, Estimate]] = {}
     for estimate in check.estimates:
         table.setdefault((estimate.group, estimate.metric), {})[estimate.target] = estimate
-    groups = [*check.scenario.workload.subscribers, "all"]
+    groups = [*check.scenario.workload.subscribers, ALL]
     groups += [group for group, _ in table if group not in groups]
     order = {group: place for place, group in reversed(list(enumerate(groups)))}
     rows = []
     for (group, metric), found in sorted(table.items(), key=lambda cell: _place(order, *cell[0])):
-        if all(estimate.value is None for estimate in found.values()):
-            continue
-        agree, differ = _agree([found[t] for t in targets if t in found])
+        if not any(estimate.value for estimate in found.values()):
+            continue  # undefined or zero everywhere: metrics.csv has it
+        fine = resolution_s if metric_unit(metric) == "s" else 0.0
+        agree, differ = _agree([found[t] for t in targets if t in found], fine)
         rows.append(
             Compared(
                 group=group,
@@ -80,7 +84,7 @@ def compared(check: Check) -> tuple[Compared, ...]:
                 cells=tuple(_cell(found.get(target)) for target in targets),
                 agree=agree,
                 differ=differ,
-                headline=metric in HEADLINES,
+                headline=metric in HEADLINES and group != ALL,
             )
         )
     return tuple(rows)
@@ -102,39 +106,57 @@ def _cell(estimate: Estimate | None) -> str:
     return f"{text} [{low.split(' (')[0]} to {high.split(' (')[0]}]"
 
 
-def _agree(estimates: Sequence[Estimate]) -> tuple[str, bool]:
-    spans = [
-        (
-            e.low if e.low is not None else e.value,
-            e.high if e.high is not None else e.value,
-            e.runs,
-        )
-        for e in estimates
-        if e.value is not None
-    ]
-    spans = [span for span in spans if span[0] is not None and span[1] is not None]
-    if len(spans) < 2:
+def _agree(estimates: Sequence[Estimate], resolution_s: float) -> tuple[str, bool]:
+    """How a figure compares between its targets: in words, and whether it differs.
+
+    One run is compared with the range in which 95 % of single runs fall (Student's t again: the
+    interval of the mean, times the root of runs + 1); series of runs by their intervals.
+    """
+    known = [e for e in estimates if e.value is not None]
+    if len(known) < 2:
         return "", False
-    lows = [low for low, _, _ in spans if low is not None]
-    highs = [high for _, high, _ in spans if high is not None]
-    if max(lows) <= min(highs):
+    first, rest = known[0], known[1:]
+    if max(e.runs for e in known) < 2:
+        return "one run each", False
+    apart = [e for e in rest if _gap(first, e) > resolution_s]
+    if not apart:
         return "agree", False
-    if min(runs for _, _, runs in spans) < 2:
-        return "differ; one run, so this can be chance", True
+    if min(e.runs for e in known) < 2:
+        return "differ, more than single runs do", True
     return "differ: the intervals do not meet", True
+
+
+def _gap(one: Estimate, other: Estimate) -> float:
+    """How far two figures lie apart beyond what chance explains; 0 or less where they meet."""
+    assert one.value is not None
+    assert other.value is not None
+    halves = [_half(one), _half(other)]
+    single = min(one.runs, other.runs) < 2
+    reach = max(halves) * math.sqrt(max(one.runs, other.runs) + 1) if single else sum(halves)
+    distance = abs(one.value - other.value)
+    return distance - reach if distance > 1e-9 * max(abs(one.value), abs(other.value)) else 0.0
+
+
+def _half(estimate: Estimate) -> float:
+    """Half of an interval; it is cut at 0 and 1, so the longer side is the whole half."""
+    if estimate.value is None or estimate.low is None or estimate.high is None:
+        return 0.0
+    return max(estimate.high - estimate.value, estimate.value - estimate.low)
 
 
 def difference(rows: Sequence[Compared]) -> str:
     """Where the targets differ, in a sentence; empty where there is nothing to compare."""
-    judged = [row for row in rows if row.agree]
+    judged = [row for row in rows if row.headline and row.agree]
     if not judged:
         return ""
+    if all(row.agree == "one run each" for row in judged):
+        return "One run on each target: enough to look at, too little to say whether they differ."
     apart = [row for row in judged if row.differ]
     if not apart:
-        return f"The targets agree in all {words.count(len(judged))} figures that both have."
+        return f"The targets agree in all {words.count(len(judged))} figures of this table."
     return (
         f"The targets agree in {words.count(len(judged) - len(apart))} of "
-        f"{words.count(len(judged))} figures that both have; where they differ, the table says so."
+        f"{words.count(len(judged))} figures of this table; the others are marked."
     )
 
 
@@ -149,8 +171,8 @@ def certainty(check: Check, runs: Sequence[Run], stories: Sequence[Story]) -> tu
     many = max((estimate.runs for estimate in check.estimates), default=0)
     if many > 1:
         lines.append(
-            "Intervals in square brackets are 95 % confidence intervals of the mean over the runs; "
-            "figures without brackets come from one run."
+            f"Figures over several runs: {METHOD}. Intervals stand in square brackets. A single "
+            "run agrees where it lies in the range that holds 95 % of single runs."
         )
     else:
         lines.append("One run: its figures are what happened once, without an interval.")

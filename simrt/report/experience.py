@@ -140,7 +140,7 @@ def _summary(check: Check, story: Story, group: str) -> str:
     limit = story.scenario.intent.useful_for_ns
     text = f"{where}: of 100 events {words.of_hundred(arrived)} arrive"
     if limit is not None:
-        old = f"after more than the {words.duration(limit)} they are useful for"
+        old = f"after more than the {words.exactly(limit)} they are useful for"
         text += f" ({words.of_hundred(late)} of them {old})" if late else ", none of them too late"
     causes = [
         f"{words.of_hundred(counts[look.name] / sent)} {look.label}"
@@ -167,7 +167,7 @@ def _over_runs(check: Check, target: str, group: str) -> str:
     span = (
         ""
         if low == high
-        else f" (95 % interval {words.two(100 * low)} to {words.two(100 * high)} %)"
+        else f" (95\u00a0% interval {words.two(100 * low)} to {words.percent(high).split(' (')[0]})"
     )
     return f" Over {found.runs} runs {words.percent(found.value)} are missed{span}."
 
@@ -265,16 +265,15 @@ def _numbers(story: Story, group: str, declared: Subscribers) -> tuple[str, ...]
     wait_s = _mean_wait_s(story, declared)
     meanwhile = pace * (TUNNEL_S + wait_s)
     back = _replayable(story, pace)
-    gone = max(0.0, meanwhile - back)
-    kept = (
-        f"replay brings back at most {words.two(back)}"
-        if back
-        else "there is no replay to bring any back"
-    )
+    if not back:
+        rest = "there is no replay, so all of them are missed"
+    elif back >= meanwhile:
+        rest = "replay can bring them all back"
+    else:
+        rest = f"replay brings back at most {words.two(back)} of them, the others are missed"
     lines.append(
-        f"A tunnel of {TUNNEL_S} s, and {words.seconds(wait_s)} until the client tries again: "
-        f"about {words.two(meanwhile)} events are sent meanwhile, {kept}, "
-        + (f"about {words.two(gone)} are missed." if gone >= 0.05 else "so none is missed.")
+        f"A tunnel of {words.seconds(TUNNEL_S)}, and {words.seconds(wait_s)} until the client "
+        f"tries again: about {words.two(meanwhile)} events are sent meanwhile; {rest}."
     )
     return tuple(lines)
 

@@ -10,7 +10,6 @@ from simrt.history import Header
 from simrt.report import words
 from simrt.results import Check
 from simrt.scenario.model import Permission, Scenario, Sender
-from simrt.scenario.units import format_duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ def _sender(sender: Sender, scenario: Scenario) -> str:
         return f"Hook {sender.method} /{project}{sender.path} sends {sender.sends}{allowed}"
     interval = sender.interval_ns
     when = (
-        f"every {format_duration(interval)}"
+        f"every {words.exactly(interval)}"
         if interval is not None
         else f"on the schedule {sender.job}, {sender.timezone}"
     )
@@ -139,18 +138,18 @@ def settings(scenario: Scenario) -> tuple[Setting, ...]:
         ("bufferSize", f"{size:,}",
          f"The channel keeps {words.many(size, 'event')}; as many can wait for a slow client."),
         ("onFull", options.on_full, f"When as many wait, {lost} is lost for that client."),
-        ("messageTTL", none if ttl is None else format_duration(ttl),
+        ("messageTTL", none if ttl is None else words.exactly(ttl),
          "Events never expire: a slow client gets old news." if ttl is None else
-         f"After {format_duration(ttl)} an event is neither replayed nor delivered."),
+         f"After {words.exactly(ttl)} an event is neither replayed nor delivered."),
         ("lastN", none if last_n is None else f"{last_n:,}",
          ("No limit of number for replay." if some else "No replay: with maxAge none too.")
          if last_n is None else
          "No replay." if last_n == 0 else
          f"A client that connects gets at most {words.many(last_n, 'earlier event')}."),
-        ("maxAge", none if max_age is None else format_duration(max_age),
+        ("maxAge", none if max_age is None else words.exactly(max_age),
          ("No limit of age for replay." if some else "No replay: with lastN none too.")
          if max_age is None else
-         f"Replay brings nothing older than {format_duration(max_age)}."),
+         f"Replay brings nothing older than {words.exactly(max_age)}."),
     )  # fmt: skip
     return tuple(
         Setting(name, value, name not in undecided, meaning) for name, value, meaning in rows

@@ -18,7 +18,7 @@ from simrt.report.figures.delay import delay
 from simrt.report.figures.outcomes import outcomes
 from simrt.report.figures.reconnects import reconnects
 from simrt.report.figures.staleness import staleness
-from simrt.report.figures.timeline import timeline
+from simrt.report.figures.timeline import closeup, timeline
 from simrt.report.figures.waiting import waiting
 from simrt.report.glossary import GLOSSARY
 from simrt.report.palette import (
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 HEADINGS = {
     "timeline": "What became of each event",
+    "closeup": "A closer look",
     "staleness": "How old is what users see",
     "waiting": "What waits for a slow client",
     "outcomes": "What became of the events of each group",
@@ -75,6 +76,7 @@ def panels(stories: Sequence[Story]) -> tuple[Panel, ...]:
         follow(story, shown)
     drawn = (
         timeline(stories, lanes),
+        closeup(stories, lanes),
         staleness(stories),
         waiting(stories, lanes),
         outcomes(stories),

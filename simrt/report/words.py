@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+from simrt.scenario.units import format_duration
+
 NS_PER_S = 1_000_000_000
 NOTHING = "—"  # stands where a figure does not exist
 
@@ -31,20 +33,21 @@ def many(number: int, noun: str, plural: str = "") -> str:
 
 def seconds(value: float) -> str:
     """A length of time given in seconds, in the unit that reads best: `45 s`, `2.5 min`."""
+    # The bounds are where two digits would round up into the next unit.
     size = abs(value)
     if size == 0:
-        return "0 s"
-    if size < 0.000_999:
-        return f"{two(value * 1e6)} µs"
-    if size < 0.999:
-        return f"{two(value * 1e3)} ms"
-    if size < 120:
-        return f"{two(value)} s"
-    if size < 7200:
-        return f"{two(value / 60)} min"
+        return with_unit("0", "s")
+    if size < 0.000_995:
+        return with_unit(two(value * 1e6), "µs")
+    if size < 0.995:
+        return with_unit(two(value * 1e3), "ms")
+    if size < 115:
+        return with_unit(two(value), "s")
+    if size < 6900:
+        return with_unit(two(value / 60), "min")
     if size < 172_800:
-        return f"{two(value / 3600)} h"
-    return f"{two(value / 86_400)} days"
+        return with_unit(two(value / 3600), "h")
+    return with_unit(two(value / 86_400), "days")
 
 
 def duration(ns: int) -> str:
@@ -52,24 +55,44 @@ def duration(ns: int) -> str:
     return seconds(ns / NS_PER_S)
 
 
+def exactly(ns: int) -> str:
+    """A length of time that somebody decided, not rounded: `90 s`, `10 min`."""
+    text = format_duration(ns)
+    number = text.rstrip("abcdefghijklmnopqrstuvwxyz")
+    unit = {"m": "min", "d": "days", "us": "µs"}.get(text[len(number) :], text[len(number) :])
+    return with_unit(number, "day" if (number, unit) == ("1", "days") else unit)
+
+
+def clock_time(ns: int) -> str:
+    """An instant of a run, counted from its start: `12 s`, `3 min 5 s`, `1 h 2 min`."""
+    whole = ns // NS_PER_S
+    if whole < 60:
+        return with_unit(f"{whole}", "s")
+    if whole < 3600:
+        return with_unit(f"{whole // 60}", "min") + " " + with_unit(f"{whole % 60}", "s")
+    return with_unit(f"{whole // 3600}", "h") + " " + with_unit(f"{whole % 3600 // 60}", "min")
+
+
+def with_unit(number: str, unit: str) -> str:
+    """A number and its unit, never parted by a line break."""
+    return f"{number}\u00a0{unit}"
+
+
 def percent(fraction: float) -> str:
     """A share: `6 %`; below 1 % with `1 in …` beside it; never rounded to none or all."""
     if fraction <= 0:
-        return "0 %"
-    if fraction >= 1:
-        return f"{two(100 * fraction)} %"
-    if fraction > 0.994:
-        return "more than 99 %"
-    if fraction < 0.01:
-        return f"{two(100 * fraction)} % (1 in {two(1 / fraction)})"
-    return f"{two(100 * fraction)} %"
+        return with_unit("0", "%")
+    if 0.995 <= fraction < 1:
+        return "more than " + with_unit("99", "%")
+    share = with_unit(two(100 * fraction), "%")
+    return f"{share} (1 in {two(1 / fraction)})" if fraction < 0.00995 else share
 
 
 def of_hundred(fraction: float) -> str:
     """How many of 100, as a reader counts: `94`, `0.5`, `fewer than 0.1`."""
     if 0 < fraction < 0.001:
         return "fewer than 0.1"
-    if 0.994 < fraction < 1:
+    if 0.995 <= fraction < 1:
         return "more than 99"
     return two(100 * fraction)
 

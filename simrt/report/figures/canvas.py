@@ -143,11 +143,13 @@ def time_unit(length_s: float) -> TimeUnit:
     return TimeUnit("hours", 3600)
 
 
-def time_axis(axes: Axes, length_s: float, unit: TimeUnit, label: bool = True) -> None:
-    """Limit the x axis to the length of the run, from 0, and label it with its unit."""
+def time_axis(
+    axes: Axes, end_s: float, unit: TimeUnit, label: bool = True, start_s: float = 0.0
+) -> None:
+    """Limit the x axis to the run, or to a stretch of it, and label it with its unit."""
     from matplotlib.ticker import MaxNLocator
 
-    axes.set_xlim(0, length_s / unit.seconds)
+    axes.set_xlim(start_s / unit.seconds, end_s / unit.seconds)
     axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 3, 5, 6, 10]))
     if label:
         axes.set_xlabel(f"{unit.name} since the start")

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 from simrt.report import words
 from simrt.report.figures.canvas import (
+    LEFT_PX,
+    RIGHT_PX,
     SMALL_PX,
+    WIDTH_PX,
     Figure,
     Table,
     inline_svg,
@@ -105,18 +108,25 @@ def _number(axes: Axes, look: Look, row: int, middle: float, width: float, top: 
     room = width / top
     if room < 0.045:
         return
-    label = f"{words.two(100 * width)}" if width < 0.994 or width == 1 else ">99"
+    label = words.two(100 * width) if width < 0.995 or width == 1 else ">99"
     with_mark = room > 0.1
+    # One box behind mark and number; 1 unit of the axis is `px` pixels.
+    px = (WIDTH_PX - LEFT_PX - RIGHT_PX) / (100 * top)
+    wide = 6.5 * len(label) + (16 if with_mark else 4)
+    axes.barh(
+        row, wide / px, left=100 * middle - wide / px / 2, height=0.5, color=PAPER.light,
+        alpha=0.92, linewidth=0, zorder=3,
+    )  # fmt: skip
+    right = 6 if with_mark else 0
     axes.text(
-        100 * middle, row, "     " + label if with_mark else label, ha="center", va="center",
-        fontsize=SMALL_PX, color=INK.light, zorder=3,
-        bbox={"facecolor": PAPER.light, "edgecolor": "none", "pad": 1.4, "alpha": 0.9},
+        100 * middle + right / px, row, label, ha="center", va="center_baseline",
+        fontsize=SMALL_PX, color=INK.light, zorder=5,
     )  # fmt: skip
     if with_mark:
         axes.plot(
-            [100 * (middle - 0.006 * top * (1 + len(label)))], [row], linestyle="none",
-            marker=mark_path(look), markersize=6, markeredgewidth=1.4, fillstyle="none",
-            color=look.light, zorder=4,
+            [100 * middle - (wide / 2 - 8) / px], [row], linestyle="none", marker=mark_path(look),
+            markersize=6, markeredgewidth=1.4, color=look.light, zorder=5,
+            fillstyle="full" if look is RECEIVED else "none",
         )  # fmt: skip
 
 

@@ -75,7 +75,7 @@ def _draw(story: Story, length_s: float, top_s: float, near: bool) -> Figure:
             limit / 1e9 / tall.seconds, color=INK.light, linewidth=1.1, dashes=(4, 3), zorder=4
         )
         axes.annotate(
-            f"useful for {words.duration(limit)}", (1, limit / 1e9 / tall.seconds),
+            f"useful for {words.exactly(limit)}", (1, limit / 1e9 / tall.seconds),
             xycoords=("axes fraction", "data"), xytext=(-2, 3), textcoords="offset points",
             ha="right", fontsize=SMALL_PX,
             bbox={"facecolor": PAPER.light, "edgecolor": "none", "pad": 1, "alpha": 0.75},
@@ -123,10 +123,10 @@ def _finding(story: Story) -> str:
         return "Nobody saw any event, so there is no age to show"
     oldest, group = max(worst)
     limit = story.scenario.intent.useful_for_ns
-    seen = f"{group} sees news up to {words.seconds(oldest)} old"
+    seen = words.capital(f"{group} sees news up to {words.seconds(oldest)} old")
     if limit is None:
         return seen
-    bound = words.duration(limit)
+    bound = words.exactly(limit)
     if oldest * 1e9 <= limit:
         return f"{seen}; nobody sees news older than the {bound} it is useful for"
     return f"{seen}, past the {bound} it is useful for"
@@ -143,7 +143,7 @@ def _how(story: Story, length_s: float, near: bool) -> str:
     if limit is not None and near:
         return f"{how} Dashed: as long as the intent calls an event useful."
     if limit is not None:
-        return f"{how} The {words.duration(limit)} of usefulness lie far above the drawing."
+        return f"{how} The {words.exactly(limit)} of usefulness lie far above the drawing."
     return how
 
 

@@ -2,45 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from simrt.report import words
-from simrt.report.figures.canvas import (
-    SMALL_PX,
-    Figure,
-    Table,
-    TimeUnit,
-    inline_svg,
-    mark_path,
-    paper,
-    settings,
-    shade_faults,
-    time_axis,
-    time_unit,
-)
-from simrt.report.palette import (
-    AWAY,
-    GRID,
-    INK,
-    MISSED,
-    OUTCOMES,
-    QUIET,
-    RECEIVED,
-    RING,
-    UNFINISHED,
-)
-from simrt.report.story import CODES, Lane, Story, in_faults, overlap_ns
-
-if TYPE_CHECKING:
-    import numpy as np
-    from matplotlib.axes import Axes
+from simrt.report.figures.canvas import Figure, Table, inline_svg, settings
+from simrt.report.figures.lanes import BINS, Window, draw_lanes
+from simrt.report.palette import MISSED, UNFINISHED
+from simrt.report.story import CODES, MISSED_CODES, Lane, Story, in_faults, overlap_ns
 
 # More marks than this in one drawing are no longer marks but a grey wall: then shares are drawn.
 MAX_MARKS = 900
-BINS = 110
-LANE_PX = 30
-SENDS_PX = 34
+# How many marks the closer look holds, roughly.
+CLOSE_MARKS = 330
+DOTS = (
+    "A dot is an event at the moment it arrived, with a faint line from when it was sent; a cross "
+    "is a missed event, at the moment it was sent; a ring came by replay."
+)
 
 
 def timeline(stories: Sequence[Story], lanes: Sequence[Sequence[Lane]]) -> tuple[Figure, ...]:
@@ -50,180 +27,112 @@ def timeline(stories: Sequence[Story], lanes: Sequence[Sequence[Lane]]) -> tuple
         stories: one a target.
         lanes: for each story its followed lanes.
     """
-    length = max(story.duration_ns for story in stories) / 1e9
-    # All targets are drawn one way, or they could not be compared.
-    most = max(_marks(story, shown) for story, shown in zip(stories, lanes, strict=True))
+    window = Window(0, max(story.duration_ns for story in stories))
+    many = is_aggregated(stories, lanes)
     with settings():
         return tuple(
-            _draw(story, shown, length, most > MAX_MARKS)
+            _timeline(story, shown, window, many)
             for story, shown in zip(stories, lanes, strict=True)
         )
 
 
-def _marks(story: Story, lanes: Sequence[Lane]) -> int:
-    return len(story.send_ns) + sum(len(lane.receipts) + lane.person.missed for lane in lanes)
+def is_aggregated(stories: Sequence[Story], lanes: Sequence[Sequence[Lane]]) -> bool:
+    """Whether there are too many events for single marks, on any target: all are drawn one way."""
+    return any(
+        len(story.send_ns) + sum(len(lane.receipts) + lane.person.missed for lane in shown)
+        > MAX_MARKS
+        for story, shown in zip(stories, lanes, strict=True)
+    )
 
 
-def _draw(story: Story, lanes: Sequence[Lane], length_s: float, aggregated: bool) -> Figure:
-    unit = time_unit(length_s)
-    height = SENDS_PX + LANE_PX * max(1, len(lanes))
-    canvas, (axes,) = paper([height])
-    shade_faults(axes, story.zones, unit)
-    time_axis(axes, length_s, unit)
-    axes.set_ylim(len(lanes) + 0.1, -1.15)
-    axes.spines["left"].set_visible(False)
-    axes.tick_params(left=False)
-    _bands(axes, lanes, unit)
-    if aggregated:
-        _send_rate(axes, story, length_s, unit)
-        for row, lane in enumerate(lanes):
-            _shares(axes, story, lane, row, length_s, unit)
-    else:
-        _dots(axes, story, lanes, unit)
-    _labels(axes, lanes)
-    finding = _finding(story)
+def _timeline(story: Story, lanes: Sequence[Lane], window: Window, many: bool) -> Figure:
+    canvas = draw_lanes(story, lanes, window, many)
     alt = _alt(story, lanes)
-    name = f"timeline-{story.target}"
     return Figure(
         key="timeline",
         target=story.target,
-        finding=finding,
-        how=_how(aggregated, length_s),
+        finding=_finding(story),
+        how=_how(many, window.length_s),
         note=_note(story, lanes),
         alt=alt,
-        svg=inline_svg(canvas, name, f"Timeline on {story.target}", alt),
+        svg=inline_svg(canvas, f"timeline-{story.target}", f"Timeline on {story.target}", alt),
         table=_table(story, lanes),
     )
 
 
-def _labels(axes: Axes, lanes: Sequence[Lane]) -> None:
-    axes.set_yticks([-0.6, *range(len(lanes))])
-    names = ["sent"]
+def closeup(stories: Sequence[Story], lanes: Sequence[Sequence[Lane]]) -> tuple[Figure, ...]:
+    """A short stretch with single marks, where most was missed; none where the timeline has them.
+
+    The same stretch on all targets: the one of the first target that missed anything.
+    """
+    if not is_aggregated(stories, lanes):
+        return ()
+    windows = [_worst_window(story, shown) for story, shown in zip(stories, lanes, strict=True)]
+    window = next((found for found in windows if found is not None), None)
+    if window is None:
+        return ()
+    with settings():
+        return tuple(
+            _closeup(story, shown, window) for story, shown in zip(stories, lanes, strict=True)
+        )
+
+
+def _worst_window(story: Story, lanes: Sequence[Lane]) -> Window | None:
+    """A stretch with about CLOSE_MARKS marks that begins shortly before the worst losses."""
+    import numpy as np
+
+    sends = np.array(story.send_ns, dtype=np.int64)
+    lost = np.zeros(len(sends), dtype=np.int64)
     for lane in lanes:
-        group, _, member = lane.person.name.partition("/")
-        short = group if len(group) <= 12 else f"{group[:11]}…"
-        names.append(f"{short}/{member}" + (f"\n{lane.place}" if lane.place else ""))
-    axes.set_yticklabels(names, fontsize=SMALL_PX, linespacing=1.05)
-    for row in range(len(lanes)):
-        axes.axhline(row - 0.5, color=GRID.light, linewidth=0.7, zorder=0.5)
+        lost += np.isin(np.frombuffer(lane.person.outcomes, dtype=np.uint8), MISSED_CODES)
+    if not lost.any():
+        return None
+    width = max(2, CLOSE_MARKS // (1 + len(lanes)))
+    within = np.convolve(lost, np.ones(width, dtype=np.int64))[width - 1 :]
+    first = max(0, int(np.argmax(within)) - width // 4)
+    last = min(len(sends) - 1, first + width - 1)
+    return Window(int(sends[first]), max(int(sends[last]), int(sends[first]) + 1_000_000))
 
 
-def _bands(axes: Axes, lanes: Sequence[Lane], unit: TimeUnit) -> None:
-    scale = 1e9 * unit.seconds
-    for row, lane in enumerate(lanes):
-        spans = [(a / scale, (b - a) / scale) for a, b in lane.person.away]
-        if spans:
-            axes.broken_barh(spans, (row - 0.47, 0.94), facecolor=AWAY.light, linewidth=0, zorder=1)
-
-
-def _dots(axes: Axes, story: Story, lanes: Sequence[Lane], unit: TimeUnit) -> None:
-    scale = 1e9 * unit.seconds
-    sent = [t / scale for t in story.send_ns]
-    axes.plot(
-        sent, [-0.6] * len(sent), linestyle="none", marker="|", markersize=9,
-        markeredgewidth=1, color=INK.light, zorder=3,
-    )  # fmt: skip
-    tails: tuple[list[float], list[float]] = ([], [])
-    live: tuple[list[float], list[float]] = ([], [])
-    rings: tuple[list[float], list[float]] = ([], [])
-    for row, lane in enumerate(lanes):
-        for t_ns, index, by_replay in lane.receipts:
-            at = t_ns / scale
-            tails[0].extend((sent[index], at, float("nan")))
-            tails[1].extend((row - 0.42, row, float("nan")))
-            into = rings if by_replay else live
-            into[0].append(at)
-            into[1].append(row)
-    axes.plot(*tails, color=QUIET.light, alpha=0.45, linewidth=0.6, zorder=1.5)
-    axes.plot(
-        *live, linestyle="none", marker="o", markersize=4, markeredgewidth=0,
-        color=RECEIVED.light, zorder=3,
-    )  # fmt: skip
-    axes.plot(
-        *rings, linestyle="none", marker="o", markersize=6, markeredgewidth=1.3,
-        fillstyle="none", color=RING.light, zorder=3.2,
-    )  # fmt: skip
-    for look in (*MISSED, UNFINISHED):
-        code = CODES[look.name]
-        points = [
-            (sent[index], row + 0.22)
-            for row, lane in enumerate(lanes)
-            for index, found in enumerate(lane.person.outcomes)
-            if found == code
+def _closeup(story: Story, lanes: Sequence[Lane], window: Window) -> Figure:
+    canvas = draw_lanes(story, lanes, window, aggregated=False)
+    span = (
+        f"{words.seconds(window.length_s)} from {words.clock_time(window.start_ns)} after the start"
+    )
+    rows = []
+    for lane in lanes:
+        codes = [
+            code
+            for code, sent in zip(lane.person.outcomes, story.send_ns, strict=True)
+            if window.holds(sent)
         ]
-        if points:
-            axes.plot(
-                [x for x, _ in points], [y for _, y in points], linestyle="none",
-                marker=mark_path(look), markersize=7, markeredgewidth=1.4,
-                fillstyle="none", color=look.light, zorder=4,
-            )  # fmt: skip
-
-
-def _send_rate(axes: Axes, story: Story, length_s: float, unit: TimeUnit) -> None:
-    import numpy as np
-
-    edges = np.linspace(0, length_s, BINS + 1)
-    counts, _ = np.histogram(np.array(story.send_ns, dtype=float) / 1e9, edges)
-    top = max(1, int(counts.max()))
-    axes.stairs(
-        -0.25 - 0.8 * counts / top, edges / unit.seconds, baseline=-0.25, fill=True,
-        color=QUIET.light, alpha=0.75, linewidth=0, zorder=2,
-    )  # fmt: skip
-
-
-def _shares(
-    axes: Axes, story: Story, lane: Lane, row: int, length_s: float, unit: TimeUnit
-) -> None:
-    """The events of each stretch of time, stacked by outcome to the full height of the lane."""
-    import numpy as np
-
-    edges = np.linspace(0, length_s, BINS + 1)
-    sent = np.array(story.send_ns, dtype=float) / 1e9
-    codes = np.frombuffer(lane.person.outcomes, dtype=np.uint8)
-    counts = {
-        look.name: np.histogram(sent[codes == CODES[look.name]], edges)[0] for look in OUTCOMES
-    }
-    total = np.sum(list(counts.values()), axis=0)
-    base = np.zeros(BINS)
-    x = edges / unit.seconds
-    for look in (*MISSED, UNFINISHED, RECEIVED):
-        if not counts[look.name].any():
-            continue
-        share = np.divide(counts[look.name], total, out=np.zeros(BINS), where=total > 0)
-        upper = base + share
-        axes.stairs(
-            row + 0.42 - 0.84 * upper, x, baseline=row + 0.42 - 0.84 * base, fill=True,
-            color=look.light, alpha=0.85, linewidth=0, zorder=2,
-        )  # fmt: skip
-        base = upper
-    _run_marks(axes, counts, row, x)
-    rings = [t / 1e9 / unit.seconds for t, _, by_replay in lane.receipts if by_replay]
-    firsts = sorted({round(t / x[-1] * BINS) for t in rings if t <= x[-1]})
-    axes.plot(
-        [(place + 0.5) / BINS * x[-1] for place in firsts], [row - 0.3] * len(firsts),
-        linestyle="none", marker="o", markersize=6, markeredgewidth=1.3, fillstyle="none",
-        color=INK.light, zorder=4,
-    )  # fmt: skip
-
-
-def _run_marks(axes: Axes, counts: Mapping[str, np.ndarray], row: int, edges: np.ndarray) -> None:
-    """One mark of its shape on each run of stretches in which a cause took events."""
-    import numpy as np
-
-    for look in MISSED:
-        filled = np.flatnonzero(counts[look.name])
-        if not filled.size:
-            continue
-        runs = np.split(filled, np.flatnonzero(np.diff(filled) > 3) + 1)
-        middles = [(edges[run[0]] + edges[run[-1] + 1]) / 2 for run in runs]
-        axes.plot(
-            middles, [row + 0.22] * len(middles), linestyle="none", marker=mark_path(look),
-            markersize=7, markeredgewidth=3.6, fillstyle="none", color="#ffffff", zorder=4,
-        )  # fmt: skip
-        axes.plot(
-            middles, [row + 0.22] * len(middles), linestyle="none", marker=mark_path(look),
-            markersize=7, markeredgewidth=1.5, fillstyle="none", color=look.light, zorder=5,
-        )  # fmt: skip
+        arrived = codes.count(CODES["received"])
+        missed = sum(codes.count(code) for code in MISSED_CODES)
+        rows.append((lane.person.name, arrived + missed, arrived, missed))
+    name, sent, _, missed = max(rows, key=lambda row: (row[3], -row[1]))
+    finding = (
+        f"In these {words.seconds(window.length_s)} {name} misses {words.count(missed)} of "
+        f"{words.many(sent, 'event')}"
+        if missed
+        else f"In these {words.seconds(window.length_s)} nobody shown misses an event"
+    )
+    alt = f"The {span}: " + " ".join(
+        f"{name}: {arrived} of {sent} events arrived, {missed} missed."
+        for name, sent, arrived, missed in rows
+    )
+    return Figure(
+        key="closeup",
+        target=story.target,
+        finding=finding,
+        how=f"The {span}, where most was missed, event by event. {DOTS}",
+        note="",
+        alt=alt,
+        svg=inline_svg(canvas, f"closeup-{story.target}", f"Closer look on {story.target}", alt),
+        table=(
+            ("subscriber", "events sent in it", "arrived", "missed"),
+            tuple((name, *(words.count(number) for number in rest)) for name, *rest in rows),
+        ),
+    )
 
 
 def missed_fraction(story: Story, group: str) -> float | None:
@@ -245,7 +154,7 @@ def _finding(story: Story) -> str:
     parts = [
         f"{group} misses {words.percent(share) if share else 'none'}" for group, share in known[:4]
     ]
-    return f"{words.listing(parts)} of the events sent to them"
+    return words.capital(f"{words.listing(parts)} of the events sent to them")
 
 
 def _where(story: Story) -> str:
@@ -267,10 +176,7 @@ def _how(aggregated: bool, length_s: float) -> str:
             "cause; a ring stands where replay arrived. The top lane is the pace of sending."
         )
     else:
-        how = (
-            "A dot is an event at the moment it arrived, with a faint line from when it was sent; "
-            "a cross is a missed event, at the moment it was sent; a ring came by replay."
-        )
+        how = DOTS
     return f"{how} Grey bands: without a connection."
 
 

@@ -110,15 +110,20 @@ def _draw(story: Story, found: Sequence[Levels], length_s: float, top: float) ->
         axes.grid(axis="y")
         if place < len(found):
             _panel(axes, story, found[place], length_s, unit, top)
+    if found:
+        panels[0].legend(
+            loc="lower right", bbox_to_anchor=(1.01, 0.98), ncols=2, frameon=False, reverse=True,
+            fontsize=SMALL_PX, handlelength=1, borderpad=0, columnspacing=1.2,
+        )  # fmt: skip
     alt = _alt(story, found)
     return Figure(
         key="waiting",
         target=story.target,
         finding=_finding(story, found),
-        how="For each group the client that missed most. Lower area: events in the network, which "
-        "no setting can drop any more; upper area: events in the buffer. Dashed: how much fits. "
+        how="For each group the client that missed most. What is in the network no setting can "
+        "drop any more. Dashed: how much fits. "
         f"Each column is the fullest moment of {words.seconds(length_s / BINS)}.",
-        note=_note(story, found),
+        note=_note(story, found, top),
         alt=alt,
         svg=inline_svg(canvas, f"waiting-{story.target}", f"Waiting on {story.target}", alt),
         table=_table(story, found),
@@ -137,10 +142,13 @@ def _panel(
     import numpy as np
 
     edges = np.linspace(0, length_s / unit.seconds, BINS + 1)
-    axes.stairs(levels.flying, edges, fill=True, color=NETWORK.light, linewidth=0, zorder=2)
+    axes.stairs(
+        levels.flying, edges, fill=True, color=NETWORK.light, linewidth=0, zorder=2,
+        label="in the network",
+    )  # fmt: skip
     axes.stairs(
         levels.flying + levels.pending, edges, baseline=levels.flying, fill=True,
-        color=BUFFER.light, linewidth=0, zorder=2,
+        color=BUFFER.light, linewidth=0, zorder=2, label="in the buffer",
     )  # fmt: skip
     size = story.scenario.feature.options.buffer_size
     limits = [] if levels.window is None else [(levels.window, "network")]
@@ -173,9 +181,14 @@ def _finding(story: Story, found: Sequence[Levels]) -> str:
     return f"At most {pending} of {size} places in the buffer are used, by {name}"
 
 
-def _note(story: Story, found: Sequence[Levels]) -> str:
+def _note(story: Story, found: Sequence[Levels], top: float) -> str:
     hidden = len(story.groups) - len(found)
     notes = [f"{words.many(hidden, 'group')} not shown."] if hidden else []
+    size = story.scenario.feature.options.buffer_size
+    for levels in found:
+        full = size + (levels.window or 0)
+        if full >= top:
+            notes.append(f"For {levels.lane.person.group} both are full at {full}, off the axis.")
     unknown = [levels.lane.person.group for levels in found if levels.window is None]
     if unknown:
         notes.append(f"How much fits into the network is not known for {words.listing(unknown)}.")
