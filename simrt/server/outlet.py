@@ -142,11 +142,12 @@ class Outlet:
     def leave(self, stream: Stream, cause: str) -> None:
         """A stream ended: its subscription closes."""
         now = self.clock.now()
+        pending = stream.subscription.pending_seqs()
+        stream.subscription.close(now)
         if self.recorder is not None:
-            self.recorder.closing(now, stream.subscription, cause)
+            self.recorder.closed(now, stream.subscription, pending, cause)
             self.recorder.flush()
         del self.streams[stream.subscription]
-        stream.subscription.close(now)
         if not self.streams:
             self._frames.clear()
         self._on_leave(stream)

@@ -7,6 +7,7 @@ the answer that they describe. So kill -9 loses no row of something that somebod
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -139,14 +140,16 @@ class Recorder:
         """The `expire` rows of a take that found nothing else."""
         self._write_losses()
 
-    def closing(self, t_ns: int, subscription: Subscription, cause: str) -> None:
-        """`close`; call it just before the subscription closes."""
-        self._server_side("close", t_ns, subscription, cause)
+    def closed(
+        self, t_ns: int, subscription: Subscription, pending: Sequence[int], cause: str
+    ) -> None:
+        """`close`: the fates as they are after it, and what was pending just before it."""
+        self._server_side("close", t_ns, subscription, pending, cause)
         del self._known[subscription]
 
     def ended(self, t_ns: int, subscription: Subscription) -> None:
         """`end`: the run is over and this subscription is open."""
-        self._server_side("end", t_ns, subscription, "")
+        self._server_side("end", t_ns, subscription, subscription.pending_seqs(), "")
 
     # --- what the engine tells ----------------------------------------------------------------
 
@@ -193,12 +196,14 @@ class Recorder:
         )
         self._write(row)
 
-    def _server_side(self, kind: str, t_ns: int, subscription: Subscription, cause: str) -> None:
+    def _server_side(
+        self, kind: str, t_ns: int, subscription: Subscription, pending: Sequence[int], cause: str
+    ) -> None:
         where, who = self._known[subscription]
         detail = {
             "side": "server",
             "fates": dict(subscription.fates),
-            "pending": list(subscription.pending_seqs()),
+            "pending": list(pending),
         }
         self._about(kind, t_ns, where, who, cause=cause, detail=detail)
 
