@@ -14,29 +14,29 @@ import msgspec
 
 from simrt.clock import RealClock
 from simrt.errors import TargetError
-from simrt.history import Row
 from simrt.scenario.arrivals import Arrival, arrivals
 from simrt.scenario.events import render
-from simrt.scenario.model import Fault, Scenario
+from simrt.scenario.model import Scenario
 from simrt.scenario.neighbour import neighbour_of
 from simrt.scenario.randomness import Randomness
 from simrt.server.lateness import Lateness
 from simrt.targets.server.calibrate import Measured, calibrate, rcvbuf_of
-from simrt.targets.server.calls import Caller, Hook, Line
+from simrt.targets.server.calls import Caller, Hook, Line, LostCall
 from simrt.targets.server.credentials import Credentials
-from simrt.targets.server.members import Lives, Member
-from simrt.targets.server.merge import Life, Parts
+from simrt.targets.server.lives import Lives
+from simrt.targets.server.members import Member
+from simrt.targets.server.merge import Parts
 from simrt.targets.server.probes import probe
-from simrt.targets.server.process import COMMAND, ServerProcess
+from simrt.targets.server.process import COMMAND
 from simrt.targets.server.record import Part
+from simrt.targets.server.troubles import Troubles, lives_of
 
 HOST = "127.0.0.1"
 # The server's side of the kernel's window: near the smallest, so that little lies in it.
 SNDBUF_BYTES = 16_384
 # Real nanoseconds between the word to listen and scenario time 0.
 _LEAD_NS = 200_000_000
-# Server processes that wait, ready, for a restart; each costs some 60 MB.
-_MOST_SPARES = 3
+_CLIENTS = "clients.jsonl"
 _POLL_S = 0.05
 _PROGRESS_S = 0.25
 _SETTLE_S = 5.0
@@ -54,7 +54,7 @@ class Conductor:
         command: what a server process is.
 
     Attributes:
-        parts: what was written, for `merge`.
+        plays: the scenario and its neighbour.
         window: the calibrated window of each group.
         resolution_ns: lateness of timers times speed, once it was measured.
         complete_ns: when the run ended; None until then.
@@ -73,7 +73,6 @@ class Conductor:
         self.scenario = scenario
         self.plays = (scenario, neighbour_of(scenario))
         self.speed = speed
-        self.parts = Parts(folder / "clients.jsonl")
         self.window: dict[str, dict[str, int]] = {}
         self.resolution_ns = 0
         self.complete_ns: int | None = None
@@ -81,15 +80,12 @@ class Conductor:
         self._seed = seed
         self._folder = folder
         self._progress = progress
-        self._command = command
         self._duration_ns = scenario.workload.duration_ns
         self._randomness = Randomness(seed)
         self._credentials = Credentials(self.plays)
-        self._lives = Lives()
-        self._processes: list[ServerProcess] = []
-        self._spares: list[ServerProcess] = []
-        self._running: ServerProcess | None = None
-        self._downs = 0
+        self._lives = Lives(folder, self._fail, command)
+        self._troubles: Troubles | None = None
+        self._lost: list[LostCall] = []
         self._lateness: Lateness | None = None
         self._server_late_ns = 0
         self._timers: dict[asyncio.TimerHandle, None] = {}
@@ -97,6 +93,12 @@ class Conductor:
         self._callers: dict[tuple[int, str], Caller] = {}
         self._members: list[Member] = []
         self._groups: dict[str, list[Member]] = {}
+
+    @property
+    def parts(self) -> Parts:
+        """What the run left behind, for `merge`."""
+        heals = self._troubles.heals if self._troubles is not None else []
+        return Parts(self._folder / _CLIENTS, self._lives.lives, heals, self._lost)
 
     # --- the course ---------------------------------------------------------------------------
 
@@ -124,26 +126,37 @@ class Conductor:
             for index, play in enumerate(self.plays)
             for name, group in play.workload.subscribers.items()
         }
-        await self._new_spare(config)  # it starts up while the window is measured
+        lives = lives_of(self.scenario.faults)
+        await self._lives.prepare(config, min(1, lives))  # starts while the window is measured
         main = {name: rcvbuf for (index, name), rcvbuf in rcvbufs.items() if index == 0}
         measured = await calibrate(self.scenario, main.values(), config, self._folder)
         self.window = {name: _written(measured[rcvbuf]) for name, rcvbuf in main.items()}
-        await self._fill_spares(config)
-        for spare in self._spares:
-            await spare.ready()
+        await self._lives.prepare(config, lives)
+        await self._lives.ready()
         self._clock = RealClock(
             self.scenario.starts,
             self.speed,
             RealClock(self.scenario.starts).zero_ns + _LEAD_NS,
         )
-        self._part = Part(self.parts.clients, self._clock)
+        self._part = Part(self._folder / _CLIENTS, self._clock)
         self._make_members(address, rcvbufs)
         self._make_callers(address)
-        await self._next_life()
+        self._troubles = Troubles(
+            self.scenario,
+            self._groups,
+            clock=self._clock,
+            at=self._at,
+            spawn=self._spawn,
+            lives=self._lives,
+            config=config,
+            part=self._part,
+            randomness=self._randomness,
+        )
+        await self._lives.begin(self._clock)
         await asyncio.sleep(self._clock.loop_s(-self._clock.now()))
         self.begun = True
         self._lateness = Lateness(asyncio.get_running_loop())
-        self._begin(config)
+        self._begin()
         await self._workload()
         await self._quiet()
         await probe(
@@ -171,16 +184,13 @@ class Conductor:
             "epoch": None,
         }
 
-    def _begin(self, config: dict[str, Any]) -> None:
+    def _begin(self) -> None:
+        assert self._troubles is not None
         for member in self._members:
             member.client.dial()
-            self._go_on_online(member, 0, 0)
+        self._troubles.begin()
         calls = [self._calls(index, play) for index, play in enumerate(self.plays)]
-        coming = heapq.merge(*calls, key=itemgetter(0, 1))
-        self._next_arrival(coming)
-        for index, fault in enumerate(self.scenario.faults):
-            if fault.at_ns < self._duration_ns:
-                self._at(fault.at_ns, self._strike, index, fault, config)
+        self._next_arrival(heapq.merge(*calls, key=itemgetter(0, 1)))
 
     async def _workload(self) -> None:
         while (left_ns := self._duration_ns - self._clock.now()) > 0:
@@ -194,10 +204,12 @@ class Conductor:
 
     async def _quiet(self) -> None:
         """Until nothing is pending or in flight, at the latest after `quiet`."""
+        assert self._troubles is not None
         latest_ns = self._duration_ns + self.scenario.server.quiet_ns
         while self._clock.now() < latest_ns:
-            if not self._timers and not self._downs and self._running is not None:
-                answer = await self._running.ask("count")
+            server = self._lives.running
+            if server is not None and not self._timers and not self._troubles.downs:
+                answer = await server.ask("count")
                 counts = {(who, number): rest for who, number, *rest in answer["counts"]}
                 if self._settled(counts):
                     return
@@ -218,7 +230,7 @@ class Conductor:
 
     async def _end(self) -> None:
         """Let the server say its `end`, then the clients."""
-        server = self._running
+        server = self._lives.running
         if server is None:
             raise TargetError("the server did not come back before the end of the run")
         for _ in range(round(_SETTLE_S / _POLL_S)):  # until it has noticed that the probes left
@@ -272,59 +284,6 @@ class Conductor:
             task.cancel()
             await asyncio.wait((task,))
 
-    # --- the server's lives -------------------------------------------------------------------
-
-    async def _new_spare(self, config: dict[str, Any]) -> None:
-        number = len(self._processes)
-        record = self._folder / f"server-{number}.jsonl"
-        process = ServerProcess(record, config, self._command)
-        self._processes.append(process)
-        self._spares.append(process)
-        await process.start()
-
-    async def _fill_spares(self, config: dict[str, Any]) -> None:
-        """Have processes ready for restarts to come: a start takes many scenario seconds."""
-        restarts = sum(fault.kind == "restart" for fault in self.scenario.faults)
-        while len(self._spares) < _MOST_SPARES and len(self._processes) <= restarts:
-            await self._new_spare(config)
-
-    async def _next_life(self) -> str:
-        """Let the next process listen."""
-        process = self._spares.pop(0)
-        life = Life(process.record)
-        self.parts.lives.append(life)
-        listening = await process.listen(self._clock.zero_ns)
-        life.epoch = listening.epoch
-        now_ns = self._clock.now()
-        life.begin_ns = now_ns if listening.t_ns is None else listening.t_ns
-        self._lives.epochs.append(listening.epoch)
-        self._running = process
-        process.died.add_done_callback(lambda _: self._died(process))
-        return listening.epoch
-
-    def _died(self, process: ServerProcess) -> None:
-        if not process.ended_by_us:
-            self._fail(process.failure())
-
-    def _kill(self) -> None:
-        self._downs += 1
-        if self._running is not None:
-            self._running.kill()
-            self._running = None
-            self.parts.lives[-1].killed_ns = self._clock.now()
-
-    async def _revive(self, index: int, fault: Fault, config: dict[str, Any]) -> None:
-        self._downs -= 1
-        epoch = ""
-        t_ns = self._clock.now()
-        if self._downs == 0:
-            before = self.parts.lives[-1]
-            epoch = await self._next_life()
-            t_ns = before.back_ns = self.parts.lives[-1].begin_ns
-        detail = {"index": index, "whom": fault.whom}
-        self.parts.heals.append(Row(t_ns, "heal", epoch=epoch, cause="restart", detail=detail))
-        await self._fill_spares(config)
-
     # --- clients and hooks --------------------------------------------------------------------
 
     def _make_members(self, address: tuple[str, int], rcvbufs: dict[tuple[int, str], int]) -> None:
@@ -363,7 +322,7 @@ class Conductor:
                     Line(*address),
                     life=lambda: self._lives.current,
                     down=self._call_found_nobody,
-                    lost=self.parts.lost.append,
+                    lost=self._lost.append,
                     now=self._clock.now,
                 )
                 self._callers[index, sender.hook] = caller
@@ -404,76 +363,11 @@ class Conductor:
 
         self._callers[index, hook.hook].call(body)
 
-    # --- networks and faults ------------------------------------------------------------------
-
-    def _go_on_online(self, member: Member, since_ns: int, period: int) -> None:
-        online = member.settings.online
-        if online is None:
-            return
-        up_ns = self._randomness.draws(f"online/{member.name}/up", online.up).at(period)
-        if since_ns + up_ns < self._duration_ns:
-            self._at(since_ns + up_ns, self._go_offline, member, since_ns + up_ns, period)
-
-    def _go_offline(self, member: Member, since_ns: int, period: int) -> None:
-        online = member.settings.online
-        assert online is not None
-        member.client.go_offline()
-        down_ns = self._randomness.draws(f"online/{member.name}/down", online.down).at(period)
-        back_ns = min(since_ns + down_ns, self._duration_ns)
-        self._at(back_ns, self._go_online, member, back_ns, period)
-
-    def _go_online(self, member: Member, since_ns: int, period: int) -> None:
-        member.client.go_online()
-        if since_ns < self._duration_ns:
-            self._go_on_online(member, since_ns, period + 1)
-
-    def _hit(self, index: int, fault: Fault) -> list[Member]:
-        """The members that a fault hits: the group, or the share of it that `by` says."""
-        members = self._groups[fault.whom]
-        if fault.by is None:
-            return members
-        count = max(1, round(len(members) * fault.by))
-        chosen = self._randomness.choice(f"faults/{index}", len(members), count)
-        return [members[number] for number in chosen]
-
-    def _strike(self, index: int, fault: Fault, config: dict[str, Any]) -> None:
-        heals_ns = min(fault.heals_ns, self._duration_ns)
-        if fault.kind == "restart":
-            self._fault_row("fault", index, fault, [])
-            self._kill()
-            self._at(heals_ns, lambda: self._spawn(self._revive(index, fault, config)))
-            return
-        members = self._hit(index, fault)
-        self._fault_row("fault", index, fault, members)
-        for member in members:
-            if fault.kind == "stall":
-                member.client.stall()
-            elif fault.for_ns:
-                member.client.go_offline("disconnect")
-            else:
-                member.client.disconnect()
-        self._at(heals_ns, self._heal, index, fault, members)
-
-    def _heal(self, index: int, fault: Fault, members: list[Member]) -> None:
-        self._fault_row("heal", index, fault, members)
-        for member in members:
-            if fault.kind == "stall":
-                member.client.heal()
-            elif fault.for_ns:
-                member.client.go_online()
-
-    def _fault_row(self, kind: str, index: int, fault: Fault, members: list[Member]) -> None:
-        detail: dict[str, Any] = {"index": index, "whom": fault.whom}
-        if members:
-            detail["members"] = [member.number for member in members]
-        self._part.write(kind, cause=fault.kind, detail=detail)
-
     # --- the end ------------------------------------------------------------------------------
 
     async def _shut_down(self) -> None:
         """Leave nothing behind: no timer, no task, no socket, no process."""
-        for process in self._processes:
-            process.kill()
+        self._lives.kill_all()
         if self._lateness is not None:
             self._lateness.stop()
             late_ns = max(self._lateness.p99_ns(), self._server_late_ns)
@@ -489,15 +383,13 @@ class Conductor:
         await asyncio.gather(*tasks, return_exceptions=True)
         for member in self._members:
             await member.client.wait_closed()
-        for process in self._processes:
-            await process.stop()
+        await self._lives.stopped()
         if hasattr(self, "_part"):
             self._part.close()
 
     def bury(self) -> None:
         """The last resort: no process is left, whatever happened; blocks until then."""
-        for process in self._processes:
-            process.bury()
+        self._lives.bury()
 
 
 class _Reservation:

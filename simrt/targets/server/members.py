@@ -12,23 +12,8 @@ from simrt.scenario.model import Scenario, Subscribers
 from simrt.scenario.randomness import Draws, Randomness
 from simrt.sse import Event, parse_event_id
 from simrt.targets.server.credentials import Credentials
+from simrt.targets.server.lives import Lives
 from simrt.targets.server.record import Part
-
-
-class Lives:
-    """The epochs of the server's lives, in their order."""
-
-    def __init__(self) -> None:
-        self.epochs: list[str] = []
-
-    @property
-    def current(self) -> int:
-        """The number of the life that runs, or ran last; from 0."""
-        return max(0, len(self.epochs) - 1)
-
-    def number(self, epoch: str) -> int:
-        """The how-many-th life bears this name, from 0; an unknown name counts as the last."""
-        return self.epochs.index(epoch) if epoch in self.epochs else self.current
 
 
 class Rows:

@@ -1,0 +1,119 @@
+"""The server's lives: processes that wait ready, the one that runs, those that were killed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from simrt.clock import RealClock
+from simrt.targets.server.merge import Life
+from simrt.targets.server.process import COMMAND, ServerProcess
+
+# Processes that wait, ready, for a restart; each costs some 60 MB.
+_MOST_SPARES = 3
+
+
+class Lives:
+    """One server process after another.
+
+    Arguments:
+        folder: where each writes its rows.
+        failed: told when one dies that nobody killed.
+        command: what a server process is.
+
+    Attributes:
+        lives: what became of each that listened, in order.
+        epochs: the names of their hubs.
+        running: the process that listens, or None while the server is down.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        failed: Callable[[BaseException], None],
+        command: tuple[str, ...] = COMMAND,
+    ) -> None:
+        self.lives: list[Life] = []
+        self.epochs: list[str] = []
+        self.running: ServerProcess | None = None
+        self._folder = folder
+        self._failed = failed
+        self._command = command
+        self._processes: list[ServerProcess] = []
+        self._spares: list[ServerProcess] = []
+
+    @property
+    def current(self) -> int:
+        """The number of the life that runs, or ran last; from 0."""
+        return max(0, len(self.epochs) - 1)
+
+    def number(self, epoch: str) -> int:
+        """The how-many-th life bears this name, from 0; an unknown name counts as the last."""
+        return self.epochs.index(epoch) if epoch in self.epochs else self.current
+
+    async def prepare(self, config: dict[str, Any], lives: int) -> None:
+        """Start processes for the lives to come: a start takes many scenario seconds.
+
+        Arguments:
+            config: what each is told.
+            lives: how many the whole run needs.
+        """
+        while len(self._spares) < _MOST_SPARES and len(self._processes) < lives:
+            record = self._folder / f"server-{len(self._processes)}.jsonl"
+            process = ServerProcess(record, config, self._command)
+            self._processes.append(process)
+            self._spares.append(process)
+            await process.start()
+
+    async def ready(self) -> None:
+        """Wait until those that were started need only to listen.
+
+        Raises:
+            TargetError: where one died instead.
+        """
+        for spare in self._spares:
+            await spare.ready()
+
+    async def begin(self, clock: RealClock) -> Life:
+        """Let the next process listen.
+
+        Raises:
+            TargetError: where it died instead.
+        """
+        process = self._spares.pop(0)
+        life = Life(process.record)
+        self.lives.append(life)
+        listening = await process.listen(clock.zero_ns)
+        life.epoch = listening.epoch
+        life.begin_ns = clock.now() if listening.t_ns is None else listening.t_ns
+        self.epochs.append(listening.epoch)
+        self.running = process
+        process.died.add_done_callback(lambda _: self._died(process))
+        return life
+
+    def _died(self, process: ServerProcess) -> None:
+        if not process.ended_by_us:
+            self._failed(process.failure())
+
+    def kill(self, clock: RealClock) -> None:
+        """Kill the process that runs, as by kill -9."""
+        if self.running is not None:
+            self.running.kill()
+            self.running = None
+            self.lives[-1].killed_ns = clock.now()
+
+    def kill_all(self) -> None:
+        """Kill every process, ready or running."""
+        for process in self._processes:
+            process.kill()
+
+    async def stopped(self) -> None:
+        """Wait until every process is gone."""
+        for process in self._processes:
+            await process.stop()
+
+    def bury(self) -> None:
+        """The last resort: no process is left, whatever happened; blocks until then."""
+        for process in self._processes:
+            process.bury()

@@ -1,0 +1,161 @@
+"""What goes wrong in a run: networks that come and go, and the scenario's faults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
+
+from simrt.clock import RealClock
+from simrt.history import Row
+from simrt.scenario.model import Fault, Scenario
+from simrt.scenario.randomness import Randomness
+from simrt.targets.server.lives import Lives
+from simrt.targets.server.members import Member
+from simrt.targets.server.record import Part
+
+At = Callable[..., None]
+"""Do something at an instant of scenario time: `at(t_ns, action, *arguments)`."""
+
+
+class Troubles:
+    """Offline periods and faults of one run; all end with the workload.
+
+    Arguments:
+        scenario: whose faults.
+        groups: the members of each group.
+        clock: scenario time.
+        at: sets a timer.
+        spawn: runs a coroutine beside the course.
+        lives: the server's lives.
+        config: what a new server process is told.
+        part: where rows go.
+        randomness: the named draws.
+
+    Attributes:
+        heals: the `heal` rows of restarts: their time is known only when the server listens.
+        downs: how many restarts are under way.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        groups: Mapping[str, Sequence[Member]],
+        *,
+        clock: RealClock,
+        at: At,
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
+        lives: Lives,
+        config: dict[str, Any],
+        part: Part,
+        randomness: Randomness,
+    ) -> None:
+        self.heals: list[Row] = []
+        self.downs = 0
+        self._faults = scenario.faults
+        self._duration_ns = scenario.workload.duration_ns
+        self._groups = groups
+        self._clock = clock
+        self._at = at
+        self._spawn = spawn
+        self._lives = lives
+        self._config = config
+        self._part = part
+        self._randomness = randomness
+
+    def begin(self) -> None:
+        """Scenario time 0: everybody is online, every fault is to come."""
+        for members in self._groups.values():
+            for member in members:
+                self._stay_online(member, 0, 0)
+        for index, fault in enumerate(self._faults):
+            if fault.at_ns < self._duration_ns:
+                self._at(fault.at_ns, self._strike, index, fault)
+
+    # --- networks -----------------------------------------------------------------------------
+
+    def _stay_online(self, member: Member, since_ns: int, period: int) -> None:
+        online = member.settings.online
+        if online is None:
+            return
+        up_ns = self._randomness.draws(f"online/{member.name}/up", online.up).at(period)
+        if since_ns + up_ns < self._duration_ns:
+            self._at(since_ns + up_ns, self._go_offline, member, since_ns + up_ns, period)
+
+    def _go_offline(self, member: Member, since_ns: int, period: int) -> None:
+        online = member.settings.online
+        assert online is not None
+        member.client.go_offline()
+        down_ns = self._randomness.draws(f"online/{member.name}/down", online.down).at(period)
+        back_ns = min(since_ns + down_ns, self._duration_ns)
+        self._at(back_ns, self._go_online, member, back_ns, period)
+
+    def _go_online(self, member: Member, since_ns: int, period: int) -> None:
+        member.client.go_online()
+        if since_ns < self._duration_ns:
+            self._stay_online(member, since_ns, period + 1)
+
+    # --- faults -------------------------------------------------------------------------------
+
+    def _hit(self, index: int, fault: Fault) -> Sequence[Member]:
+        """The members that a fault hits: the group, or the share of it that `by` says."""
+        members = self._groups[fault.whom]
+        if fault.by is None:
+            return members
+        count = max(1, round(len(members) * fault.by))
+        chosen = self._randomness.choice(f"faults/{index}", len(members), count)
+        return [members[number] for number in chosen]
+
+    def _strike(self, index: int, fault: Fault) -> None:
+        heals_ns = min(fault.heals_ns, self._duration_ns)
+        members = [] if fault.kind == "restart" else self._hit(index, fault)
+        self._part.write("fault", cause=fault.kind, detail=_detail(index, fault, members))
+        if fault.kind == "restart":
+            self.downs += 1
+            self._lives.kill(self._clock)
+            self._at(heals_ns, lambda: self._spawn(self._revive(index, fault)))
+            return
+        for member in members:
+            if fault.kind == "stall":
+                member.client.stall()
+            elif fault.for_ns:
+                member.client.go_offline("disconnect")
+            else:
+                member.client.disconnect()
+        self._at(heals_ns, self._heal, index, fault, members)
+
+    def _heal(self, index: int, fault: Fault, members: Sequence[Member]) -> None:
+        self._part.write("heal", cause=fault.kind, detail=_detail(index, fault, members))
+        for member in members:
+            if fault.kind == "stall":
+                member.client.heal()
+            elif fault.for_ns:
+                member.client.go_online()
+
+    async def _revive(self, index: int, fault: Fault) -> None:
+        """The last of overlapping restarts to heal brings the server back."""
+        t_ns, epoch = self._clock.now(), ""
+        if self.downs == 1:
+            before = self._lives.lives[-1]
+            life = await self._lives.begin(self._clock)
+            # Nobody can have been connected before this instant, and whoever was refused dialled
+            # before it.
+            t_ns = before.back_ns = life.begin_ns
+            epoch = life.epoch
+            if self.downs > 1:  # another restart struck in between
+                self._lives.kill(self._clock)
+        self.downs -= 1
+        detail = _detail(index, fault, ())
+        self.heals.append(Row(t_ns, "heal", epoch=epoch, cause="restart", detail=detail))
+        await self._lives.prepare(self._config, lives_of(self._faults))
+
+
+def lives_of(faults: Sequence[Fault]) -> int:
+    """How many server processes a run with these faults needs."""
+    return 1 + sum(fault.kind == "restart" for fault in faults)
+
+
+def _detail(index: int, fault: Fault, members: Sequence[Member]) -> dict[str, Any]:
+    detail: dict[str, Any] = {"index": index, "whom": fault.whom}
+    if members:
+        detail["members"] = [member.number for member in members]
+    return detail
