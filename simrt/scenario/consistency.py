@@ -38,7 +38,7 @@ def stream_permission(draft: Draft) -> Iterator[Finding]:
     """A stream is opened by GET."""
     path = ("feature", "stream", "permission")
     permission = draft.mapping(*path)
-    if permission and not any("GET" in _methods(methods) for methods in permission.values()):
+    if _judged(permission) and not _may("GET", permission):
         found = _spoken(permission)
         yield draft.wrong(path, "GET for somebody, such as {user: [GET]}", found=found)
 
@@ -53,24 +53,24 @@ def hook_permissions(draft: Draft) -> Iterator[Finding]:
         if "permission" not in sender:
             allowed = f"who may call the hook, such as {{token:editor: [{method}]}}"
             yield draft.wrong((*path, "permission"), allowed, found="")
-        permission = sender.get("permission")
-        if not isinstance(permission, dict) or not permission:
-            continue
-        if not any(method in _methods(methods) for methods in permission.values()):
+        permission = draft.mapping(*path, "permission")
+        if _judged(permission) and not _may(method, permission):
             allowed = f"{method} for somebody, since the hook is {hook}"
             found = _spoken(permission)
             yield draft.wrong((*path, "permission"), allowed, found=found)
 
 
-def _methods(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
+def _judged(permission: dict[str, Any]) -> bool:
+    lists = [isinstance(methods, list) for methods in permission.values()]
+    return bool(lists) and all(lists)
+
+
+def _may(method: str, permission: dict[str, Any]) -> bool:
+    return any(method in methods for methods in permission.values())
 
 
 def _spoken(permission: dict[str, Any]) -> str:
-    text = ", ".join(
-        f"{who}: [{', '.join(str(m) for m in _methods(methods))}]"
-        for who, methods in permission.items()
-    )
+    text = ", ".join(f"{who}: {described(methods)}" for who, methods in permission.items())
     return described("{" + text + "}")[1:-1]
 
 

@@ -180,9 +180,10 @@ def _misfit(
 def _max_event_bytes(draft: Draft) -> int:
     written = draft.text(("server", "maxEventBytes"))
     try:
-        return parse_size(written) if written else DEFAULT_MAX_EVENT_BYTES
+        limit = parse_size(written) if written else 0
     except ValueError:
-        return DEFAULT_MAX_EVENT_BYTES
+        limit = 0
+    return limit if limit >= 2 else DEFAULT_MAX_EVENT_BYTES
 
 
 # --- arrivals -----------------------------------------------------------------------------------

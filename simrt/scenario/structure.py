@@ -14,8 +14,9 @@ from pydantic.fields import FieldInfo
 
 from simrt.errors import Mistake
 from simrt.scenario.documents import Document, KeyPath
-from simrt.scenario.fields import MOST_MESSAGES, OneOf, Part
+from simrt.scenario.fields import COUNT_ALLOWED, MOST_MESSAGES, WINDOW_ALLOWED, OneOf, Part
 from simrt.scenario.model import MOMENT_ALLOWED, Scenario
+from simrt.scenario.units import DURATION_ALLOWED, RATE_ALLOWED, SIZE_ALLOWED
 from simrt.scenario.words import described, listed, nearest
 
 _WHO = "public, user or token:NAME, each with its methods, such as {user: [GET]}"
@@ -61,9 +62,22 @@ ALLOWED = {
     "expect": "a list of expectations as text, such as missed_fraction(office) <= 0.1",
     "fail": "a list of one code or more, as text",
     "retrySpread": "two durations, the shorter first, such as [2s, 5s]; or none",
+    "maxEventBytes": f"{SIZE_ALLOWED}; 2B or more",
     "directory": "the folder of the site, as text",
     "validate": "a command, as text",
 }
+_DURATIONS = (
+    "duration", "at", "for", "constant", "exponential", "mean", "low", "high", "offset", "latency",
+    "after", "jitter", "atMost", "quiet",
+)  # fmt: skip
+_OPTIONAL_DURATIONS = (
+    "useful_for", "messageTTL", "maxAge", "heartbeat", "peerTimeout", "writeDeadline",
+)  # fmt: skip
+ALLOWED |= dict.fromkeys(_DURATIONS, DURATION_ALLOWED)
+ALLOWED |= dict.fromkeys(_OPTIONAL_DURATIONS, f"{DURATION_ALLOWED}, above 0; or none")
+ALLOWED |= dict.fromkeys(("poisson", "periodic", "rate"), RATE_ALLOWED)
+ALLOWED |= {"lastN": COUNT_ALLOWED, "window": WINDOW_ALLOWED}
+
 # What may stand for a key that the author names.
 NAMED = {
     "permission": "public, user or token:NAME, the name of 1 to 64 letters, digits, - or _",
@@ -81,7 +95,8 @@ def mistakes_of_parts(document: Document) -> Iterator[tuple[KeyPath, Mistake]]:
         Scenario.model_validate(document.data)
     except ValidationError as error:
         for one in error.errors(include_url=False, include_input=False):
-            if one["type"] != "exactly_one":  # found by _choices, also where more is wrong
+            # Which of some keys was chosen is asked by _choices, also where more is wrong.
+            if one["type"] != "exactly_one" and not _follows(document, one):
                 yield _from_model(document, one)
 
 
@@ -95,7 +110,7 @@ def _from_model(document: Document, error: Any) -> tuple[KeyPath, Mistake]:
         known = resolve(path[:-1]).keys
         return path, document.mistake(
             path,
-            f"here: {listed(known)}",
+            f"the keys {listed(known, 'and')}",
             found=f"the key {described(path[-1])}",
             nearest=nearest(path[-1], known),
             of_key=True,
@@ -114,6 +129,15 @@ def _from_model(document: Document, error: Any) -> tuple[KeyPath, Mistake]:
         return path, document.mistake(path, where.allowed, found="")
     allowed = str(error["ctx"]["error"]) if error["type"] == "value_error" else where.allowed
     return path, document.mistake(path, allowed, nearest=nearest(document.at(path), where.literals))
+
+
+def _follows(document: Document, error: Any) -> bool:
+    """A list is called too short where its items were refused: these are the mistakes."""
+    if error["type"] != "too_short":
+        return False
+    path, _ = _path_of(error["loc"], document.data, missing=False)
+    value = document.at(path)
+    return isinstance(value, list | dict) and len(value) >= error["ctx"]["min_length"]
 
 
 def _path_of(loc: tuple[str | int, ...], data: Any, *, missing: bool) -> tuple[KeyPath, bool]:
@@ -151,12 +175,11 @@ class Where:
     Attributes:
         key: the last key that has a name.
         types: the types that may stand there.
-        described: the description of the key.
+        in_list: it is an item of a list under that key.
     """
 
     key: str
     types: tuple[Any, ...]
-    described: str = ""
     in_list: bool = False
 
     @property
@@ -191,7 +214,7 @@ class Where:
             return "a list of methods, such as [GET]"
         if self.types == (dict,) or any(get_origin(t) is dict for t in self.types):
             return "a JSON Schema: a mapping, such as {type: object}"
-        return "text" if not self.described else f"text: {self.described}"
+        return "text"
 
 
 def keys_of(part: type[Part]) -> tuple[str, ...]:
@@ -209,19 +232,17 @@ def resolve(path: KeyPath) -> Where:
 
 def _below(where: Where, step: str | int) -> Where:
     found: list[Any] = []
-    text = ""
     key = step if isinstance(step, str) else where.key
     for one in where.types:
         if isinstance(one, type) and issubclass(one, Part):
             field = _field(one, step)
             if field is not None:
                 found.extend(_flat(field.annotation))
-                text = field.description or ""
         elif get_origin(one) is dict:
             found.extend(_flat(get_args(one)[1]))
         elif get_origin(one) is tuple:
             found.extend(_flat(get_args(one)[0]))
-    return Where(str(key), tuple(found), text, isinstance(step, int))
+    return Where(str(key), tuple(found), isinstance(step, int))
 
 
 def _field(part: type[Part], key: str | int) -> FieldInfo | None:
@@ -282,4 +303,4 @@ def _empty_values(document: Document) -> Iterator[tuple[KeyPath, Mistake]]:
         for key, inner in value.items():
             if inner is None and key in keys_of(part) and key != "data":
                 here = (*path, key)
-                yield here, document.mistake(here, resolve(here).allowed)
+                yield here, document.mistake(here, resolve(here).allowed, of_key=True)

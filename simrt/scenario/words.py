@@ -21,11 +21,20 @@ def described(value: Any) -> str:
     if isinstance(value, dict):
         return "a mapping" if value else "an empty mapping"
     if isinstance(value, list | tuple):
-        return "a list" if value else "an empty list"
+        return _listed_value(value)
     if isinstance(value, int | float):
         huge = isinstance(value, int) and abs(value) >= 10**_LONGEST
         return "a very large number" if huge else repr(value)
     return f"a value of the type {type(value).__name__}"
+
+
+def _listed_value(value: list[Any] | tuple[Any, ...]) -> str:
+    if not value:
+        return "an empty list"
+    if len(value) > 5 or not all(isinstance(item, str | int | float) for item in value):
+        return "a list"
+    text = ", ".join(described(item).strip('"') for item in value)
+    return f"[{text}]" if len(text) <= _LONGEST else "a list"
 
 
 def printable(text: str) -> str:

@@ -1,0 +1,249 @@
+"""Every mistake is found, alone, at its place, in plain words; and not without its check."""
+
+import pytest
+
+from simrt.errors import EXIT_USAGE, ScenarioError
+from simrt.scenario import consistency, documents, load, loader, scenario, structure
+from simrt.scenario.draft import Draft
+from simrt.scenario.fields import Part
+from simrt.scenario.model import Scenario
+from simrt.scenario.reading import read_text
+from tests.scenario.example import TEXT
+from tests.scenario.wrong import TRACES, WRONG
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name, text in TRACES.items():
+        (tmp_path / name).write_text(text, "utf-8")
+    return tmp_path
+
+
+def write(folder, text):
+    path = folder / "it.yml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def mistakes(folder, text):
+    with pytest.raises(ScenarioError) as caught:
+        load(write(folder, text))
+    assert caught.value.exit_code == EXIT_USAGE
+    return caught.value.mistakes
+
+
+def test_the_example_is_valid(folder):
+    assert load(write(folder, TEXT)).feature.project == "shop"
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.name)
+def test_one_mistake_is_reported_once_at_its_place(wrong, folder):
+    (found,) = mistakes(folder, wrong.text)
+    assert found.path == wrong.path
+    assert (found.line, found.column) == wrong.place
+    assert found.nearest == wrong.nearest
+    assert found.file == str(folder / "it.yml")
+    for words in wrong.says:
+        assert words in str(found)
+    assert str(found).startswith(f"{folder}/it.yml:{found.line}:{found.column}: {wrong.path}: ")
+
+
+def without(check, monkeypatch):
+    """Take one check away."""
+    if check == "model":
+        monkeypatch.setattr(structure.Scenario, "model_validate", lambda _: None)
+    elif check in ("choices", "empty_values"):
+        monkeypatch.setattr(structure, f"_{check}", lambda _: iter(()))
+    else:
+        kept = tuple(one for one in consistency.CHECKS if one.__name__ != check)
+        assert len(kept) == len(consistency.CHECKS) - 1, f"no check is called {check}"
+        monkeypatch.setattr(consistency, "CHECKS", kept)
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.name)
+def test_without_its_check_a_mistake_is_not_found(wrong, folder, monkeypatch):
+    document = read_text(wrong.text.encode(), "it.yml")
+    assert loader.mistakes_in(document, str(folder))
+    without(wrong.check, monkeypatch)
+    assert not loader.mistakes_in(document, str(folder))
+
+
+def test_every_check_has_a_wrong_file():
+    assert {check.__name__ for check in consistency.CHECKS} <= {wrong.check for wrong in WRONG}
+
+
+def test_no_words_of_the_library_reach_a_reader(folder):
+    puzzling = ("Input should", "valid dictionary", "valid string", "Field required", "pattern '")
+    for wrong in WRONG:
+        (found,) = mistakes(folder, wrong.text)
+        assert not any(words in str(found) for words in puzzling), str(found)
+
+
+def every_part(part=Part):
+    for below in part.__subclasses__():
+        if below.__module__.startswith("simrt."):
+            yield below
+            yield from every_part(below)
+
+
+def test_every_key_has_a_sentence_that_says_what_may_stand_there():
+    for part in every_part():
+        for key in structure.keys_of(part):
+            where = structure._below(structure.Where("", (part,)), key)
+            assert key in structure.ALLOWED or where.parts or where.literals or key == "data", key
+
+
+def test_all_mistakes_are_reported_at_once_in_file_order(folder):
+    text = (
+        TEXT.replace("bufferSize: 32", "bufferSize: 0")
+        .replace("poisson: 4/s", "poison: 4/s")
+        .replace("stall: office", "stall: nobody")
+        .replace("title: Live", "titel: Live")
+        .replace("reached(drop-oldest)", "reached")
+        .replace("GET]}", "get]}")
+    )
+    found = mistakes(folder, text)
+    assert [mistake.path for mistake in found] == [
+        "title",
+        "titel",
+        "feature.options.bufferSize",
+        "feature.stream.permission",
+        "feature.stream.permission.user[0]",
+        "workload.publish[0].arrivals.poison",
+        "faults[0].stall",
+        "expect[2]",
+    ]
+    assert [m.line for m in found] == sorted(m.line for m in found)
+    assert len(str(ScenarioError(found)).splitlines()) == len(found)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_equal_mistakes_in_several_places_are_several(count, folder):
+    more = "".join(f"    hall{n}: {{count: 0}}\n" for n in range(count))
+    found = mistakes(folder, TEXT.replace("    kiosk:\n", f"{more}    kiosk:\n"))
+    assert [m.path for m in found] == [f"workload.subscribers.hall{n}.count" for n in range(count)]
+
+
+def test_a_mistake_beside_another_in_one_fault_is_not_hidden(folder):
+    found = mistakes(
+        folder, TEXT.replace("{at: 3m, stall: office, for: 45s}", "{at: 3, stall: x, fro: 1s}")
+    )
+    assert [m.path for m in found] == [
+        "faults[0].for",
+        "faults[0].at",
+        "faults[0].stall",
+        "faults[0].fro",
+    ]
+
+
+# --- Python data ---------------------------------------------------------------------------------
+
+
+def data():
+    return read_text(TEXT.encode(), "").data
+
+
+def test_a_dict_and_its_file_are_the_same_scenario(folder):
+    from_file = load(write(folder, TEXT))
+    assert scenario(data(), folder).normalised() == from_file.normalised()
+    assert from_file.name == "it"
+    assert from_file.directory == str(folder)
+    assert from_file.file == str(folder / "it.yml")
+    assert scenario(data(), folder).name == "live-admin-notifications"
+
+
+def test_mistakes_in_a_dict_have_paths_and_no_lines(folder):
+    wrong = data()
+    wrong["feature"]["options"]["bufferSize"] = 0
+    wrong["faults"][0]["stall"] = "nobody"
+    wrong["expect"][0] = "x"
+    with pytest.raises(ScenarioError) as caught:
+        scenario(wrong, folder)
+    found = caught.value.mistakes
+    assert [m.path for m in found] == ["feature.options.bufferSize", "faults[0].stall", "expect[0]"]
+    assert {(m.file, m.line, m.column) for m in found} == {("", 0, 0)}
+
+
+def test_the_caller_keeps_his_dict(folder):
+    mine = data()
+    made = scenario(mine, folder)
+    mine["feature"]["events"]["content-updated"]["type"] = "array"
+    assert made.feature.events["content-updated"]["type"] == "object"
+
+
+def test_tuples_are_lists_and_none_is_none(folder):
+    mine = data()
+    mine["expect"] = tuple(mine["expect"])
+    mine["feature"]["options"]["messageTTL"] = None
+    made = scenario(mine, folder)
+    assert len(made.expect) == 3
+    assert made.feature.options.message_ttl_ns is None
+    assert "messageTTL" not in made.feature.undecided
+
+
+@pytest.mark.parametrize(
+    "value", [{1, 2}, b"x", object(), 1j, float("nan"), float("inf"), 2**64, -(2**63) - 1, "\ud800"]
+)
+def test_what_is_not_json_is_refused(value, folder):
+    mine = data()
+    mine["workload"]["publish"][0]["data"] = {"id": [value]}
+    with pytest.raises(ScenarioError) as caught:
+        scenario(mine, folder)
+    assert "workload.publish[0].data.id[0]" in [m.path for m in caught.value.mistakes]
+    str(caught.value).encode()
+
+
+@pytest.mark.parametrize("key", [1, None, ("a",), "\ud800"])
+def test_a_key_that_is_not_text_is_refused(key, folder):
+    mine = data()
+    mine["workload"]["publish"][0]["data"] = {key: 1}
+    with pytest.raises(ScenarioError) as caught:
+        scenario(mine, folder)
+    assert "text as a key" in str(caught.value)
+
+
+def test_a_dict_that_holds_itself_ends(folder):
+    mine = data()
+    mine["feature"]["events"]["x"] = mine
+    with pytest.raises(ScenarioError, match=f"at most {documents.MAX_DEPTH} levels"):
+        scenario(mine, folder)
+
+
+@pytest.mark.parametrize("value", [[], "text", 5, None, [{}]])
+def test_what_is_no_mapping_is_no_scenario(value):
+    with pytest.raises(ScenarioError, match="a mapping with title, intent, feature and workload"):
+        scenario(value)
+
+
+# --- what the models keep by themselves ----------------------------------------------------------
+
+
+def test_a_normalised_scenario_is_the_same_again(folder):
+    made = load(write(folder, TEXT))
+    again = Scenario.model_validate(made.normalised())
+    assert again.normalised() == made.normalised()
+    assert again.feature == made.feature
+    assert again.workload == made.workload
+    assert again.feature.undecided == made.feature.undecided == ()
+
+
+def test_a_job_takes_the_time_zone_of_its_scenario(folder):
+    text = TEXT.replace("timezone: UTC", "timezone: Asia/Tokyo").replace(
+        "timezone: Europe/Berlin, ", ""
+    )
+    made = load(write(folder, text))
+    assert made.feature.jobs[0].timezone == "Asia/Tokyo"
+    again = Scenario.model_validate(made.normalised())
+    assert again.feature.jobs[0].timezone == "Asia/Tokyo"
+    assert "timezone" not in made.normalised()["feature"]["senders"][1]
+    assert load(write(folder, TEXT)).feature.jobs[0].timezone == "Europe/Berlin"
+
+
+def test_draft_takes_nothing_for_granted():
+    document = documents.read_data({"a": {"b": [1, {"c": "x"}]}, "d": 5})
+    draft = Draft(document, "")
+    assert draft.mapping("d") == draft.mapping("a", "b") == {}
+    assert draft.items("a", "b") == [(("a", "b", 1), {"c": "x"})]
+    assert draft.items("d") == []
+    assert draft.text(("d",)) is None
+    assert draft.duration_ns("d") is None
