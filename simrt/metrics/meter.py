@@ -257,10 +257,11 @@ class Meter:
     ) -> None:
         """The server's side is over: what was pending or in flight is lost."""
         self._empty(subscriber, connection, min(now, self._end))
+        for first, last in subscriber.decides(connection, self._sends):
+            subscriber.outcomes.resolve(first, last, code)
         connection.server_open = False
+        connection.offer_to = self._sends
         self._open -= 1
-        newest = subscriber.offered_to(connection, self._sends)
-        subscriber.outcomes.resolve(connection.offer_from, newest, code)
 
     def _empty(self, subscriber: Subscriber, connection: Connection, now: int) -> None:
         """All that is pending leaves the queue; the integral of its length is complete."""
@@ -326,8 +327,9 @@ class Meter:
         self, subscriber: Subscriber, connection: Connection, message: int, code: int
     ) -> None:
         outcomes = subscriber.outcomes
-        latest = connection is subscriber.connection
-        if latest or message <= subscriber.offered_to(connection, self._sends):
+        if connection is subscriber.connection or any(
+            first <= message <= last for first, last in subscriber.decides(connection, self._sends)
+        ):
             outcomes.fate(message, code)
             if outcomes.crowded:
                 subscriber.settle(self._floor())
@@ -431,8 +433,9 @@ class Meter:
                 totals.peaks += 1
                 totals.peak_ns += stop
                 subscriber.group.peak_staleness.add(stop)
-            newer = self._sent[subscriber.newest + 1]
-            totals.outdated_ns += now - (max(since, newer))
+            # Its send time is forgotten only where it was sent before `newest` was received.
+            newer = self._sent.get(subscriber.newest + 1, since)
+            totals.outdated_ns += now - max(newer, since)
         subscriber.newest = message
         subscriber.newest_ns = sent
         subscriber.since_ns = now
@@ -461,7 +464,6 @@ class Meter:
         end = self._end
         for subscriber in self._subscribers.values():
             totals = subscriber.totals
-            newer = self._sent.get(subscriber.newest + 1)
             if subscriber.newest_ns == NEVER:
                 totals.never_informed = 1
                 self._informed(subscriber, end)
@@ -470,7 +472,7 @@ class Meter:
                 totals.doubled_age_area += (stop - start) * (start + stop)
                 subscriber.group.staleness.add_span(start, stop)
                 if subscriber.newest < self._sends:
-                    assert newer is not None
+                    newer = self._sent.get(subscriber.newest + 1, subscriber.since_ns)
                     totals.outdated_ns += end - max(newer, subscriber.since_ns)
             totals.informed_ns = totals.covered_ns - totals.uninformed_ns
             if subscriber.heard_to < self._sends:

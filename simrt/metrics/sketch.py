@@ -47,7 +47,7 @@ class Sketch:
     """A distribution of integer nanoseconds, 0 or more, in logarithmic buckets.
 
     Attributes:
-        total: how many values, or how many nanoseconds of spans, were counted.
+        total: how many values, or nanoseconds of spans, were counted by the last `settle`.
         low: the smallest value, None while empty.
         high: the largest.
     """
@@ -113,6 +113,8 @@ class Sketch:
         rank = max(1, -(-share.numerator * self.total // share.denominator))
         if rank == self.total:
             return float(self.high)
+        if rank == 1:
+            return float(self.low)
         low, high, before, weight = self._bucket_at(rank)
         value = low + (high - low) * (rank - before - 0.5) / weight if high - low > 1 else low
         return float(min(max(value, self.low), self.high))

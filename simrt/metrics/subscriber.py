@@ -67,6 +67,7 @@ class Connection:
         base: message `seq` of this epoch is number `base + seq` of the run.
         live_from: the newest message sent before it; later ones come live.
         offer_from: the oldest message that it was offered.
+        offer_to: the newest, once the server's side has ended.
         offset: what to add to the channel's count of sends to get the count of messages offered.
         left: messages that left the queue.
         times: sum of the times of leaving minus those of offering, without what the channel's sum
@@ -78,8 +79,8 @@ class Connection:
     """
 
     __slots__ = (
-        "base", "client_open", "ended", "left", "live_from", "number", "offer_from", "offset",
-        "received", "reconnect", "server_open", "taken", "times",
+        "base", "client_open", "ended", "left", "live_from", "number", "offer_from",
+        "offer_to", "offset", "received", "reconnect", "server_open", "taken", "times",
     )  # fmt: skip
 
     def __init__(self, number: int, base: int, newest: int, sent_ns: int, reconnect: bool) -> None:
@@ -95,7 +96,12 @@ class Connection:
         self.server_open = True
         self.client_open = True
         self.ended = False
+        self.offer_to = NEVER
         self.reconnect = reconnect
+
+    def last_offer(self, newest: int) -> int:
+        """The newest message that it was offered."""
+        return newest if self.server_open else self.offer_to
 
 
 class Subscriber:
@@ -128,7 +134,10 @@ class Subscriber:
         self.lagging_ns = NEVER
         self.outcomes = Outcomes(newest, floor)
         self.outcomes.resolve(floor + 1, newest, OFFLINE)
-        self.totals = Totals(members=1, first_ns=now, covered_ns=max(0, end - now))
+        late = now > end
+        self.totals = Totals(
+            members=not late, never_informed=late, first_ns=now, covered_ns=max(0, end - now)
+        )
         self.connections: list[Connection] = []
         self.connection: Connection  # the latest one
 
@@ -143,11 +152,22 @@ class Subscriber:
         self.connections.append(connection)
         self.connection = connection
 
-    def offered_to(self, connection: Connection, newest: int) -> int:
-        """The newest message whose last subscription this is (ACC-2)."""
-        place = self.connections.index(connection)
-        later = self.connections[place + 1 :]
-        return min((one.offer_from - 1 for one in later), default=newest)
+    def decides(self, connection: Connection, newest: int) -> list[tuple[int, int]]:
+        """The runs of messages whose last subscription this one is (ACC-2).
+
+        The server may still have it when the client has another already; what it was offered and
+        a later one too, the later one decides.
+        """
+        runs = [(connection.offer_from, connection.last_offer(newest))]
+        for later in self.connections[self.connections.index(connection) + 1 :]:
+            taken = (later.offer_from, later.last_offer(newest))
+            runs = [
+                part
+                for first, last in runs
+                for part in ((first, min(last, taken[0] - 1)), (max(first, taken[1] + 1), last))
+                if part[0] <= part[1]
+            ]
+        return runs
 
     def waits_for(self, newest: int) -> list[tuple[int, int]]:
         """The runs of messages whose send time may still be asked for."""
@@ -167,7 +187,8 @@ class Subscriber:
         for one in self.connections:
             if one.server_open:
                 code = UNFINISHED if one.client_open else LOST
-                self.outcomes.resolve(one.offer_from, self.offered_to(one, newest), code)
+                for first, last in self.decides(one, newest):
+                    self.outcomes.resolve(first, last, code)
         self.outcomes.finish(newest, OFFLINE)
         totals = self.totals
         totals.outcomes = self.outcomes.counts[: UNFINISHED + 1]

@@ -30,7 +30,7 @@ class Totals:
 
     Attributes:
         outcomes: messages sent while a member, by outcome in the order of `OUTCOMES`.
-        members: subscribers in it.
+        members: subscribers whose membership began before the end of the workload.
         first_ns: the earliest first accepted subscribe; None without members.
         covered_ns: time from first accepted subscribe to the end of the workload.
         informed_ns: of this, time after the first receive.
