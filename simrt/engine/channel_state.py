@@ -4,6 +4,7 @@ Internal. The package's theory of operation says how the parts work together.
 """
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 _new = tuple.__new__  # half the price of calling the class, on the path of every send
 _birth = attrgetter("birth")
+
+Drops = Sequence[tuple[PendingQueue, Message]]
 
 
 class ChannelState:
@@ -77,35 +80,41 @@ class ChannelState:
         hub.now = now
         seq = self.last_seq + 1  # PUB-1
         message = _new(Message, (seq, event, encoded, now))
-        report = hub.on_fate
         # PUB-4: while a history is recorded, this send's drops are found in this send.
-        drops = [] if report is None else self.find_drops(message)
+        drops = () if hub.on_fate is None else self.find_drops(message)
         self.last_seq = seq
+        size = self.buffer_size
         place = seq - 1 - self.base
-        if place < self.buffer_size:
+        if place < size:
             self.ring.append(message)
         else:
-            self.ring[place % self.buffer_size] = message  # HIS-1
+            self.ring[place % size] = message  # HIS-1
         self.cut = None  # it may hold what the ring just lost (BUF-5)
         if self.watched:
             for queue in self.watched.pop(seq, ()):
                 queue.reach(seq)
-        became_ready = bool(self.idle) and self.rouse()
-        try:
-            if report is not None:
-                for full, lost in drops:
-                    report(full.subscription, lost, full.drop_fate, now)
-        finally:
-            if became_ready:
-                hub.announce(self)  # HUB-4: everything above is done
+        if self.idle or drops:
+            self.tell(drops, now)
         return _new(Receipt, (seq, len(self.queues)))
 
-    def find_drops(self, new: Message) -> list[tuple[PendingQueue, Message]]:
+    def tell(self, drops: Drops, now: int) -> None:
+        """Report the drops of a send to the recorder, and what became ready to the driver."""
+        became_ready = bool(self.idle) and self.rouse()
+        report = self.hub.on_fate
+        try:
+            if report is not None:
+                for queue, lost in drops:
+                    report(queue.subscription, lost, queue.drop_fate, now)
+        finally:
+            if became_ready:
+                self.hub.announce(self)  # HUB-4: the change of the call is complete
+
+    def find_drops(self, new: Message) -> Drops:
         """List, in order of birth, who will lose which message when ``new`` is kept."""
         size = self.buffer_size
         full = [queue for queue in self.queues if queue.count_pending() == size]
         if not full:
-            return []
+            return ()
         oldest = self.message(new.seq - size)  # a full queue means a full ring
         return [(queue, queue.lost(oldest, new)) for queue in full]
 

@@ -73,7 +73,8 @@ BAD_EVENTS: tuple[tuple[Any, Any], ...] = (
     ("e", object()),
 )
 
-some = st.integers(min_value=0, max_value=999)  # which of a list: taken modulo its length
+some = st.integers(min_value=0, max_value=11)  # which of a list: taken modulo its length
+RARE = ("handle", "handle", "plain handle", "forget", "restart", "wrong", "wrong", "past")
 
 
 def naive_options(written: dict[str, Any]) -> naive.Options:
@@ -134,14 +135,156 @@ class EngineMachine(RuleBasedStateMachine):
         assert caught.value.rule == refused
         return None
 
-    # What the caller does
+    def pick_handle(self, which: int) -> tuple[Channel, naive.Handle]:
+        """Choose a handle: mostly one of a channel that somebody listens to."""
+        live = [(sub.channel, twin.channel) for sub, twin in self.subs if not twin.closed]
+        if live and which % 4:
+            channel, twin = live[which % len(live)]
+            return channel, naive.Handle(twin.project, twin.name, None)
+        return self.handles[which % len(self.handles)]
 
-    @initialize(written=st.sampled_from(OPTIONS))
-    def first_handle(self, written: dict[str, Any]) -> None:
-        self.handle(0, written)
+    def pick_sub(self, which: int) -> tuple[Subscription, naive.Sub] | None:
+        """Choose a subscription: mostly an open one."""
+        live = [pair for pair in self.subs if not pair[1].closed]
+        if live and which:
+            return live[which % len(live)]
+        return self.subs[which % len(self.subs)] if self.subs else None
 
-    @rule(which=some, written=st.none() | st.sampled_from(OPTIONS))
-    def handle(self, which: int, written: dict[str, Any] | None) -> None:
+    # What the caller does often
+
+    @initialize(
+        written=st.sampled_from(OPTIONS),
+        last_n=st.none() | st.integers(0, 5),
+        data=st.sampled_from(DATA),
+    )
+    def begin(self, written: dict[str, Any], last_n: int | None, data: Any) -> None:
+        self.make_handle(0, written)
+        self.subscribe(0, last_n, None)
+        self.send(0, data, 1)
+
+    @rule(which=some, data=st.sampled_from(DATA), times=st.integers(1, 5))
+    def send(self, which: int, data: Any, times: int) -> None:
+        for _ in range(times):
+            self.send_at(which, "e", data, self.now, encoded=times % 2 == 0)
+
+    @rule(which=some, times=st.integers(1, 3), by=st.integers(0, 2))
+    def send_over_time(self, which: int, times: int, by: int) -> None:
+        for _ in range(times):
+            self.now += by
+            self.send_at(which, "é", {"n": self.now}, self.now)
+
+    def send_at(self, which: int, kind: Any, data: Any, now: Any, *, encoded: bool = False) -> None:
+        real, twin = self.pick_handle(which)
+
+        def send() -> Any:
+            if encoded:
+                return real.send_encoded(encode_event(kind, data, MAX_EVENT_BYTES), now)
+            return real.send(kind, data, now)
+
+        sent = self.both(send, lambda: self.twin.send(twin, kind, data, now))
+        if sent is not None:
+            receipt, expected = sent
+            assert (receipt.seq, receipt.offered) == expected
+            self.agree()
+
+    @rule(which=some, last_n=st.none() | st.integers(0, 5), max_age=st.none() | st.integers(1, 4))
+    def subscribe(self, which: int, last_n: int | None, max_age: int | None) -> None:
+        self.subscribe_at(which, last_n, max_age, self.now)
+
+    def subscribe_at(self, which: int, last_n: int | None, max_age: int | None, now: Any) -> None:
+        real, twin = self.pick_handle(which)
+        replay = ReplayOptions(last_n=last_n, max_age_ns=max_age)
+        opened = self.both(
+            lambda: real.subscribe(replay, now=now),
+            lambda: self.twin.subscribe(twin, last_n, max_age, now),
+        )
+        if opened is not None:
+            self.subs.append(opened)
+
+    @rule(which=some, limit=st.integers(1, 5))
+    def take(self, which: int, limit: int) -> None:
+        self.take_at(which, self.now, limit)
+
+    @rule(limit=st.integers(1, 3))
+    def take_by_all(self, limit: int) -> None:
+        for which in range(1, 1 + sum(not twin.closed for _, twin in self.subs)):
+            self.take_at(which, self.now, limit)
+
+    def take_at(self, which: int, now: Any, limit: Any) -> None:
+        picked = self.pick_sub(which)
+        if picked is None:
+            return
+        real, twin = picked
+        both = self.both(lambda: real.take(now, limit), lambda: self.twin.take(twin, now, limit))
+        if both is None:
+            return
+        taken, expected = both
+        facts = [(message.seq, message.event, message.data, message.sent_ns) for message in taken]
+        assert facts == [message.facts() for message in expected]
+        for message in taken:  # DLV-2
+            assert message.seq > self.last_taken.get(real, 0)
+            self.last_taken[real] = message.seq
+        self.agree()
+
+    @rule(which=some)
+    def close(self, which: int) -> None:
+        picked = self.pick_sub(which)
+        if picked is not None:
+            real, twin = picked
+            self.both(lambda: real.close(self.now), lambda: self.twin.close(twin, self.now))
+
+    @rule(by=st.integers(1, 3))
+    def wait(self, by: int) -> None:
+        self.now += by
+
+    @rule(which=some, beside=st.sampled_from((-1, 0, 0, 1)), age=st.integers(0, 4))
+    def wait_until(self, which: int, beside: int, age: int) -> None:
+        """Let time pass to the very end of a message's life, or to one nanosecond beside it."""
+        messages = [
+            (channel.options.ttl if age < 3 else age, message.sent)
+            for channel in self.twin.channels
+            for message in channel.held()
+        ]
+        ends = [sent + life + beside for life, sent in messages if life is not None]
+        later = sorted({end for end in ends if end > self.now})
+        if later:
+            self.now = later[which % len(later)]
+
+    @rule(which=some)
+    def collect(self, which: int) -> None:
+        real, _ = self.pick_handle(which)
+        roused = real.collect_ready()
+        expected = self.twin.collect(real.project, real.name)
+        twins = dict(self.subs)
+        assert [twins[sub] for sub in roused] == expected
+
+    # What the caller does now and then
+
+    @rule(
+        what=st.sampled_from(RARE),
+        which=some,
+        written=st.sampled_from(OPTIONS),
+        epoch=st.sampled_from(EPOCHS),
+        wrong=st.sampled_from((*BAD_EVENTS, *BAD_NAMES, 0, -1, True, 1.0)),
+        back=st.sampled_from((1, 2, None)),
+    )
+    def do_rarely(
+        self, what: str, which: int, written: dict[str, Any], epoch: str, wrong: Any, back: Any
+    ) -> None:
+        if what == "handle":
+            self.make_handle(which, written)
+        elif what == "plain handle":
+            self.make_handle(which, None)
+        elif what == "forget":
+            self.forget()
+        elif what == "restart":
+            self.restart(epoch)
+        elif what == "wrong":
+            self.ask_for_what_is_refused(which, wrong)
+        else:
+            self.call_at_a_wrong_time(which, back)
+
+    def make_handle(self, which: int, written: dict[str, Any] | None) -> None:
         project = PROJECTS[which % len(PROJECTS)]
         name = NAMES[which // len(PROJECTS) % len(NAMES)]
         options = None if written is None else ChannelOptions(**written)
@@ -153,130 +296,44 @@ class EngineMachine(RuleBasedStateMachine):
         if made is not None:
             self.handles.append(made)
 
-    @rule(which=some, data=st.sampled_from(DATA), times=st.integers(1, 5))
-    def send(self, which: int, data: Any, times: int) -> None:
-        for _ in range(times):
-            self.send_at(which, "e", data, self.now, encoded=times % 2 == 0)
-
-    def send_at(self, which: int, kind: Any, data: Any, now: Any, *, encoded: bool = False) -> None:
-        real, twin = self.handles[which % len(self.handles)]
-
-        def send() -> Any:
-            if encoded:
-                return real.send_encoded(encode_event(kind, data, MAX_EVENT_BYTES), now)
-            return real.send(kind, data, now)
-
-        sent = self.both(send, lambda: self.twin.send(twin, kind, data, now))
-        if sent is not None:
-            receipt, expected = sent
-            assert (receipt.seq, receipt.offered) == expected
-
-    @rule(which=some, last_n=st.none() | st.integers(0, 5), max_age=st.none() | st.integers(1, 4))
-    def subscribe(self, which: int, last_n: int | None, max_age: int | None) -> None:
-        self.subscribe_at(which, last_n, max_age, self.now)
-
-    def subscribe_at(self, which: int, last_n: int | None, max_age: int | None, now: Any) -> None:
-        real, twin = self.handles[which % len(self.handles)]
-        replay = ReplayOptions(last_n=last_n, max_age_ns=max_age)
-        opened = self.both(
-            lambda: real.subscribe(replay, now=now),
-            lambda: self.twin.subscribe(twin, last_n, max_age, now),
-        )
-        if opened is not None:
-            self.subs.append(opened)
-
-    @rule(which=some, limit=st.integers(1, 5))
-    def take(self, which: int, limit: int) -> None:
-        if self.subs:
-            self.take_at(*self.subs[which % len(self.subs)], self.now, limit)
-
-    def take_at(self, real: Subscription, twin: naive.Sub, now: Any, limit: Any) -> None:
-        both = self.both(lambda: real.take(now, limit), lambda: self.twin.take(twin, now, limit))
-        if both is None:
-            return
-        taken, expected = both
-        facts = [(message.seq, message.event, message.data, message.sent_ns) for message in taken]
-        assert facts == [message.facts() for message in expected]
-        for message in taken:  # DLV-2
-            assert message.seq > self.last_taken.get(real, 0)
-            self.last_taken[real] = message.seq
-
-    @rule(which=some)
-    def close(self, which: int) -> None:
-        if self.subs:
-            real, twin = self.subs[which % len(self.subs)]
-            self.both(lambda: real.close(self.now), lambda: self.twin.close(twin, self.now))
-
-    @rule(by=st.integers(1, 3))
-    def wait(self, by: int) -> None:
-        self.now += by
-
-    @rule(which=some, beside=st.sampled_from((-1, 0, 0, 1)), age=st.integers(0, 4))
-    def wait_until(self, which: int, beside: int, age: int) -> None:
-        """Let time pass to the very end of a message's life, or to one nanosecond beside it."""
-        messages = [
-            (channel.options.ttl if age == 0 else age, message.sent)
-            for channel in self.twin.channels
-            for message in channel.held()
-        ]
-        ends = [sent + life + beside for life, sent in messages if life is not None]
-        later = sorted({end for end in ends if end > self.now})
-        if later:
-            self.now = later[which % len(later)]
-
-    @rule(which=some, drain=st.booleans())
-    def collect(self, which: int, drain: bool) -> None:
-        real, _ = self.handles[which % len(self.handles)]
-        roused = real.collect_ready()
-        expected = self.twin.collect(real.project, real.name)
-        twins = dict(self.subs)
-        assert [twins[sub] for sub in roused] == expected
-        if drain:
-            for sub in roused:
-                self.take_at(sub, twins[sub], self.now, 2)
-
-    @rule()
     def forget(self) -> None:
         both = self.both(lambda: self.real.forget(self.now), lambda: self.twin.forget(self.now))
         assert both is not None
         assert both[0] == both[1]
 
-    @rule(epoch=st.sampled_from(EPOCHS))
     def restart(self, epoch: str) -> None:
         self.both(
             lambda: self.real.restart(epoch, self.now), lambda: self.twin.restart(epoch, self.now)
         )
 
-    @rule(which=some, what=st.sampled_from((*BAD_EVENTS, *BAD_NAMES, 0, -1, True, 1.0)))
-    def wrong(self, which: int, what: Any) -> None:
-        """Ask for what is refused, at a time to come: it must not count as having come."""
-        if isinstance(what, tuple):
-            kind, data = what
+    def ask_for_what_is_refused(self, which: int, wrong: Any) -> None:
+        """At a time to come, which must not count as having come."""
+        if isinstance(wrong, tuple):
+            kind, data = wrong
             self.send_at(which, kind, data, self.now + 5, encoded=which % 2 == 0)
-        elif isinstance(what, str):
+        elif isinstance(wrong, str):
             refused = self.both(
-                lambda: self.real.project("shop").channel(what, ChannelOptions()),
-                lambda: self.twin.handle("shop", what, naive_options({})),
+                lambda: self.real.project("shop").channel(wrong, ChannelOptions()),
+                lambda: self.twin.handle("shop", wrong, naive_options({})),
             )
             assert refused is None
-        elif self.subs:
-            self.take_at(*self.subs[which % len(self.subs)], self.now + 5, what)
+        else:
+            self.take_at(which, self.now + 5, wrong)
 
-    @rule(which=some, call=st.integers(0, 5), back=st.sampled_from((1, 2, None)))
-    def past(self, which: int, call: int, back: int | None) -> None:
-        """Call at a time that has passed, or at one that is no integer."""
+    def call_at_a_wrong_time(self, which: int, back: int | None) -> None:
+        """At a time that has passed, or at one that is no integer."""
         now: Any = self.now - back if back is not None else (True, 1.5, None)[which % 3]
-        if self.subs and call in (0, 1):
-            real, twin = self.subs[which % len(self.subs)]
-            if call == 0:
-                self.take_at(real, twin, now, 1)
-            else:
-                self.both(lambda: real.close(now), lambda: self.twin.close(twin, now))
-        elif call == 2:
-            self.send_at(which, "e", 1, now)
-        elif call == 3:
+        picked = self.pick_sub(which)
+        if which < 4:
+            self.send_at(which, "e", 1, now, encoded=which % 2 == 0)
+        elif which < 6:
+            self.take_at(which, now, 1)
+        elif which < 8 and picked is not None:
+            real, twin = picked
+            self.both(lambda: real.close(now), lambda: self.twin.close(twin, now))
+        elif which < 10:
             self.subscribe_at(which, 1, None, now)
-        elif call == 4:
+        elif which == 10:
             self.both(lambda: self.real.forget(now), lambda: self.twin.forget(now))
         else:
             self.both(lambda: self.real.restart("b1", now), lambda: self.twin.restart("b1", now))

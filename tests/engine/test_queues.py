@@ -197,6 +197,24 @@ def test_drop_newest_holds_each_message_once_and_drops_it_when_nobody_wants_it()
     assert channel.held == 2
 
 
+@pytest.mark.rules("BUF-5", "DLV-4")
+def test_under_drop_newest_a_closed_queue_fills_no_more() -> None:
+    channel = start.channel(buffer_size=3, on_full="drop-newest")
+    closed = [channel.subscribe(now=0) for _ in range(2)]
+    start.send(channel, 0)
+    for sub in closed:  # the send of 3 would have filled them
+        sub.close(0)
+    start.send(channel, 0, 0, 0)
+    for sub in closed:
+        assert (sub.pending, sub.pending_seqs()) == (0, ())
+        start.fates(sub, discarded=1)
+    # One of two that are filed together is closed: the other fills as ever.
+    early, late = channel.subscribe(now=0), channel.subscribe(now=0)
+    early.close(0)
+    start.send(channel, 0, 0, 0, 0)
+    start.fates(late, pending=3, dropped_newest=1)
+
+
 @pytest.mark.rules("BUF-5")
 @both_policies
 def test_no_message_is_kept_alive_by_a_cache(on_full: str) -> None:
