@@ -153,7 +153,7 @@ class Gate:
         return Denied(403, "the credential does not allow this")
 
     def _identify(self, project: str, credential: str, wall: datetime) -> Identity | None:
-        offered = credential.encode("utf-8", "surrogateescape")
+        offered = credential.encode("latin-1", "backslashreplace")  # the bytes that came
         found = None
         # Each secret is compared, in constant time: how long it takes tells nothing.
         for name, secret in self._secrets.tokens.get(project, {}).items():

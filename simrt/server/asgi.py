@@ -24,12 +24,13 @@ class AsgiTransport(asyncio.Transport):
         self._protocol = protocol
         self._held = b""
         self._closing = False
-        self._aborted = False
+        self.aborted = False
+        self._sending: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Hold bytes for the next `send`."""
-        if self._closing:
+        if self._closing or not data:
             return
         if not self._held:
             self._protocol.pause_writing()
@@ -53,19 +54,23 @@ class AsgiTransport(asyncio.Transport):
         self._wake.set()
 
     def abort(self) -> None:
-        """End at once."""
-        self._aborted = True
+        """End at once, also where the server accepts nothing."""
+        self.aborted = True
         self.close()
+        if self._sending is not None:
+            self._sending.cancel()
 
     async def run(self, send: Send) -> None:
         """Carry bytes until the end."""
-        while not self._aborted and (self._held or not self._closing):
+        while not self.aborted and (self._held or not self._closing):
             if not self._held:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
             held = self._held
+            self._sending = asyncio.current_task()
             await send({"type": "http.response.body", "body": held, "more_body": True})
+            self._sending = None
             self._held = self._held[len(held) :]
             if not self._held and not self._closing:
                 self._protocol.resume_writing()
@@ -81,10 +86,13 @@ async def run_plain(stream: Stream, receive: Receive, send: Send) -> None:
     try:
         stream.connection_made(transport)
         await transport.run(send)
-        if not transport._aborted:  # noqa: SLF001 - one module
+        if not transport.aborted:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
     except OSError as error:
         failure = error
+    except asyncio.CancelledError:
+        if not transport.aborted:
+            raise
     finally:
         listener.cancel()
         stream.connection_lost(failure)

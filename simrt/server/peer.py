@@ -63,7 +63,11 @@ class Silence:
     def __init__(self) -> None:
         self._since_ns: int | None = None
 
-    def owed_ns(self, seen: Acknowledgements, now_ns: int, speed_ns: int) -> int:
+    def paid(self) -> None:
+        """Everything that was sent is acknowledged."""
+        self._since_ns = None
+
+    def owed_ns(self, seen: Acknowledgements, now_ns: int, ns_per_real_ms: int) -> int:
         """How long the peer has left something unanswered, nanoseconds of scenario time.
 
         An idle connection's last acknowledgement is old without any debt, so the debt counts from
@@ -72,12 +76,12 @@ class Silence:
         Arguments:
             seen: the kernel's answer.
             now_ns: scenario time.
-            speed_ns: scenario nanoseconds in one real millisecond.
+            ns_per_real_ms: scenario nanoseconds in one real millisecond.
         """
         if not seen.unanswered:
-            self._since_ns = None
+            self.paid()
             return 0
-        last_ack_ns = now_ns - seen.last_ack_ms * speed_ns
+        last_ack_ns = now_ns - seen.last_ack_ms * ns_per_real_ms
         if self._since_ns is None:
             self._since_ns = now_ns
         # An answer between two looks pays what was owed until then.

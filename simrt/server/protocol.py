@@ -49,6 +49,14 @@ class InOrder(dict[Any, None]):
         self.pop(member, None)
 
 
+def server_state() -> ServerState:
+    """What uvicorn's protocols of one server share."""
+    state = ServerState()
+    state.connections = InOrder()  # type: ignore[assignment]
+    state.tasks = InOrder()  # type: ignore[assignment]
+    return state
+
+
 def protocol_config(app: Any, limits: Limits) -> Config:
     """Uvicorn's settings for our protocol: no log, no Date header, no second server."""
     return Config(
@@ -77,16 +85,14 @@ class Connection(HttpToolsProtocol):
     """
 
     def __init__(self, server: Server, config: Config, loop: asyncio.AbstractEventLoop) -> None:
-        state = ServerState()
-        state.connections = InOrder()  # type: ignore[assignment]
-        state.tasks = InOrder()  # type: ignore[assignment]
-        super().__init__(config, state, {}, loop)
+        super().__init__(config, server.state, {}, loop)
         self.access_log = False  # whatever the root logger does: addresses may hold secrets
         self._owner = server
         self._stream: Stream | None = None
         self._in_head = True
         self._head_bytes = 0
         self._too_large = False
+        self._refused = False
         self._deadline: asyncio.TimerHandle | None = None
 
     # --- the connection -----------------------------------------------------------------------
@@ -105,16 +111,16 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, within the bounds."""
+        if self._refused:
+            return
         if self._in_head:
             self._head_bytes += len(data)
-            if self._deadline is None:
-                self._arm()
+            self._arm()
         super().data_received(data)
         # A head in parts is counted here, and a whole one, whose chunk may hold a body, below.
         if self._in_head and self._head_bytes > self._owner.limits.head_bytes:
             self._too_large = True
-            if not self.transport.is_closing():
-                self.send_400_response("")
+            self.send_400_response("")
 
     def shutdown(self) -> None:
         """An orderly end: a stream has had its last words; an answer under way is finished."""
@@ -160,10 +166,11 @@ class Connection(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no request, or too large a one; a small JSON body like every refusal."""
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.transport.abort()  # never into the middle of an answer
+        if self._refused:
             return
-        if self._too_large:
+        if self._busy:
+            self.transport.abort()  # never into the middle of an answer
+        elif self._too_large:
             self._refuse(431, "the request's head is too large")
         else:
             self._refuse(400, msg or "not a valid HTTP request")
@@ -174,7 +181,17 @@ class Connection(HttpToolsProtocol):
             STATUS_LINE[status] + b"content-type: application/json\r\n"
             b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (len(body), body)
         )
-        self.transport.close()
+        # Closing with unread bytes would reset the connection and destroy the answer, so the rest
+        # is swallowed for a moment.
+        self._refused = True
+        self._disarm()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._deadline = self.loop.call_later(self._owner.limits.farewell_s, self.transport.close)
+
+    @property
+    def _busy(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
 
     def _count(self, head_bytes: int) -> None:
         if head_bytes > self._owner.limits.head_bytes:
@@ -200,8 +217,8 @@ class Connection(HttpToolsProtocol):
     # --- the deadline for a request ------------------------------------------------------------
 
     def _arm(self) -> None:
-        self._disarm()
-        self._deadline = self.loop.call_later(self._owner.limits.request_s, self._too_slow)
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(self._owner.limits.request_s, self._too_slow)
 
     def _disarm(self) -> None:
         if self._deadline is not None:
@@ -211,8 +228,7 @@ class Connection(HttpToolsProtocol):
     def _too_slow(self) -> None:
         """A request that does not end holds nothing for ever."""
         self._deadline = None
-        busy = self.cycle is not None and not self.cycle.response_complete
-        if busy or self.transport.is_closing():
+        if self._busy or not self._in_head or self.transport.is_closing():
             self.transport.abort()
         else:
             self._refuse(408, "the request took too long")

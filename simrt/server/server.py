@@ -13,6 +13,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from simrt import sse
@@ -29,10 +30,10 @@ from simrt.server.app import App
 from simrt.server.full import Full
 from simrt.server.jobs import JobRunner
 from simrt.server.outlet import Outlet
-from simrt.server.protocol import Connection, protocol_config
+from simrt.server.protocol import Connection, protocol_config, server_state
 from simrt.server.recorder import Recorder, Where, Who
 from simrt.server.retries import SHUTDOWN_SPREAD_NS, Share, draw_ms, unforeseen
-from simrt.server.settings import Limits
+from simrt.server.settings import SECOND_NS, Limits
 from simrt.server.site import Feed, Hook, Job, Params, Rejected, Sent, Site, StreamEndpoint
 from simrt.server.stream import RAW_HEAD, Stream
 from simrt.server.timers import SiteClock
@@ -66,6 +67,7 @@ class Server:
 
     Attributes:
         connections: the open connections, in order of acceptance.
+        state: what uvicorn's protocols share.
 
     Raises:
         UsageError: for a site that contradicts itself.
@@ -90,7 +92,10 @@ class Server:
         self.gate = Gate(secrets_ or Secrets())
         self.loop = asyncio.get_running_loop()
         self.app = App(self)
+        self.state = server_state()
         self.connections: dict[Connection, None] = {}
+        since_1970 = clock.starts - datetime(1970, 1, 1, tzinfo=UTC)
+        self._starts_ns = since_1970 // timedelta(microseconds=1) * 1000
         self._share = share or unforeseen()
         self._streams: dict[Stream, StreamEndpoint] = {}
         self._per_endpoint: dict[StreamEndpoint, int] = {}
@@ -178,7 +183,8 @@ class Server:
             timer.cancel()
         for connection in list(self.connections):
             connection.abort()
-        await asyncio.sleep(0)  # an abort is told to the protocol in the loop's next turn
+        if self.state.tasks:  # a request whose connection is gone ends in the loop's next turns
+            await asyncio.wait(list(self.state.tasks), timeout=self.limits.farewell_s)
         if self.recorder is not None:
             self.recorder.finish()
 
@@ -296,8 +302,7 @@ class Server:
         now = self.clock.now()
         expires_ns = None
         if granted.expires_s is not None:
-            left_s = granted.expires_s - self.clock.wall().timestamp()
-            expires_ns = now + round(left_s * 1_000_000_000)
+            expires_ns = round(granted.expires_s * SECOND_NS) - self._starts_ns
         subscription = outlet.channel.subscribe(endpoint.replay, now=now)
         stream = Stream(
             outlet,

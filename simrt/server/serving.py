@@ -31,7 +31,9 @@ def bind(host: str, port: int, sndbuf_bytes: int | None = None) -> socket.socket
         TargetError: where that is not possible; a port in use is named.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    # The protocol is named: asyncio sets TCP_NODELAY only where it is, and without that each answer
+    # on a kept connection waits for a delayed acknowledgement (40 ms).
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if sndbuf_bytes is not None:

@@ -9,6 +9,7 @@ where `onFull` and `messageTTL` act.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -36,8 +37,6 @@ RAW_HEAD = (
 _MOST_CHATTER_BYTES = 65_536
 # How often, within a deadline, a slow connection is looked at.
 _LOOKS = 8
-# Not named by Python 3.11; the number is Linux's.
-_TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
 
 
 class Stream(asyncio.Protocol):
@@ -99,20 +98,13 @@ class Stream(asyncio.Protocol):
         # notice a single byte that is left.
         secure = transport.get_extra_info("sslcontext") is not None
         transport.set_write_buffer_limits(high=1 if secure else 0, low=0)
-        sock = transport.get_extra_info("socket")
-        if sock is not None and self._notsent_lowat_bytes is not None:
-            try:
-                sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, self._notsent_lowat_bytes)
-            except OSError:
-                self._notsent_lowat_bytes = None  # not TCP, or not Linux: the kernel holds more
+        self._keep_kernel_small(transport)
         now = self.outlet.clock.now()
         self._last_event_ns = now
         settings = self.outlet.settings
         self._write_bytes(self._head)
         if settings.heartbeat_ns is not None:
             self._heartbeat.at(now + settings.heartbeat_ns)
-        if settings.peer_timeout_ns is not None and acknowledgements(transport) is not None:
-            self._peer.at(now + settings.peer_timeout_ns // _LOOKS)
         if self._expires_ns is not None:
             self._expiry.at(self._expires_ns)
         self.outlet.pump([self])
@@ -211,11 +203,23 @@ class Stream(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def _keep_kernel_small(self, transport: asyncio.Transport) -> None:
+        """Let the kernel refuse what it could not send at once: less waits beyond policy."""
+        sock = transport.get_extra_info("socket")
+        lowat_bytes = self._notsent_lowat_bytes
+        if sock is None or lowat_bytes is None or not hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            return
+        with contextlib.suppress(OSError):  # not TCP: there is nothing to keep small
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, lowat_bytes)
+
     def _write_bytes(self, data: bytes) -> None:
         assert self._transport is not None
         self._transport.write(data)
         if self._held() < len(data):
             self._accepted()
+        limit = self.outlet.settings.peer_timeout_ns
+        if limit is not None and not self._peer.armed:
+            self._peer.at(self.outlet.clock.now() + limit // _LOOKS)
 
     def _held(self) -> int:
         """Bytes that our own write buffer holds for this connection."""
@@ -269,9 +273,10 @@ class Stream(asyncio.Protocol):
         assert limit is not None
         assert self._transport is not None
         seen = acknowledgements(self._transport)
-        if seen is None:
-            return
         now = self.outlet.clock.now()
+        if seen is None or seen.unacked == 0:
+            self._silence.paid()
+            return  # looked at again after the next write
         if self._silence.owed_ns(seen, now, self.outlet.ns_per_real_ms) >= limit:
             self.end("gone")
             return

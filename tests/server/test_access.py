@@ -1,0 +1,194 @@
+"""Who may do what, decided before the first byte (SSE-4)."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from simrt.errors import UsageError
+from simrt.server import Secrets, Server, compile_site
+from tests.server.rig import (
+    KEY,
+    TOKENS,
+    VirtualClock,
+    feature,
+    rig,
+    settle,
+    started,
+    user_token,
+    virtual,
+)
+
+EDITOR, READER = TOKENS["shop"]["editor"], TOKENS["shop"]["reader"]
+HOOK = {"hook": "POST /content", "permission": {"token:editor": ["POST"]}, "sends": "changed"}
+NEIGHBOUR = {"shop": {"editor": EDITOR}, "other": {"editor": "the other's secret"}}
+
+CREDENTIALS: dict[str, str | None] = {
+    "none": None,
+    "wrong": "guess",
+    "user": user_token(),
+    "expired": user_token(expires_s=0),
+    "other project": user_token("other"),
+    "another key": user_token(key="x" * 32),
+    "no expiry": user_token(expires_s=None),
+    "not yet": user_token(nbf=9e9),
+    "unsigned": user_token(key="", algorithm="none"),
+    "another algorithm": user_token(key="y" * 64, algorithm="HS512"),
+    "editor": EDITOR,
+    "reader": READER,
+    "nearly": EDITOR[:-1],
+}
+KNOWN = {"user", "editor", "reader"}
+
+
+@pytest.mark.rules("SSE-4")
+@pytest.mark.parametrize("who", CREDENTIALS)
+@pytest.mark.parametrize(
+    ("permission", "allowed"),
+    [
+        ({"public": ["GET"]}, set(CREDENTIALS)),
+        ({"user": ["GET"]}, {"user"}),
+        ({"token:editor": ["GET"]}, {"editor"}),
+        ({"token:reader": ["GET"], "user": ["GET"]}, {"reader", "user"}),
+        ({"token:editor": ["POST"], "user": ["GET"]}, {"user"}),  # known, but for another method
+    ],
+)
+def test_streams(permission: dict[str, list[str]], allowed: set[str], who: str) -> None:
+    @virtual
+    async def test() -> None:
+        on = await rig(permission=permission)
+        client = await on.ask("GET", "/shop/news", token=CREDENTIALS[who])
+        wanted = 200 if who in allowed else 403 if who in KNOWN else 401
+        assert client.answer.status == wanted
+        if wanted != 200:
+            assert set(client.answer.json) == {"error"}
+            assert client.answer.headers["content-type"] == "application/json"
+            assert ("www-authenticate" in client.answer.headers) == (wanted == 401)
+
+    test()
+
+
+@pytest.mark.rules("SSE-4", "HOK-1")
+@pytest.mark.parametrize("who", CREDENTIALS)
+def test_hooks_have_a_permission_of_their_own(who: str) -> None:
+    @virtual
+    async def test() -> None:
+        on = await rig()
+        client = await on.ask("POST", "/shop/content", b'{"id":"7"}', token=CREDENTIALS[who])
+        wanted = 200 if who == "editor" else 403 if who in KNOWN else 401
+        assert client.answer.status == wanted
+
+    test()
+
+
+@pytest.mark.rules("SSE-4", "PRJ-1")
+@virtual
+async def test_a_token_of_one_project_opens_nothing_of_another() -> None:
+    permission = {"token:editor": ["GET"]}
+    site = compile_site(
+        [feature(permission=permission), feature(project="other", permission=permission)]
+    )
+    clock = VirtualClock(asyncio.get_running_loop())
+    on = started(Server(site, clock, secrets_=Secrets(KEY, NEIGHBOUR)))
+    for project, token, status in (
+        ("shop", EDITOR, 200),
+        ("other", EDITOR, 401),
+        ("other", "the other's secret", 200),
+        ("shop", "the other's secret", 401),
+    ):
+        client = await on.ask("GET", f"/{project}/news", token=token)
+        assert client.answer.status == status
+
+
+@pytest.mark.rules("SSE-4")
+@virtual
+async def test_the_cookie_opens_streams_and_never_hooks() -> None:
+    on = await rig(permission={"user": ["GET"]})
+    for header, status in (
+        (f"simrt_credential={user_token()}", 200),
+        (f"theme=dark; simrt_credential={user_token()}; x=1", 200),
+        ("simrt_credential=guess", 401),
+        (f"another={user_token()}", 401),
+    ):
+        client = await on.ask("GET", "/shop/news", headers={"cookie": header})
+        assert client.answer.status == status
+    cookie = {"cookie": f"simrt_credential={EDITOR}"}
+    assert (await on.ask("POST", "/shop/content", b"{}", headers=cookie)).answer.status == 401
+
+
+@pytest.mark.rules("SSE-4")
+@virtual
+async def test_no_credential_is_read_from_the_address() -> None:
+    on = await rig(permission={"user": ["GET"]})
+    for name in ("access_token", "authorization", "token", "simrt_credential"):
+        client = await on.ask("GET", f"/shop/news?{name}={user_token()}")
+        assert client.answer.status == 401
+
+
+@pytest.mark.rules("SSE-4")
+@pytest.mark.parametrize(
+    "header", ["Basic abc", "Bearer", "Bearer ", "bearer\tx", "Bearer a b", "Bearer \xff\xfe"]
+)
+def test_odd_headers_are_no_credentials(header: str) -> None:
+    @virtual
+    async def test() -> None:
+        on = await rig(permission={"user": ["GET"]})
+        raw = b"GET /shop/news HTTP/1.1\r\nhost: t\r\nauthorization: "
+        client = on.dial()
+        client.transport.arrive(raw + header.encode("latin-1") + b"\r\n\r\n")
+        await settle()
+        assert client.answer.status == 401
+
+    test()
+
+
+@pytest.mark.rules("SSE-4")
+@virtual
+async def test_expiry_asks_the_clock_and_not_the_machine() -> None:
+    """The machine's date lies far from the scenario's: both directions are right by the clock."""
+    for year in (2001, 2099):
+        starts = datetime(year, 1, 1, tzinfo=UTC)
+        on = await rig(permission={"user": ["GET"]}, starts=starts)
+        good = user_token(starts=starts, expires_s=60, iat=starts.timestamp() + 1e9)
+        assert (await on.ask("GET", "/shop/news", token=good)).answer.status == 200
+        old = user_token(starts=starts, expires_s=-1)
+        assert (await on.ask("GET", "/shop/news", token=old)).answer.status == 401
+
+
+@pytest.mark.rules("SSE-4")
+@pytest.mark.parametrize(
+    "claim", [{"exp": "soon"}, {"exp": float("nan")}, {"exp": True}, {"nbf": "x"}]
+)
+def test_claims_that_are_no_dates_are_refused(claim: dict[str, Any]) -> None:
+    @virtual
+    async def test() -> None:
+        on = await rig(permission={"user": ["GET"]})
+        token = user_token(expires_s=None if "exp" in claim else 60, **claim)
+        assert (await on.ask("GET", "/shop/news", token=token)).answer.status == 401
+
+    test()
+
+
+def test_secrets_are_long_enough_and_never_shown() -> None:
+    with pytest.raises(UsageError, match="32 bytes"):
+        Secrets("short")
+    with pytest.raises(UsageError, match="empty secret"):
+        Secrets("", {"shop": {"editor": ""}})
+    shown = repr(Secrets(KEY, TOKENS))
+    assert KEY not in shown
+    assert EDITOR not in shown
+
+
+@pytest.mark.rules("SSE-4")
+@virtual
+async def test_refusals_log_no_secret(caplog: pytest.LogCaptureFixture) -> None:
+    on = await rig(permission={"user": ["GET"]})
+    secret = user_token(expires_s=0)
+    await on.ask("GET", f"/shop/news?x={secret}", token=secret)
+    await on.ask("POST", "/shop/content", b"nonsense", token=EDITOR)
+    await on.ask("BREW", "/shop/news", token=secret)
+    assert secret not in caplog.text
+    assert EDITOR not in caplog.text
