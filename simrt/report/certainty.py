@@ -103,6 +103,8 @@ def _cell(estimate: Estimate | None) -> str:
     if estimate.low == estimate.high:
         return text
     low, high = (metric_text(estimate.metric, v) for v in (estimate.low, estimate.high))
+    if low == high == text:
+        return text
     return f"{text} [{low.split(' (')[0]} to {high.split(' (')[0]}]"
 
 

@@ -195,7 +195,7 @@ def _lines(runs: Sequence[Run], stories: Sequence[Story], group: str) -> tuple[L
                  spread("staleness_s")),
         measured("Most events missed in a row", figure("gap_messages")),
         measured("Longest time without hearing of an event that had been sent", figure("blind_s")),
-        told("Events that came by replay, and twice", lambda story: _replays(story, group)),
+        told("Came by replay / came twice", lambda story: _replays(story, group)),
         measured("Broken connections", figure("outages")),
         measured("A reconnect: half / 90 % / all take less", spread("reconnect_s")),
         measured("… until current again: half / 90 % / all take less", spread("recovery_s")),
@@ -224,7 +224,7 @@ def _replays(story: Story, group: str) -> str:
     members = story.members(group)
     replayed = sum(person.replayed for person in members)
     twice = sum(person.duplicates for person in members)
-    return f"{words.count(replayed)}, {words.count(twice)}"
+    return f"{words.count(replayed)} / {words.count(twice)}"
 
 
 def _restart(story: Story, group: str) -> str:

@@ -61,7 +61,7 @@ RECEIVED = Look(
 MISSED = (
     Look(
         "dropped-oldest",
-        "dropped, oldest first",
+        "dropped (oldest)",
         "The client was slow, its buffer full; the oldest waiting event made room for a new one.",
         "#d55e00",
         "#f0782a",
@@ -69,7 +69,7 @@ MISSED = (
     ),
     Look(
         "dropped-newest",
-        "dropped, newest first",
+        "dropped (newest)",
         "The client was slow, its buffer full; the new event was skipped.",
         "#e69f00",
         "#f2b434",

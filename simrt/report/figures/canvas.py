@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 WIDTH_PX = 480
 LEFT_PX = 92
 RIGHT_PX = 14
-FONT_PX = 11.5
-SMALL_PX = 10.5
+FONT_PX = 12
+SMALL_PX = 11
 
 Table = tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]
 
@@ -190,6 +190,8 @@ def inline_svg(canvas: Canvas, name: str, title: str, description: str) -> str:
         element.text = text
         root.insert(0, element)
     _tidy(root, name, css_names())
+    for group in root.iter("g"):
+        _hoist(group)
     return ET.tostring(root, encoding="unicode", short_empty_elements=True)
 
 
@@ -240,8 +242,6 @@ def _tidy(root: ET.Element, name: str, variables: dict[str, str]) -> None:
             if key == "href":
                 value = f"#{name}-{value.removeprefix('#')}"
             attrib[key] = value
-        if element.tag == "g":
-            _hoist(element)
 
 
 def _hoist(group: ET.Element) -> None:

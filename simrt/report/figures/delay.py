@@ -124,8 +124,8 @@ def _finding(story: Story, groups: Sequence[str]) -> str:
         return "No event arrived live"
     high, group = max(parts)
     if len(parts) == 1:
-        return f"9 of 10 events that arrive live reach {group} within {words.seconds(high)}"
-    return f"9 of 10 events that arrive live do so within {words.seconds(high)}, also for {group}"
+        return f"9 of 10 live events reach {group} within {words.seconds(high)}"
+    return f"9 of 10 live events arrive within {words.seconds(high)}, even for {group}"
 
 
 def _alt(story: Story, groups: Sequence[str]) -> str:

@@ -59,7 +59,7 @@ class Window:
 
 def draw_lanes(story: Story, lanes: Sequence[Lane], window: Window, aggregated: bool) -> Canvas:
     """All lanes over a window: single marks, or shares a stretch of time."""
-    unit = time_unit(window.end_ns / 1e9)
+    unit = time_unit(window.length_s)
     canvas, (axes,) = paper([SENDS_PX + LANE_PX * max(1, len(lanes))])
     shade_faults(axes, story.zones, unit)
     time_axis(axes, window.end_ns / 1e9, unit, start_s=window.start_ns / 1e9)

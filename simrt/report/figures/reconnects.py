@@ -130,7 +130,10 @@ def _finding(restart: Restart) -> str:
     lost = sum(restart.lost.values())
     back = _back_s(restart)
     if len(back) == lost:
-        return f"Restart: everyone back within {words.seconds(back[-1])}"
+        return (
+            f"Restart: all {words.many(lost, 'client')} that it cut off are back within "
+            f"{words.seconds(back[-1])}"
+        )
     if not back:
         return f"Restart: none of {words.count(lost)} clients came back"
     return (

@@ -171,7 +171,7 @@ def _table(story: Story, groups: Sequence[str]) -> Table:
     """The curves at a dozen moments."""
     import numpy as np
 
-    head = ["time", *(f"{g}: {q}" for g in groups for q in ("10 %", "median", "90 %"))]
+    head = ["time", *(f"{q} of {g}" for g in groups for q in ("10 %", "median", "90 %"))]
     if not groups:
         return tuple(head), ()
     points = min(len(story.staleness[group].t_s) for group in groups)

@@ -124,7 +124,7 @@ def _closeup(story: Story, lanes: Sequence[Lane], window: Window) -> Figure:
         key="closeup",
         target=story.target,
         finding=finding,
-        how=f"The {span}, where most was missed, event by event. {DOTS}",
+        how=f"The {span}, where the shown clients missed most, event by event. {DOTS}",
         note="",
         alt=alt,
         svg=inline_svg(canvas, f"closeup-{story.target}", f"Closer look on {story.target}", alt),

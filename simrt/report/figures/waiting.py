@@ -153,11 +153,12 @@ def _panel(
     size = story.scenario.feature.options.buffer_size
     limits = [] if levels.window is None else [(levels.window, "network")]
     limits.append((size + (levels.window or 0), "network + buffer" if limits else "buffer"))
+    about = "about " if story.target != "sim" and levels.window is not None else ""
     for limit, label in limits:
         if limit < top:
             axes.axhline(limit, color=INK.light, linewidth=0.9, dashes=(4, 3), zorder=3)
             axes.annotate(
-                f"{label} full: {limit}", (1, limit), xycoords=("axes fraction", "data"),
+                f"{label} full: {about}{limit}", (1, limit), xycoords=("axes fraction", "data"),
                 xytext=(-2, 2), textcoords="offset points", ha="right", fontsize=SMALL_PX - 1,
                 bbox={"facecolor": PAPER.light, "edgecolor": "none", "pad": 0.6, "alpha": 0.7},
                 zorder=4,
