@@ -239,6 +239,8 @@ class _Accounting(_Outcomes):
         self.judged += 1
         if subscription is None:
             self.fail(row, "ends a connection that never began (ACC-1)")
+        elif row.epoch not in ("", subscription.stream.epoch):
+            self.fail(row, f"the connection was one of epoch {subscription.stream.epoch}")
         elif side(row) == "client":
             self._client_books(row, subscription)
         elif side(row) == "server":

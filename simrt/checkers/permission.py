@@ -68,6 +68,10 @@ class _Permission(Watch):
         detail = row.detail or {}
         probe = row.subscriber.partition("/")[2]
         self.judged += 1
+        if probe in self._answers or row.connection != 1:
+            self.fail(row, "each probe is one attempt")
+        if row.cause not in ("status", "client", "server"):
+            self.fail(row, f"ended because of {row.cause}, which is no answer")
         self._answers[probe] = status
         if detail.get("probe") != probe:
             self.fail(row, f"says it is about the probe {detail.get('probe')}")

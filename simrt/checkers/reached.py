@@ -7,13 +7,14 @@ was never reached makes the verdict inconclusive.
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
+from collections.abc import Iterator
 
 from simrt.checkers.fold import Checker, Watch, count, follow_all
 from simrt.checkers.ledger import PROBE, Ledger, Stream, Subscription, side
 from simrt.checkers.verdict import Status
 from simrt.history import History, Row
+from simrt.scenario.expect import And, Reached, Term, parse_expectation
 
 STATES = {
     "drop-oldest": "a full queue lost its oldest event",
@@ -45,8 +46,6 @@ STATES = {
     "unfinished": "the run ended with events pending or in flight",
     "forgotten-channel": "a channel without subscribers and unexpired history was used again",
 }
-
-_ASKED = re.compile(r"(?P<not>\bnot\s+)?\breached\(\s*(?P<state>[^()]*?)\s*\)")
 
 
 class _States(Watch):
@@ -201,12 +200,8 @@ class _Reached(_States):
 
     def conclude(self) -> tuple[Status, str]:
         """One sentence."""
-        asked = [
-            match["state"]
-            for text in self.scenario.expect
-            for match in _ASKED.finditer(text)
-            if not match["not"]
-        ]
+        terms = (parse_expectation(text).term for text in self.scenario.expect)
+        asked = list(dict.fromkeys(state for term in terms for state in _asked(term)))
         if not asked:
             return Status.NOT_APPLICABLE, "The scenario asks for no state to be reached."
         for state in asked:
@@ -221,6 +216,18 @@ class _Reached(_States):
             return Status.INCONCLUSIVE, f"Never reached: {', '.join(missing)}."
         met = ", ".join(f"{state} {count(self.counts[state], 'time')}" for state in asked)
         return Status.PASS, f"Everything that the scenario is about happened: {met}."
+
+
+def _asked(term: Term) -> Iterator[str]:
+    """The states that a line of `expect` wants to be reached; what stands under `not` is not."""
+    match term:
+        case Reached(state):
+            yield state
+        case And(terms):
+            for one in terms:
+                yield from _asked(one)
+        case _:
+            return
 
 
 def reached_states(history: History) -> dict[str, int]:

@@ -83,8 +83,6 @@ class _Reconnects(Watch):
         if self._was_left(row, client):
             return
         since = client.since
-        if client.connected:
-            self.fail(row, f"connection {client.attempt} had not ended on the client's side")
         self._attempted(row, client)
         allowed = client.group.latency_ns + self._tolerance_ns
         if client.offline and row.t_ns - client.offline.t_ns > allowed:
@@ -120,17 +118,17 @@ class _Reconnects(Watch):
         if client is None:
             return
         since = client.since
+        if client.gone:
+            self.fail(row, "had given up before (CLI-3)")
         if since is None or (since.kind, since.connection) != ("refuse", row.connection):
             self.fail(row, "gave up, but this attempt was not refused (CLI-3)")
         elif since.cause != "status" or row.cause != "status":
             self.fail(row, f"gave up because of {since.cause}, which is no final answer (CLI-3)")
         client.gone = True
 
-    def on_close(self, row: Row, _: Subscription | None) -> None:
-        if row.group == PROBE:
-            return
+    def on_close(self, row: Row, subscription: Subscription | None) -> None:
         if side(row) == "server":
-            self._server_close(row, _)
+            self._server_close(row, subscription)
             return
         client = self._client(row)
         if client is None:
@@ -146,7 +144,9 @@ class _Reconnects(Watch):
             self.fail(row, f"cause {row.cause or 'missing'} is no reason for a client to end")
         client.connected, client.since = False, row
 
-    def on_end(self, row: Row, _: Subscription | None) -> None:
+    def on_end(self, row: Row, subscription: Subscription | None) -> None:
+        if subscription is not None and side(row) == "server":
+            self._noticed(row, subscription)
         client = self._client(row) if row.subscriber and side(row) == "client" else None
         if client is not None and (not client.connected or row.connection != client.attempt):
             self.fail(row, "open at the end, but the client had no such connection")
@@ -188,6 +188,8 @@ class _Reconnects(Watch):
 
     def on_restart(self, row: Row, _: Subscription | None) -> None:
         self._down_ns, self._up_ns = row.t_ns, -1
+        for subscription in self.ledger.open_in(row.epoch):
+            self._noticed(row, subscription)
 
     def on_fault(self, row: Row, _: Subscription | None) -> None:
         self._disturb(row, -1)
@@ -224,6 +226,8 @@ class _Reconnects(Watch):
         return left is not None and row.t_ns - left.t_ns <= allowed
 
     def _attempted(self, row: Row, client: Client) -> None:
+        if client.connected:
+            self.fail(row, f"connection {client.attempt} had not ended on the client's side")
         if row.connection != client.attempt + 1:
             self.fail(row, f"attempt {client.attempt + 1} is due, one by one (CLI-1)")
         client.attempt = row.connection
@@ -288,6 +292,8 @@ class _Reconnects(Watch):
     def _server_close(self, row: Row, subscription: Subscription | None) -> None:
         if row.cause not in _CLOSE_CAUSES:
             self.fail(row, f"cause {row.cause or 'missing'} is no reason for a server to close")
+        if subscription is not None:
+            self._noticed(row, subscription)
         deadline = self.scenario.server.write_deadline_ns
         if row.cause == "stalled" and subscription is not None and deadline is not None:
             idle = row.t_ns - subscription.last_taken_ns
@@ -295,6 +301,19 @@ class _Reconnects(Watch):
                 self.fail(
                     row, f"stalled after {seconds(idle)}, allowed {seconds(deadline)} (STR-1)"
                 )
+
+    def _noticed(self, row: Row, subscription: Subscription) -> None:
+        """The server learns of the client's end when that arrives, and ends its side (NET-4)."""
+        left = subscription.client_end
+        group = self.ledger.groups.get(subscription.subscriber.partition("/")[0])
+        if left is None or group is None:
+            return
+        most = group.latency_ns
+        if not self.ledger.exact:
+            most += self.scenario.server.peer_timeout_ns or row.t_ns
+        if row.t_ns - left.t_ns > most:
+            late = seconds(row.t_ns - left.t_ns)
+            self.fail(left, f"the server still held it {late} later, allowed {seconds(most)}")
 
     # --- the end -----------------------------------------------------------------------------
 

@@ -93,6 +93,8 @@ class _Restart(Watch):
     def on_restart(self, row: Row, _: Subscription | None) -> None:
         if row.cause != "server":
             self.fail(row, f"cause {row.cause or 'missing'}, a restart's is server")
+        if self._down:
+            self.fail(row, "the server was down already (RST-1)")
         if self._life and row.epoch != self._life:
             self.fail(row, f"epoch {row.epoch} ended, but {self._life} was alive (RST-1)")
         self._ended.add(row.epoch)

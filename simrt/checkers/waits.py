@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simrt.network import DIAL_TO_REQUEST
 from simrt.scenario.model import Reconnect, Scenario, Subscribers
 
 NS_PER_MS = 1_000_000
+# Dial, accept, request, answer: four ways through the network (NET-1).
+WAYS_TO_ANSWER = 4
 # An orderly shutdown sends its own retry (STR-3).
 SHUTDOWN_RETRY_NS = (1_000_000_000, 10_000_000_000)
 # Powers of the backoff are rounded somewhere; nobody can see a microsecond of it.
@@ -29,7 +30,7 @@ class Bounds:
 
 def answer_ns(group: Subscribers) -> int:
     """The longest time from the dial until the client has its answer (NET-1)."""
-    return (DIAL_TO_REQUEST + 1) * group.latency_ns
+    return WAYS_TO_ANSWER * group.latency_ns
 
 
 def wait_bounds(
