@@ -16,7 +16,7 @@ from simrt.errors import Mistake
 from simrt.scenario.documents import KeyPath
 from simrt.scenario.draft import Draft, one_choice
 from simrt.scenario.expect import EVERYONE, parse_expectation
-from simrt.scenario.model import Fault, Reconnect
+from simrt.scenario.model import MOST_BURST, Fault, Reconnect
 from simrt.scenario.sending import SENDING_CHECKS
 from simrt.scenario.units import format_duration, parse_duration, zone_of
 from simrt.scenario.words import described, listed, nearest
@@ -171,15 +171,27 @@ def reconnects(draft: Draft) -> Iterator[Finding]:
 # --- faults -------------------------------------------------------------------------------------
 
 
+# Which kinds of fault hit a group, last, and may carry a number `by`.
+_HIT_GROUPS = ("stall", "slow", "disconnect", "half-open", "deny")
+_LAST = ("restart", "stall", "slow", "half-open", "deny")
+_HAVE_NUMBER = ("slow", "disconnect", "burst")
+
+
 def fault_groups(draft: Draft) -> Iterator[Finding]:
-    """A fault hits a group that there is."""
+    """A fault hits a group that there is; a burst is of an event that a hook sends."""
     for path, fault in draft.items("faults"):
-        for kind in ("stall", "disconnect"):
+        for kind in _HIT_GROUPS:
             group = fault.get(kind)
             if isinstance(group, str) and draft.groups and group not in draft.groups:
                 allowed = f"a group of this scenario: {listed(draft.groups)}"
                 near = nearest(group, draft.groups)
                 yield draft.wrong((*path, kind), allowed, nearest=near)
+        event, sent = fault.get("burst"), [s.get("sends") for _, s in draft.senders if "hook" in s]
+        hooked = [name for name in sent if isinstance(name, str)]
+        if isinstance(event, str) and hooked and event not in hooked:
+            allowed = f"an event that a hook sends: {listed(hooked)}"
+            near = nearest(event, hooked)
+            yield draft.wrong((*path, "burst"), allowed, nearest=near)
 
 
 def fault_times(draft: Draft) -> Iterator[Finding]:
@@ -193,26 +205,35 @@ def fault_times(draft: Draft) -> Iterator[Finding]:
 
 
 def fault_lengths(draft: Draft) -> Iterator[Finding]:
-    """A restart and a stall last for some time."""
+    """A fault that is a state lasts for some time."""
     for path, fault in draft.items("faults"):
         kind = one_choice(Fault, fault)
-        if kind in ("restart", "stall") and "for" not in fault:
+        if kind in _LAST and "for" not in fault:
             yield draft.wrong((*path, "for"), "how long it lasts, such as for: 45s", found="")
-        elif kind in ("restart", "stall") and draft.duration_ns(*path, "for") == 0:
+        elif kind in _LAST and draft.duration_ns(*path, "for") == 0:
             yield draft.wrong((*path, "for"), "how long it lasts: a duration above 0")
 
 
-def fault_shares(draft: Draft) -> Iterator[Finding]:
-    """Only a disconnect can hit a share of a group."""
+def fault_numbers(draft: Draft) -> Iterator[Finding]:
+    """`by` is a share of a disconnect, a factor of slow, a count of a burst; nothing elsewhere."""
     for path, fault in draft.items("faults"):
         kind, by = one_choice(Fault, fault), fault.get("by")
-        if by is None:
+        number = isinstance(by, int | float) and not isinstance(by, bool)
+        if kind == "slow" and by is None:
+            allowed = "how many times as long each event takes, such as by: 10"
+            yield draft.wrong((*path, "by"), allowed, found="")
+        elif kind == "burst" and by is None:
+            yield draft.wrong((*path, "by"), "how many sends, such as by: 100", found="")
+        elif by is None or kind is None:
             continue
-        if kind in ("restart", "stall"):
-            allowed = "no by here: only a disconnect hits a share of its group"
+        elif kind not in _HAVE_NUMBER:
+            allowed = f"no by here: only {listed(_HAVE_NUMBER)} have a number"
             yield draft.wrong((*path, "by"), allowed, found='the key "by"', of_key=True)
-        elif isinstance(by, int | float) and not isinstance(by, bool) and by > 1:
+        elif kind == "disconnect" and number and by > 1:
             yield draft.wrong((*path, "by"), "a number above 0, at most 1: the share of the group")
+        elif kind == "burst" and number and (by != int(by) or not 1 <= by <= MOST_BURST):
+            allowed = f"a whole number of sends, 1 to {MOST_BURST:,}"
+            yield draft.wrong((*path, "by"), allowed)
 
 
 def restarts_apart(draft: Draft) -> Iterator[Finding]:
@@ -279,7 +300,7 @@ CHECKS: tuple[Check, ...] = (
     fault_groups,
     fault_times,
     fault_lengths,
-    fault_shares,
+    fault_numbers,
     restarts_apart,
     expectations,
     site_directory,

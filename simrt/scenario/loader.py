@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +57,13 @@ def mistakes_in(document: Document, directory: str) -> tuple[Mistake, ...]:
     What could not be read at all hides what follows from it.
     """
     findings = list(document.problems)
+    spoiled = {path for path, _ in findings if document.at(path) is None}
     if not isinstance(document.data, dict):
         if not findings:
             findings.append(((), document.mistake((), SCENARIO_ALLOWED)))
         return tuple(mistake for _, mistake in findings)
-    findings.extend(mistakes_of_parts(document))
-    findings.extend(mistakes_between_parts(Draft(document, directory)))
+    asked = chain(mistakes_of_parts(document), mistakes_between_parts(Draft(document, directory)))
+    findings.extend(found for found in asked if found[0] not in spoiled)
     kept: dict[tuple[str, int, int], tuple[int, Mistake]] = {}
     for path, mistake in findings:
         order = document.place(path)[0]

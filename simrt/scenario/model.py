@@ -16,6 +16,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     PrivateAttr,
+    StrictBool,
     StrictInt,
     StrictStr,
     Tag,
@@ -160,6 +161,9 @@ class Online(Part):
 
     up: Distribution = Field(description="How long the network is there.")
     down: Distribution = Field(description="How long it is away.")
+    silent: StrictBool = Field(
+        default=False, description="Whether nobody is told, as in a tunnel (NET-7)."
+    )
 
 
 def _reconnect_kind(value: object) -> str:
@@ -186,6 +190,11 @@ class Subscribers(Part):
     ] = Field(default=Reconnect(), description="When a client tries again, or at-once.")
     client: Literal["browser", "patient"] = Field(
         default="browser", description="patient also returns after 503 (CLI-3)."
+    )
+    watchdog_ns: OptionalDurationNs = Field(
+        default=None,
+        alias="watchdog",
+        description="Drop a connection on which nothing came for so long (CLI-4), or none.",
     )
     credentials: Literal["right", "none", "wrong", "expired", "other-project"] = Field(
         default="right", description="What the clients show at the stream."
@@ -219,13 +228,19 @@ class Workload(Part):
 # --- faults, expectations, the rest -------------------------------------------------------------
 
 
+# More sends than this in one burst are a load test, not a scenario.
+MOST_BURST = 100_000
+
+
 class Fault(OneOf):
     """What goes wrong, when, and for how long; it heals by itself."""
 
     at_ns: DurationNs = Field(alias="at", description="When, before the end of the workload.")
     for_ns: DurationNs = Field(default=0, alias="for", description="How long.")
     by: PositiveNumber | None = Field(
-        default=None, description="The share of the group that a disconnect hits, at most 1."
+        default=None,
+        description="Of a disconnect the share of the group, at most 1; of slow the factor; "
+        "of a burst the number of sends.",
     )
     restart: Literal["server"] | None = Field(
         default=None, description="The server process is killed; after this time another listens."
@@ -236,18 +251,37 @@ class Fault(OneOf):
     disconnect: StrictStr | None = Field(
         default=None, description="The connections of this group, or a share of it, are cut."
     )
+    slow: StrictStr | None = Field(
+        default=None, description="The clients of this group handle each event `by` times as long."
+    )
+    half_open: StrictStr | None = Field(
+        default=None,
+        alias="half-open",
+        description="The network loses this group's connections without a word.",
+    )
+    burst: StrictStr | None = Field(
+        default=None, description="`by` more sends of this event type, evenly over the time."
+    )
+    deny: StrictStr | None = Field(
+        default=None, description="The credentials of this group are revoked, and restored."
+    )
 
     @classmethod
     def choices(cls) -> tuple[str, ...]:
         """The kinds of fault."""
-        return ("restart", "stall", "disconnect")
+        return ("restart", "stall", "slow", "disconnect", "half-open", "burst", "deny")
 
     @classmethod
     def branch(cls, choice: str) -> dict[str, Any]:
-        """What lasts must say how long; only a disconnect has a share."""
+        """What lasts must say how long; only some have a number `by`."""
         if choice == "disconnect":
             return {"properties": {"by": {"maximum": 1}}}
+        if choice == "burst":
+            count = {"type": "integer", "minimum": 1, "maximum": MOST_BURST}
+            return {"required": ["by"], "properties": {"by": count}}
         lasts = {"for": {"type": "string", "pattern": POSITIVE_DURATION_PATTERN}}
+        if choice == "slow":
+            return {"required": ["for", "by"], "properties": lasts}
         return {"required": ["for"], "properties": lasts, "not": {"required": ["by"]}}
 
     @property
