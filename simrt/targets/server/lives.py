@@ -45,12 +45,20 @@ class Lives:
 
     @property
     def current(self) -> int:
-        """The number of the life that runs, or ran last; from 0."""
-        return max(0, len(self.epochs) - 1)
+        """The number of the life that runs, ran last, or is about to say that it runs; from 0."""
+        return max(0, len(self.lives) - 1)
 
     def number(self, epoch: str) -> int:
-        """The how-many-th life bears this name, from 0; an unknown name counts as the last."""
+        """The how-many-th life bears this name, from 0.
+
+        A client can hear from a new life before we have read that it listens: an unknown name is
+        the newest.
+        """
         return self.epochs.index(epoch) if epoch in self.epochs else self.current
+
+    def epoch(self, number: int) -> str:
+        """The name of a life; empty where it is not known."""
+        return self.epochs[number] if number < len(self.epochs) else ""
 
     async def prepare(self, config: dict[str, Any], lives: int) -> None:
         """Start processes for the lives to come: a start takes many scenario seconds.

@@ -41,14 +41,17 @@ class Rows:
         self._lives = lives
         self._detail = detail or {}
         self._epoch = ""
+        self._life = 0
 
     def opened(self, connection: int, head: Head) -> None:  # noqa: ARG002 - the interface
-        """A stream began: it belongs to the life that runs now."""
-        self._epoch = self._lives.epochs[-1] if self._lives.epochs else ""
+        """A stream began: it belongs to the life that runs now, unless an event says otherwise."""
+        self._epoch = ""
+        self._life = self._lives.current
 
     def receive(self, connection: int, event: Event) -> None:
         """An event was handled."""
         epoch, seq = parse_event_id(event.last_event_id) or ("", 0)
+        self._epoch = epoch
         self._part.received(
             event.data,
             **self._where,
@@ -70,11 +73,15 @@ class Rows:
     def close(self, connection: int, cause: str, received: int) -> None:
         """A stream ended."""
         detail = {"side": "client", "received": received}
-        self._about("close", connection, cause, detail, self._epoch)
+        self._about("close", connection, cause, detail, self._where_it_was())
 
     def end(self, connection: int, received: int) -> None:
         """The stream is still open as the run ends."""
-        self._about("end", connection, "", {"side": "client", "received": received}, self._epoch)
+        detail = {"side": "client", "received": received}
+        self._about("end", connection, "", detail, self._where_it_was())
+
+    def _where_it_was(self) -> str:
+        return self._epoch or self._lives.epoch(self._life)
 
     def offline(self) -> None:
         """Its network went away."""

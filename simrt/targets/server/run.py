@@ -19,6 +19,7 @@ from simrt.targets.header import header_of
 from simrt.targets.server.conduct import Conductor
 from simrt.targets.server.merge import merge
 from simrt.targets.server.process import COMMAND
+from simrt.targets.server.troubles import KINDS
 
 NS_PER_S = 1_000_000_000
 # A run takes about so long, in real seconds, unless a speed is asked for.
@@ -62,6 +63,7 @@ def run(
         command: what a server process is; it is told what to do over its stdin.
 
     Raises:
+        UsageError: the speed is none, or the scenario asks for what this target cannot do.
         TargetError: the server did not start or died, or the machine allows too few open files;
             what was recorded is kept.
         KeyboardInterrupt: SIGINT or SIGTERM came; what was recorded is kept.
@@ -70,6 +72,7 @@ def run(
         speed = default_speed(scenario)
     if not (math.isfinite(speed) and speed > 0):
         raise UsageError(f"speed {speed!r}: write a number above 0, such as 1 or 30")
+    _refuse_unknown(scenario)
     _allow_files(scenario)
     folder = history.with_name(history.name + ".parts")
     shutil.rmtree(folder, ignore_errors=True)
@@ -104,6 +107,20 @@ def _write(conductor: Conductor, seed: int, history: Path) -> None:
         speed=conductor.speed,
         complete_ns=conductor.complete_ns,
     )
+
+
+def _refuse_unknown(scenario: Scenario) -> None:
+    """Nothing that a scenario asks for is left out in silence.
+
+    Raises:
+        UsageError: naming what this target cannot do yet.
+    """
+    for index, fault in enumerate(scenario.faults):
+        if fault.kind not in KINDS:
+            raise UsageError(
+                f"faults[{index}]: the target server cannot do {fault.kind} yet, only"
+                f" {', '.join(KINDS)}: run the scenario on sim"
+            )
 
 
 def _allow_files(scenario: Scenario) -> None:

@@ -13,6 +13,9 @@ from simrt.targets.server.lives import Lives
 from simrt.targets.server.members import Member
 from simrt.targets.server.record import Part
 
+KINDS = ("restart", "stall", "disconnect")
+"""The faults that are injected here."""
+
 At = Callable[..., None]
 """Do something at an instant of scenario time: `at(t_ns, action, *arguments)`."""
 
