@@ -87,7 +87,6 @@ def main() -> int:
     try:
         orders = read_orders(lines.wait())
         site = build_site(orders)
-        sock = bind(orders.host, orders.port, orders.sndbuf)
         recorder = None if orders.record is None else Recorder(Path(orders.record))
         zero_ns = orders.zero_ns
         if orders.hold:
@@ -97,6 +96,8 @@ def main() -> int:
                 return 0  # the end of stdin: nobody wants a server any more
             zero_ns = int(told[1]) if len(told) > 1 else zero_ns
         raise_file_limit()
+        # Not before: a process that waits for its turn shares the port with the one that listens.
+        sock = bind(orders.host, orders.port, orders.sndbuf)
         clock = RealClock(orders.starts, orders.speed, zero_ns)
         asyncio.run(_live(orders, site, clock, recorder, lines, sock))
     except SimrtError as error:
