@@ -14,7 +14,7 @@ Integers = NDArray[np.int64]
 
 def counted(values: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Each bucket that holds some of these values, and how many."""
-    return _pairs(*np.unique(_buckets_of(np.asarray(values, np.int64)), return_counts=True))
+    return _pairs(np.bincount(_buckets_of(np.asarray(values, np.int64))))
 
 
 def spanned(
@@ -23,11 +23,12 @@ def spanned(
     """Of these spans: what to add to buckets' weights, and to the changes of the coverage."""
     start, stop = np.asarray(starts, np.int64), np.asarray(stops, np.int64)
     first, last = _buckets_of(start), _buckets_of(stop)
-    ends = np.concatenate((first, last))
-    inside = np.concatenate((_bounds_of(first)[1] - start, stop - _bounds_of(last)[0]))
-    changes = np.concatenate((first + 1, last))
-    ones = np.ones(len(start), np.int64)
-    return _summed(ends, inside), _summed(changes, np.concatenate((ones, -ones)))
+    size = int(last.max()) + 2
+    inside = np.zeros(size, np.int64)  # exact, which weights of `bincount` (floats) are not
+    np.add.at(inside, first, _bounds_of(first)[1] - start)
+    np.add.at(inside, last, stop - _bounds_of(last)[0])
+    changes = np.bincount(first + 1, minlength=size) - np.bincount(last, minlength=size)
+    return _pairs(inside), _pairs(changes)
 
 
 def _buckets_of(values: Integers) -> Integers:
@@ -44,12 +45,6 @@ def _bounds_of(buckets: Integers) -> tuple[Integers, Integers]:
     return lows, lows + (np.int64(1) << shifts)
 
 
-def _summed(buckets: Integers, weights: Integers) -> Iterator[tuple[int, int]]:
-    names, places = np.unique(buckets, return_inverse=True)
-    sums = np.zeros(len(names), np.int64)
-    np.add.at(sums, places, weights)
-    return _pairs(names, sums)
-
-
-def _pairs(buckets: Integers, weights: Integers) -> Iterator[tuple[int, int]]:
-    return zip(buckets.tolist(), weights.tolist(), strict=True)
+def _pairs(dense: Integers) -> Iterator[tuple[int, int]]:
+    used = np.flatnonzero(dense)
+    return zip(used.tolist(), dense[used].tolist(), strict=True)

@@ -47,6 +47,7 @@ class Meter:
         self._beyond = feature.options.on_full == "drop-newest"
         self._memory = Memory(feature.options.buffer_size, beyond=self._beyond)
         self._groups = {name: Group(name) for name in scenario.workload.subscribers}
+        self._group_list = tuple(self._groups.values())
         self._subscribers: dict[str, Subscriber] = {}
         self._bases: dict[str, int] = {}  # epoch -> number of its seq 0 in the run
         self._sends = 0  # so many messages were sent so far
@@ -124,6 +125,8 @@ class Meter:
         self._memory.sent(message, len(row.event.encode()) + row.bytes, self._open)
         if len(self._sent) > self._room:
             self._forget()
+        for group in self._group_list:
+            group.settle()
 
     def _floor(self) -> int:
         """The newest message that no replay can hold any more."""
@@ -349,11 +352,12 @@ class Meter:
         if message > self._sends:
             return  # sent after the end of the workload
         totals = subscriber.totals
-        pending = connection.offset + self._sends - connection.left
+        left = connection.left
+        pending = connection.offset + self._sends - left
         if pending > totals.pending_max:
             totals.pending_max = pending
-        connection.left += 1
-        connection.times += min(self._end, now)
+        connection.left = left + 1
+        connection.times += now if now < self._end else self._end  # noqa: FURB136 - no call here
         connection.taken = taken = connection.taken + 1
         if taken - connection.received > totals.in_flight_max:
             totals.in_flight_max = taken - connection.received
@@ -378,9 +382,10 @@ class Meter:
         if subscriber is None:
             return
         now = row.t_ns
-        message = self._bases.get(row.epoch, self._sends) + row.seq
+        sends = self._sends
+        message = self._bases.get(row.epoch, sends) + row.seq
         totals = subscriber.totals
-        if message > self._sends:
+        if message > sends:
             totals.unmatched += now <= self._end  # later: sent after the end of the workload
             return
         connection: Connection | None = subscriber.connection
@@ -389,26 +394,27 @@ class Meter:
         if connection is not None:
             connection.received += 1
         if now <= self._end:
-            totals.refetches += 1
+            if self._refetches:
+                totals.refetches += 1
             # The first send since the last receive, if there was one, was not heard of until now.
-            heard = subscriber.heard_to + 1
-            if heard <= self._sends:
-                subscriber.heard_to = self._sends
-                blind = now - self._sent[heard]
+            heard = subscriber.heard_to
+            if heard < sends:
+                subscriber.heard_to = sends
+                blind = now - self._sent[heard + 1]
                 if blind > totals.blind_ns:
                     totals.blind_ns = blind
         elif not self._over:
             self._pass_end()
         if not subscriber.outcomes.receive(message):
             totals.duplicates += 1
+        elif (sent := self._sent.get(message)) is None:
+            totals.unmatched += 1
         else:
-            sent = self._sent[message]
             if message <= subscriber.member_from:
                 totals.earlier += 1
             elif connection is None or message > connection.live_from:
-                totals.live_latencies += 1
                 totals.live_latency_ns += now - sent
-                subscriber.group.live_latency.add(now - sent)
+                subscriber.group.add_live(now - sent)
             else:
                 totals.replay_latencies += 1
                 totals.replay_latency_ns += now - sent
@@ -425,17 +431,19 @@ class Meter:
         elif subscriber.newest_ns == NEVER:
             self._informed(subscriber, now)
         else:
-            totals, newest_ns, since = subscriber.totals, subscriber.newest_ns, subscriber.since_ns
+            totals, group = subscriber.totals, subscriber.group
+            newest_ns, since = subscriber.newest_ns, subscriber.since_ns
             start, stop = since - newest_ns, now - newest_ns
-            totals.doubled_age_area += (now - since) * (start + stop)
-            subscriber.group.staleness.add_span(start, stop)
+            totals.doubled_age_area += (stop - start) * (start + stop)
+            group.add_start(start)
+            group.add_stop(stop)
             if sent > newest_ns:
                 totals.peaks += 1
                 totals.peak_ns += stop
-                subscriber.group.peak_staleness.add(stop)
+                group.add_peak(stop)
             # Its send time is forgotten only where it was sent before `newest` was received.
             newer = self._sent.get(subscriber.newest + 1, since)
-            totals.outdated_ns += now - max(newer, since)
+            totals.outdated_ns += now - (newer if newer > since else since)  # noqa: FURB136
         subscriber.newest = message
         subscriber.newest_ns = sent
         subscriber.since_ns = now

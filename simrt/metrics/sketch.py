@@ -23,7 +23,9 @@ BITS = 7
 """Each doubling has two to this power buckets."""
 
 _EXACT = 1 << (BITS + 1)  # below this a bucket is one nanosecond
-_CHUNK = 8192  # values that wait before they are counted together
+CHUNK = 8192
+"""So many values wait before they are counted together."""
+
 _FEW = 64  # fewer are counted one by one, without loading numpy
 _LARGEST = (1 << 53) - 1  # larger ones too: numpy finds the power of two by way of floats
 
@@ -46,13 +48,18 @@ def bounds_of(bucket: int) -> tuple[int, int]:
 class Sketch:
     """A distribution of integer nanoseconds, 0 or more, in logarithmic buckets.
 
+    `add` and `add_span` count in chunks by themselves. Where nanoseconds matter, append to
+    `values`, or to `starts` and `stops`, and call `settle` now and then.
+
     Attributes:
+        values: single values that wait to be counted.
+        starts, stops: spans that wait, one list for each of their ends.
         total: how many values, or nanoseconds of spans, were counted by the last `settle`.
         low: the smallest value, None while empty.
         high: the largest.
     """
 
-    __slots__ = ("_cover", "_starts", "_stops", "_values", "_weights", "high", "low", "total")
+    __slots__ = ("_cover", "_weights", "high", "low", "starts", "stops", "total", "values")
 
     def __init__(self) -> None:
         self.total = 0
@@ -60,21 +67,21 @@ class Sketch:
         self.high: int | None = None
         self._weights: dict[int, int] = {}  # bucket -> values counted in it
         self._cover: dict[int, int] = {}  # bucket -> by how much the coverage changes there
-        self._values: list[int] = []
-        self._starts: list[int] = []
-        self._stops: list[int] = []
+        self.values: list[int] = []
+        self.starts: list[int] = []
+        self.stops: list[int] = []
 
     def add(self, value: int) -> None:
         """Count one value."""
-        self._values.append(value)
-        if len(self._values) >= _CHUNK:
+        self.values.append(value)
+        if len(self.values) >= CHUNK:
             self._count_values()
 
     def add_span(self, start: int, stop: int) -> None:
         """Count each nanosecond from `start` to `stop`; `stop` is not below `start`."""
-        self._starts.append(start)
-        self._stops.append(stop)
-        if len(self._starts) >= _CHUNK:
+        self.starts.append(start)
+        self.stops.append(stop)
+        if len(self.starts) >= CHUNK:
             self._count_spans()
 
     def merge(self, other: Sketch) -> None:
@@ -91,9 +98,9 @@ class Sketch:
 
     def settle(self) -> None:
         """Count what still waits, so that the sketch is as small as it can be."""
-        if self._values:
+        if self.values:
             self._count_values()
-        if self._starts:
+        if self.starts:
             self._count_spans()
 
     def quantile(self, p: float) -> float | None:
@@ -155,7 +162,8 @@ class Sketch:
         self.high = high if self.high is None or high > self.high else self.high
 
     def _count_values(self) -> None:
-        values, self._values = self._values, []
+        values = self.values[:]
+        self.values.clear()  # the list stays: whoever appends may hold on to it
         self.total += len(values)
         self._stretch(min(values), max(values))
         if len(values) < _FEW or max(values) > _LARGEST:
@@ -168,8 +176,9 @@ class Sketch:
             _add(self._weights, bucket, number)
 
     def _count_spans(self) -> None:
-        starts, self._starts = self._starts, []
-        stops, self._stops = self._stops, []
+        starts, stops = self.starts[:], self.stops[:]
+        self.starts.clear()
+        self.stops.clear()
         self.total += sum(stops) - sum(starts)
         self._stretch(min(starts), max(stops))
         if len(starts) < _FEW or max(stops) > _LARGEST:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from simrt.metrics.outcomes import LOST, OFFLINE, UNFINISHED, Outcomes
-from simrt.metrics.sketch import Sketch
+from simrt.metrics.outcomes import LOST, OFFLINE, RECEIVED, UNFINISHED, Outcomes
+from simrt.metrics.sketch import CHUNK, Sketch
 from simrt.metrics.totals import Totals
 
 NEVER = -1
@@ -26,10 +26,13 @@ class Group:
         staleness: the age over time.
         peak_staleness: the age just before it falls.
         sketches: the others, by metric.
+        add_live, add_start, add_stop, add_peak: how the fold adds to the three that every receipt
+            touches; `settle` must be called now and then.
     """
 
     __slots__ = (
-        "live_latency", "name", "peak_staleness", "replay_latency", "sketches", "staleness"
+        "add_live", "add_peak", "add_start", "add_stop", "live_latency", "name", "peak_staleness",
+        "replay_latency", "sketches", "staleness",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -39,6 +42,17 @@ class Group:
         self.staleness = Sketch()
         self.peak_staleness = Sketch()
         self.sketches = {metric: Sketch() for metric in _RARE}
+        self.add_live = self.live_latency.values.append
+        self.add_start = self.staleness.starts.append
+        self.add_stop = self.staleness.stops.append
+        self.add_peak = self.peak_staleness.values.append
+
+    def settle(self) -> None:
+        """Count what waits, once it is many."""
+        if len(self.live_latency.values) + len(self.staleness.starts) > CHUNK:
+            self.live_latency.settle()
+            self.staleness.settle()
+            self.peak_staleness.settle()
 
     def finished(self) -> dict[tuple[str, str], Sketch]:
         """The distributions by group and metric, as small as they can be."""
@@ -192,6 +206,7 @@ class Subscriber:
         self.outcomes.finish(newest, OFFLINE)
         totals = self.totals
         totals.outcomes = self.outcomes.counts[: UNFINISHED + 1]
+        totals.live_latencies = totals.outcomes[RECEIVED] - totals.replay_latencies
         totals.longest_gap = self.outcomes.longest_gap
         totals.gaps = self.outcomes.gaps
         totals.not_recovered = int(self.lagging_ns != NEVER)
