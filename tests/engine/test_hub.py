@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -207,3 +208,12 @@ def test_handles_say_what_they_are() -> None:
     assert repr(sub) == "<Subscription 1 of <Channel 'news' of 'shop'>, pending 0, closed>"
     assert str(EngineError("no")) == "no"
     assert all(name in dir(simrt.engine) for name in simrt.engine.__all__)
+
+
+def test_the_example_of_the_package_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    text = simrt.engine.__doc__ or ""
+    block = text.split("::\n", 1)[1].split("How it works", 1)[0]
+    exec(textwrap.dedent(block), vars(simrt.engine).copy())
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == "1 content-updated {'id': '7'}"
+    assert printed[1].startswith("{'taken': 1, 'dropped-oldest': 0,")
