@@ -1,0 +1,378 @@
+"""Parts of the target `server`: callers of hooks, credentials, processes, the measured window."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+
+from simrt.errors import TargetError
+from simrt.scenario import neighbour_of, scenario
+from simrt.scenario.model import Scenario
+from simrt.targets.server.calibrate import calibrate, rcvbuf_of, typical_event
+from simrt.targets.server.calls import Caller, Hook, Line, LostCall
+from simrt.targets.server.credentials import KINDS, Credentials
+from simrt.targets.server.process import ServerProcess
+from tests.targets import small as smallest
+
+small: Callable[..., Scenario] = smallest.small
+
+HOOK = Hook("p", "c", "e", "POST /e", (("Authorization", "Bearer t"),))
+
+Answering = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
+
+
+def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    failures: list[dict[str, Any]] = []
+
+    async def guarded() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: failures.append(context))
+        await asyncio.wait_for(main(), 60)
+
+    asyncio.run(guarded())
+    assert failures == []
+
+
+class Site:
+    """A raw HTTP server: what it was asked, and an answer for each."""
+
+    def __init__(self, *answers: bytes) -> None:
+        self.bodies: list[bytes] = []
+        self.heads: list[bytes] = []
+        self.connections = 0
+        self._answers = list(answers)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                size = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+                self.heads.append(head)
+                self.bodies.append(await reader.readexactly(size))
+                answer = self._answers.pop(0) if self._answers else b"204"
+                if not answer:
+                    break
+                text = b"no" if answer != b"204" else b""
+                writer.write(
+                    b"HTTP/1.1 %b X\r\nContent-Length: %d\r\n\r\n%b" % (answer, len(text), text)
+                )
+        writer.close()
+
+    @contextlib.asynccontextmanager
+    async def listening(self, port: int = 0) -> Any:
+        listener = await asyncio.start_server(self.serve, "127.0.0.1", port)
+        try:
+            yield listener.sockets[0].getsockname()[1]
+        finally:
+            listener.close()
+            await listener.wait_closed()
+
+
+class Called:
+    """A caller with its notes."""
+
+    def __init__(self, port: int) -> None:
+        self.down: list[Hook] = []
+        self.lost: list[LostCall] = []
+        self.life = 0
+        self.caller = Caller(
+            HOOK,
+            Line("127.0.0.1", port),
+            life=lambda: self.life,
+            down=self.down.append,
+            lost=self.lost.append,
+            now=lambda: 77,
+        )
+
+    @contextlib.asynccontextmanager
+    async def working(self) -> Any:
+        task = asyncio.create_task(self.caller.work())
+        try:
+            yield self
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def idle(self) -> None:
+        while not self.caller.idle:  # noqa: ASYNC110 - the caller has no event for it
+            await asyncio.sleep(0.001)
+
+
+@pytest.mark.real
+@pytest.mark.rules("HOK-1")
+def test_calls_keep_their_order_on_one_connection() -> None:
+    async def main() -> None:
+        site = Site()
+        async with site.listening() as port, Called(port).working() as called:
+            for n in range(50):
+                called.caller.call(lambda n=n: b"%d" % n)
+                if n % 7 == 0:
+                    await asyncio.sleep(0.002)
+            await called.idle()
+            assert site.bodies == [b"%d" % n for n in range(50)]
+            assert site.connections == 1
+            assert site.heads[0].startswith(b"POST /p/e HTTP/1.1\r\n")
+            assert b"\r\nAuthorization: Bearer t\r\n" in site.heads[0]
+            assert (called.down, called.lost) == ([], [])
+
+    run(main)
+
+
+@pytest.mark.real
+@pytest.mark.rules("RST-5")
+def test_calls_that_find_nobody_or_lose_their_answer() -> None:
+    """Refused is `down` for sure; a lost answer says how many were answered in that life."""
+
+    async def main() -> None:
+        site = Site(b"204", b"422", b"204", b"")
+        async with site.listening() as port, Called(port).working() as called:
+            for _ in range(4):
+                called.caller.call(lambda: b"x")
+            await called.idle()
+        assert called.lost == [LostCall(HOOK, 0, 77, 2, 1)]
+        async with Called(port).working() as called:
+            called.caller.call(lambda: b"x")
+            called.caller.call(lambda: b"y")
+            await called.idle()
+            assert (called.down, called.lost) == ([HOOK, HOOK], [])
+            # The server is back: the next call goes to it, and the counts begin anew.
+            called.life = 1
+            later = Site(b"204", b"")
+            async with later.listening(port):
+                called.caller.call(lambda: b"z")
+                called.caller.call(lambda: b"z")
+                await called.idle()
+            assert later.bodies == [b"z", b"z"]
+            assert called.lost == [LostCall(HOOK, 1, 77, 1, 0)]
+
+    run(main)
+
+
+@pytest.mark.real
+def test_a_kept_connection_that_ended_is_not_used() -> None:
+    """A restart between two calls: the second goes to the new server and is not lost."""
+
+    async def main() -> None:
+        first, second = Site(), Site()
+        async with first.listening() as port, Called(port).working() as called:
+            called.caller.call(lambda: b"1")
+            await called.idle()
+            _, writer = called.caller._line._streams  # type: ignore[misc]
+            writer.transport.abort()
+            await asyncio.sleep(0.01)
+            called.caller.call(lambda: b"2")
+            await called.idle()
+            assert called.lost == []
+            assert first.connections == 2
+        assert second.bodies == []
+
+    run(main)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("status", [b"401", b"403", b"404", b"500"])
+def test_an_answer_that_is_none_is_an_error(status: bytes) -> None:
+    async def main() -> None:
+        site = Site(status)
+        async with site.listening() as port:
+            line = Line("127.0.0.1", port)
+            with pytest.raises(TargetError, match=f"POST /e of p answered {status.decode()}: no"):
+                await line.call(HOOK, b"{}")
+            line.close()
+
+    run(main)
+
+
+# --- credentials ------------------------------------------------------------------------------
+
+
+@pytest.mark.rules("SSE-4")
+def test_each_kind_of_jwt() -> None:
+    """Right: this audience, valid for the whole run; each other kind is wrong in one way only."""
+    spec = small()
+    made = Credentials((spec, neighbour_of(spec)))
+    shown = {kind: made.headers(kind, "p", {"user": ("GET",)}, "GET", "g/0") for kind in KINDS}
+    assert shown.pop("none") == ()
+    claims = {}
+    for kind, ((name, value),) in shown.items():
+        assert name == "Authorization"
+        token = value.removeprefix("Bearer ")
+        claims[kind] = jwt.decode(token, options={"verify_signature": False})
+        signed = True
+        try:
+            jwt.decode(token, made.secret, ["HS256"], options={
+                "verify_exp": False, "verify_aud": False})  # fmt: skip
+        except jwt.InvalidSignatureError:
+            signed = False
+        assert signed == (kind != "wrong")
+    begin = spec.starts.timestamp()
+    assert claims["right"] == claims["wrong"]
+    assert claims["right"]["aud"] == claims["expired"]["aud"] == "p"
+    assert claims["other-project"]["aud"] == "p-neighbour"
+    assert claims["expired"]["exp"] < begin
+    run_s = (spec.workload.duration_ns + spec.server.quiet_ns) / 10**9
+    assert claims["right"]["exp"] > begin + run_s
+
+
+@pytest.mark.rules("SSE-4")
+def test_each_kind_of_token() -> None:
+    spec = small()
+    both = (spec, neighbour_of(spec))
+    made = Credentials(both)
+    permission = {"token:t": ("POST",)}
+    shown = {kind: made.headers(kind, "p", permission, "POST", "x") for kind in KINDS}
+    assert shown["right"] == (("Authorization", f"Bearer {made.tokens['p']['t']}"),)
+    assert shown["none"] == ()
+    values = [headers[0][1] for headers in shown.values() if headers]
+    assert len(set(values)) == 4
+    # The stream's own tokens exist in both projects, with different secrets.
+    data = spec.normalised()
+    data["feature"]["stream"]["permission"] = {"token:reader": ["GET"]}
+    spec = Scenario.model_validate(data)
+    made = Credentials((spec, neighbour_of(spec)))
+    theirs = made.headers("other-project", "p", {"token:reader": ("GET",)}, "GET", "x")
+    assert theirs == (("Authorization", f"Bearer {made.tokens['p-neighbour']['reader']}"),)
+    assert made.tokens["p"]["reader"] != made.tokens["p-neighbour"]["reader"]
+
+
+def test_public_needs_none_and_the_method_decides() -> None:
+    spec = small()
+    made = Credentials((spec, neighbour_of(spec)))
+    assert made.headers("right", "p", {"public": ("GET",)}, "GET", "x") == ()
+    assert made.headers("right", "p", None, "POST", "x") == ()
+    both = {"user": ("GET",), "token:t": ("POST",)}
+    assert made.headers("right", "p", both, "POST", "x")[0][1].endswith(made.tokens["p"]["t"])
+    assert made.headers("wrong", "p", {"public": ("GET",)}, "GET", "x") != ()
+
+
+# --- processes --------------------------------------------------------------------------------
+
+
+def config(spec: Scenario, port: int = 0) -> dict[str, Any]:
+    plays = (spec, neighbour_of(spec))
+    made = Credentials(plays)
+    return {
+        "scenarios": [play.normalised() for play in plays],
+        "starts": spec.starts.isoformat(),
+        "host": "127.0.0.1",
+        "port": port,
+        "secret": made.secret,
+        "tokens": made.tokens,
+        "sndbuf": 16_384,
+    }
+
+
+@pytest.mark.real
+def test_a_port_in_use_is_said(tmp_path: Path) -> None:
+    async def main() -> None:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            process = ServerProcess(tmp_path / "s.jsonl", config(small(), port))
+            await process.start()
+            with pytest.raises(TargetError, match=f"port {port} .*in use"):
+                await process.listen()
+            await process.stop()
+            assert not process.alive
+
+    run(main)
+
+
+@pytest.mark.real
+def test_a_process_ends_with_its_stdin(tmp_path: Path) -> None:
+    """Stopping is orderly; asking afterwards says that it is gone."""
+
+    async def main() -> None:
+        process = ServerProcess(tmp_path / "s.jsonl", config(small()))
+        await process.start()
+        listening = await process.listen()
+        assert (listening.port > 0, len(listening.epoch) > 0) == (True, True)
+        assert await process.ask("count") == {"counts": []}
+        assert (await process.ask("end"))["ended"] is True
+        await process.stop()
+        assert process._popen is not None
+        assert process._popen.returncode == 0
+        with pytest.raises(TargetError, match="ended"):
+            await process.ask("count")
+
+    run(main)
+
+
+@pytest.mark.real
+def test_a_process_that_ignores_the_end_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simrt.targets.server.process._EXIT_S", 0.05)
+    code = "import time\nwhile True: time.sleep(1)"
+
+    async def main() -> None:
+        process = ServerProcess(tmp_path / "s.jsonl", {}, (sys.executable, "-c", code))
+        await process.start()
+        await process.stop()
+        assert process._popen is not None
+        assert process._popen.returncode == -9
+
+    run(main)
+
+
+# --- the window -------------------------------------------------------------------------------
+
+
+@pytest.mark.real
+@pytest.mark.rules("SSE-6", "NET-9")
+def test_the_window_is_measured(tmp_path: Path) -> None:
+    """A larger receive buffer swallows more; each is bounded by what the kernel holds."""
+    spec = small()
+
+    async def main() -> None:
+        measured = await calibrate(spec, (2304, 65_536, 2304), config(spec), tmp_path)
+        assert list(measured) == [2304, 65_536]
+        least, most = measured[2304], measured[65_536]
+        assert 1 <= least.messages < most.messages < 20_000
+        assert least.wire_bytes > least.messages * 50
+
+    run(main)
+
+
+def test_the_receive_buffer_follows_the_scenario() -> None:
+    """A window in bytes is asked for as it is; one in messages by the size of an event."""
+    groups = {
+        "few": {"window": 1},
+        "many": {"window": 4000},
+        "bytes": {"window": "64KiB"},
+        "huge": {"window": "64MiB"},
+    }
+    spec = small(subscribers=groups)
+    wanted = {name: rcvbuf_of(spec, group) for name, group in spec.workload.subscribers.items()}
+    assert wanted["few"] == 2304
+    assert wanted["bytes"] == 65_536
+    assert wanted["huge"] == 4 << 20
+    assert 100_000 < wanted["many"] < 400_000
+    assert typical_event(spec) == ("e", {"n": "1"})
+
+
+def test_an_event_without_data_or_example_still_has_a_type() -> None:
+    spec = scenario(
+        {
+            "title": "Silent",
+            "intent": {"kind": "state"},
+            "feature": {
+                "project": "p", "channel": "c",
+                "stream": {"path": "/s", "permission": {"public": ["GET"]}},
+                "events": {"e": {"type": "object"}},
+            },
+            "workload": {"duration": "1s", "subscribers": {"g": {}}},
+        }
+    )  # fmt: skip
+    assert typical_event(spec) == ("e", None)
