@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from simrt.scenario.model import Distribution, Subscribers
 from simrt.scenario.randomness import Draws, Randomness
 from simrt.targets.sim.link import End, Head, Heartbeat, Link, Part
 from simrt.targets.sim.record import Where, Who
+from simrt.targets.sim.wire import Wire
 from simrt.targets.sim.world import Moment, World, order
 
 if TYPE_CHECKING:
@@ -65,7 +67,10 @@ class Client:
         self._failed = 0
         self._retry_ns: int | None = None
         self._timer: Moment | None = None
-        self._away: set[str] = set()
+        self.wire = Wire(world)
+        self._factors: dict[str, float] = {}
+        self._heard_ns = 0
+        self._watch: Moment | None = None
         self._stalls = 0
         self._backlog: deque[Part] = deque()
         self._queue: deque[tuple[Message | End, int]] = deque()
@@ -81,7 +86,7 @@ class Client:
     @property
     def online(self) -> bool:
         """Whether its network is there."""
-        return not self._away
+        return not self.wire.away
 
     @property
     def idle(self) -> bool:
@@ -107,7 +112,7 @@ class Client:
 
     def _after(self, latencies: int, link: Link, action: Callable[..., None], *args: Link) -> None:
         due = self.world.now + latencies * link.latency_ns
-        self.world.at(due, link.arrival_key, action, *args)
+        self.wire.carry(due, link.arrival_key, action, *args)
 
     def turned_away(self, link: Link) -> None:
         """Nobody listens: the refusal is on its way (NET-1)."""
@@ -132,6 +137,10 @@ class Client:
         """Something that the server wrote is here, whole."""
         if link is not self.link:
             return
+        if self.wire.silent:
+            self._unheard(link, self.arrived, item, units)
+            return
+        self._heard_ns = self.world.now
         if self._stalls:
             self._backlog.append(Part(item, units, last=True, early=False))
         elif isinstance(item, (Message, End)):
@@ -147,7 +156,9 @@ class Client:
         """A piece of something that the server wrote is here: the window is in bytes."""
         if link is not self.link:
             return
-        if self._stalls:
+        if self.wire.silent:
+            self._unheard(link, self.arrived_in_part, part)
+        elif self._stalls:
             self._backlog.append(part)
         elif not isinstance(part.item, Message):
             self.arrived(link, part.item, part.units)
@@ -159,8 +170,17 @@ class Client:
                 held, self._held = self._held, 0
                 self.arrived(link, part.item, held)
 
+    def _unheard(self, link: Link, action: Callable[..., None], *args: object) -> None:
+        """A silence holds up what the server wrote; the server hears nothing of it (NET-7)."""
+        self.wire.deliver(link.arrival_key, action, link, *args)
+        self.server.unheard(link, self.world.now - link.latency_ns)
+
     def _free(self, link: Link, units: int) -> None:
-        if link.server_open:
+        if not link.server_open:
+            return
+        if self.wire.silent:
+            self.wire.deliver(link.arrival_key, self._free, link, units)
+        else:
             self.server.freed(link, units)
 
     def _draw_for(self, link: Link) -> None:
@@ -174,6 +194,8 @@ class Client:
         if head.status == 200:
             self.opened = True
             self._failed = 0
+            if self.group.watchdog_ns is not None and self._watch is None:
+                self._watch_over()
             self._draw_for(link)
             if head.retry_ns is not None:
                 self._retry_ns = head.retry_ns
@@ -193,7 +215,10 @@ class Client:
             self._queue.clear()
             self._ended_by_server()
             return
-        self._start(self._drains.at(item.seq))
+        drain_ns = self._drains.at(item.seq)
+        if self._factors:
+            drain_ns = round(drain_ns * math.prod(self._factors.values()))
+        self._start(drain_ns)
 
     def _start(self, drain_ns: int) -> None:
         self._due_ns = self.world.now + drain_ns
@@ -288,9 +313,7 @@ class Client:
 
     def network_lost(self, why: str, cause: str) -> None:
         """The network goes away, for one more reason."""
-        was_online = self.online
-        self._away.add(why)
-        if not was_online:
+        if not self.wire.lose(why):
             return
         self._network_row("offline")
         if self.group.reconnect == "at-once" and self._timer is not None:
@@ -300,14 +323,72 @@ class Client:
 
     def network_back(self, why: str) -> None:
         """One reason for the network's absence is gone."""
-        if why not in self._away:
+        if self.wire.regain(why):
+            self._network_row("online")
+            if self.group.reconnect == "at-once" and not self.gave_up:
+                self.dial_at(self.world.now)
+
+    def fall_silent(self, why: str) -> None:
+        """Nothing passes from now on, and nobody is told (NET-7)."""
+        if not self.wire.silent:
+            self._network_row("offline", "silent")
+        self.wire.fall_silent(why)
+
+    def speak_again(self, why: str, *, dead: bool = False) -> None:
+        """The silence ends: what is under way arrives, unless the connection is dead by now.
+
+        Arguments:
+            why: the reason that is gone.
+            dead: whether the network lost the connection for good (half-open); it also is dead
+                where the server has given up.
+        """
+        link = self.link
+        established = link is not None and link.life >= 0
+        lost = link if link is not None and established and (dead or not link.server_open) else None
+        if not self.wire.speak_again(why, without=lost):
             return
-        self._away.remove(why)
-        if not self.online:
+        self._network_row("online", "silent")
+        if link is not None:
+            self.server.heard(link)
+        if lost is not None:
+            if lost.server_open:
+                self._after(1, lost, self.server.reset, lost)
+            self.world.at(self.world.now, lost.arrival_key, self._learn_end, lost)
+
+    def _learn_end(self, link: Link) -> None:
+        if link is self.link:
+            self.arrived(link, End(), 0)
+
+    def _watch_over(self) -> None:
+        """CLI-4: drop a connection on which nothing came for so long."""
+        self._watch = None
+        patience = self.group.watchdog_ns
+        if patience is None or self.link is None:
             return
-        self._network_row("online")
-        if self.group.reconnect == "at-once" and not self.gave_up:
+        due = self._heard_ns + patience
+        if self.world.now >= due:
+            self.cut("watchdog")
+        else:
+            self._watch = self.world.at(due, order(Turn.TIMER, self.place), self._watch_over)
+
+    # --- credentials --------------------------------------------------------------------------
+
+    def log_in_again(self) -> None:
+        """Its credentials are good again: it connects anew, also if it had given up."""
+        self.gave_up = False
+        if self.link is None and self._timer is None:
+            self._failed = 0
             self.dial_at(self.world.now)
+
+    # --- slowness -----------------------------------------------------------------------------
+
+    def slow_down(self, why: str, factor: float) -> None:
+        """Each event that it begins to handle takes so many times as long; factors multiply."""
+        self._factors[why] = factor
+
+    def speed_up(self, why: str) -> None:
+        """One such factor is gone."""
+        del self._factors[why]
 
     # --- stalls -------------------------------------------------------------------------------
 
@@ -354,9 +435,9 @@ class Client:
             who = Who(self.name, self._attempt)
             record.refused(kind, self.world.now, self._where(None), who, cause, status)
 
-    def _network_row(self, kind: str) -> None:
+    def _network_row(self, kind: str, cause: str = "") -> None:
         if self.world.record is not None:
-            self.world.record.network(kind, self.world.now, self.name)
+            self.world.record.network(kind, self.world.now, self.name, cause)
 
     def _last_row(self, kind: str, link: Link, cause: str) -> None:
         record = self.world.record

@@ -99,7 +99,7 @@ class Link:
         if not self.in_bytes:
             self.in_flight += 1
             world = self.world
-            if self.latency_ns == 0 and item.__class__ is Message and world.alone():
+            if not self.latency_ns and item.__class__ is Message and world.alone():
                 self.client.arrived(self, item, 1)
             else:
                 due = world.now + self.latency_ns

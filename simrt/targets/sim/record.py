@@ -164,9 +164,9 @@ class Record:
             )
         )
 
-    def network(self, kind: str, t_ns: int, subscriber: str) -> None:
+    def network(self, kind: str, t_ns: int, subscriber: str, cause: str) -> None:
         """`offline` or `online`."""
-        self.write(Row(t_ns, kind, subscriber=subscriber))
+        self.write(Row(t_ns, kind, subscriber=subscriber, cause=cause))
 
     def restarted(self, t_ns: int, epoch: str) -> None:
         """`restart`: a life of the hub ended."""

@@ -19,6 +19,8 @@ from simrt.targets.sim.world import World, order
 
 # How often progress is told: so many slices of the workload.
 _SLICES = 100
+# Bursts come after all jobs and calls of the same instant.
+_BURSTS = 1 << 20
 
 
 def header(scenario: Scenario, seed: int) -> Header:
@@ -180,13 +182,20 @@ class Simulation:
     def _go_offline(self, client: Client, period: int) -> None:
         online = client.group.online
         assert online is not None
-        client.network_lost("period", "offline")
+        if online.silent:
+            client.fall_silent("period")
+        else:
+            client.network_lost("period", "offline")
         down = self.randomness.draws(f"online/{client.name}/down", online.down).at(period)
         due = min(self.world.now + down, self.duration_ns)
         self.world.at(due, order(Turn.ONLINE_ENDS, client.place), self._return, client, period)
 
     def _return(self, client: Client, period: int) -> None:
-        client.network_back("period")
+        assert client.group.online is not None
+        if client.group.online.silent:
+            client.speak_again("period")
+        else:
+            client.network_back("period")
         if self.world.now < self.duration_ns:
             self._go_online(client, period + 1)
 
@@ -197,38 +206,70 @@ class Simulation:
 
     def _hit(self, index: int, fault: Fault) -> list[Client]:
         """The members that a fault hits: the group, or the share of it that `by` says."""
-        members = self.groups[fault.whom]
-        if fault.by is None:
+        members = self.groups.get(fault.whom, [])
+        if fault.kind != "disconnect" or fault.by is None:
             return members
         count = max(1, round(len(members) * fault.by))
         chosen = self.randomness.choice(f"faults/{index}", len(members), count)
         return [members[member] for member in chosen]
 
     def _begin(self, index: int, fault: Fault) -> None:
-        members = [] if fault.kind == "restart" else self._hit(index, fault)
+        members = self._hit(index, fault)
         self._fault_row("fault", index, fault, members)
+        why = f"fault/{index}"
         if fault.kind == "restart":
             self.server.kill()
+        elif fault.kind == "burst":
+            self._burst(index, fault)
+        elif fault.kind == "deny":
+            self.server.deny(members)
         for client in members:
             if fault.kind == "stall":
                 client.stall()
-            elif fault.for_ns:
-                client.network_lost(f"fault/{index}", "disconnect")
-            else:
+            elif fault.kind == "slow":
+                client.slow_down(why, float(fault.by or 1))
+            elif fault.kind == "half-open":
+                client.fall_silent(why)
+            elif fault.kind == "disconnect" and fault.for_ns:
+                client.network_lost(why, "disconnect")
+            elif fault.kind == "disconnect":
                 client.cut("disconnect")
 
     def _heal(self, index: int, fault: Fault) -> None:
-        members = [] if fault.kind == "restart" else self._hit(index, fault)
+        members = self._hit(index, fault)
+        why = f"fault/{index}"
         if fault.kind == "restart":
             self.server.start()
+        elif fault.kind == "deny":
+            self.server.allow(members)
         self._fault_row("heal", index, fault, members)
         if fault.kind == "restart":
             self._start_jobs()
         for client in members:
             if fault.kind == "stall":
                 client.heal()
-            elif fault.for_ns:
-                client.network_back(f"fault/{index}")
+            elif fault.kind == "slow":
+                client.speed_up(why)
+            elif fault.kind == "half-open":
+                client.speak_again(why, dead=True)
+            elif fault.kind == "deny":
+                client.log_in_again()
+            elif fault.kind == "disconnect" and fault.for_ns:
+                client.network_back(why)
+
+    def _burst(self, index: int, fault: Fault) -> None:
+        """So many more sends, evenly over the fault's time, the first at its start."""
+        play, count = self.plays[0], int(fault.by or 1)
+        hook = play.scenario.feature.hook_for(fault.whom)
+        assert hook is not None
+        assert hook.hook is not None
+        entries = [e for e in play.scenario.workload.publish if e.event == fault.whom]
+        template = payload(play.scenario.feature, entries[0] if entries else hook)
+        heals = min(fault.heals_ns, self.duration_ns)
+        for n in range(count):
+            due = fault.at_ns + (heals - fault.at_ns) * n // count
+            key = order(Turn.SEND, _BURSTS + index)
+            self.world.at(due, key, self.server.send, play, hook.hook, hook.sends, template, n + 1)
 
     def _fault_row(self, kind: str, index: int, fault: Fault, members: list[Client]) -> None:
         if self.world.record is None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simrt import sse
 from simrt.engine import Channel, EventError, Fate, Hub, Message, Subscription, encode_event
@@ -17,6 +17,9 @@ from simrt.scenario.randomness import Fractions, Randomness
 from simrt.targets.sim.link import Head, Heartbeat, Link
 from simrt.targets.sim.record import Where, Who
 from simrt.targets.sim.world import Moment, World, order
+
+if TYPE_CHECKING:
+    from simrt.targets.sim.client import Client
 
 NS_PER_MS = 1_000_000
 _LOSSES = {
@@ -70,6 +73,8 @@ class Stream:
     waiting_since_ns: int | None = None
     deadline: Moment | None = None
     heartbeat: Moment | None = None
+    unheard_since_ns: int | None = None
+    peer: Moment | None = None
 
 
 class Server:
@@ -99,6 +104,7 @@ class Server:
         self._accepted: dict[Link, None] = {}
         self._by_subscription: dict[Subscription, Stream] = {}
         self._hub: Hub | None = None
+        self._denied: dict[str, None] = {}
         self._fates: list[tuple[Subscription, int, Fate, int]] = []
 
     # --- its life -----------------------------------------------------------------------------
@@ -151,7 +157,9 @@ class Server:
             return
         play = link.client.play
         permission = play.scenario.feature.stream.permission
-        if link.client.group.credentials != "right" and "public" not in permission:
+        client = link.client
+        known = client.group.credentials == "right" and client.name not in self._denied
+        if not known and "public" not in permission:
             link.write(Head(401), _HEAD_BYTES)
             del self._accepted[link]
             link.server_open = False
@@ -187,13 +195,58 @@ class Server:
 
     def left(self, link: Link) -> None:
         """The client's end of the connection is here (NET-4)."""
+        self._gone(link, "client")
+
+    def reset(self, link: Link) -> None:
+        """The network says that the connection is dead (NET-7)."""
+        self._gone(link, "network")
+
+    def _gone(self, link: Link, cause: str) -> None:
         if not link.server_open:
             return
         link.server_open = False
         del self._accepted[link]
         stream = self.streams.pop(link, None)
         if stream is not None:
-            self._close(stream, "client")
+            self._close(stream, cause)
+
+    def _end(self, stream: Stream, cause: str) -> None:
+        """End a stream from this side (NET-5)."""
+        link = stream.link
+        del self.streams[link], self._accepted[link]
+        self._close(stream, cause)
+        link.finish()
+
+    def deny(self, clients: Sequence[Client]) -> None:
+        """These clients' credentials are revoked: open streams close, attempts get 401."""
+        for client in clients:
+            self._denied[client.name] = None
+            for stream in [s for s in self.streams.values() if s.link.client is client]:
+                self._end(stream, "denied")
+
+    def allow(self, clients: Sequence[Client]) -> None:
+        """Their credentials are good again."""
+        for client in clients:
+            self._denied.pop(client.name, None)
+
+    def unheard(self, link: Link, since_ns: int) -> None:
+        """What was written at `since_ns` gets no acknowledgement: the network is silent (SSE-5)."""
+        stream, patience = link.stream, self.settings.peer_timeout_ns
+        if stream is None or patience is None or stream.unheard_since_ns is not None:
+            return
+        stream.unheard_since_ns = since_ns
+        stream.peer = self._timer(stream, since_ns + patience, self._give_up)
+
+    def heard(self, link: Link) -> None:
+        """The silence is over: what was written is acknowledged."""
+        stream = link.stream
+        if stream is not None and stream.peer is not None:
+            stream.peer.cancel()
+            stream.peer = stream.unheard_since_ns = None
+
+    def _give_up(self, stream: Stream) -> None:
+        """SSE-5: a peer that acknowledges nothing for `peerTimeout` is gone."""
+        self._end(stream, "gone")
 
     def _close(self, stream: Stream, cause: str) -> None:
         self._disarm(stream)
@@ -210,7 +263,7 @@ class Server:
             )
 
     def _disarm(self, stream: Stream) -> None:
-        for moment in (stream.deadline, stream.heartbeat):
+        for moment in (stream.deadline, stream.heartbeat, stream.peer):
             if moment is not None:
                 moment.cancel()
 
@@ -302,10 +355,7 @@ class Server:
         if self.world.now < since + allowed:
             self._arm_deadline(stream)
             return
-        link = stream.link
-        del self.streams[link], self._accepted[link]
-        self._close(stream, "stalled")
-        link.finish()
+        self._end(stream, "stalled")
 
     def _arm_heartbeat(self, stream: Stream, since_ns: int) -> None:
         pause = self.settings.heartbeat_ns
