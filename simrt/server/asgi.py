@@ -69,8 +69,10 @@ class AsgiTransport(asyncio.Transport):
                 continue
             held = self._held
             self._sending = asyncio.current_task()
-            await send({"type": "http.response.body", "body": held, "more_body": True})
-            self._sending = None
+            try:
+                await send({"type": "http.response.body", "body": held, "more_body": True})
+            finally:
+                self._sending = None
             self._held = self._held[len(held) :]
             if not self._held and not self._closing:
                 self._protocol.resume_writing()

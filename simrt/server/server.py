@@ -20,6 +20,7 @@ from simrt import sse
 from simrt.engine import (
     Channel,
     ChannelLimitError,
+    ChannelOptions,
     EventError,
     Hub,
     InvalidNameError,
@@ -33,7 +34,7 @@ from simrt.server.outlet import Outlet
 from simrt.server.protocol import Connection, protocol_config, server_state
 from simrt.server.recorder import Recorder, Where, Who
 from simrt.server.retries import SHUTDOWN_SPREAD_NS, Share, draw_ms, unforeseen
-from simrt.server.settings import SECOND_NS, Limits
+from simrt.server.settings import Limits
 from simrt.server.site import Feed, Hook, Job, Params, Rejected, Sent, Site, StreamEndpoint
 from simrt.server.stream import RAW_HEAD, Stream
 from simrt.server.timers import SiteClock
@@ -302,7 +303,7 @@ class Server:
         now = self.clock.now()
         expires_ns = None
         if granted.expires_s is not None:
-            expires_ns = round(granted.expires_s * SECOND_NS) - self._starts_ns
+            expires_ns = round(granted.expires_s * 1_000_000) * 1000 - self._starts_ns
         subscription = outlet.channel.subscribe(endpoint.replay, now=now)
         stream = Stream(
             outlet,
@@ -366,7 +367,8 @@ class Server:
     # --- channels -----------------------------------------------------------------------------
 
     def _channel(self, feed: Feed, name: str) -> Channel:
-        return self.hub.project(feed.project).channel(name, feed.options)
+        # Bound at once, so that a limit is met here; defaults stay undecided (CHN-2, OPT-3).
+        return self.hub.project(feed.project).channel(name, feed.options or ChannelOptions())
 
     def _outlet(self, feed: Feed, name: str) -> Outlet:
         key = (feed.project, name)

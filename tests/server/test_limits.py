@@ -1,0 +1,148 @@
+"""Limits: the last that is accepted, the first that is not, and room again after."""
+
+from __future__ import annotations
+
+import pytest
+
+from simrt.server import Limits, Site
+from tests.server.rig import SHAPE, Rig, request, rig, settle, virtual
+
+EVENTS = {"changed": SHAPE}
+
+
+def two_endpoints(limit: int | None = None) -> Site:
+    site = Site("shop")
+    site.stream("/news", channel="news", permission="public", events=EVENTS, limit=limit)
+    site.stream("/more", channel="more", permission="public", events={"other": SHAPE})
+
+    @site.hook("POST", "/content", permission="token:editor", sends=["changed"])
+    def content(call: object) -> None:
+        call.send("changed", {"id": "7"})  # type: ignore[attr-defined]
+
+    return site
+
+
+async def status(on: Rig, path: str = "/shop/news") -> int:
+    return (await on.subscribe(path=path)).answer.status
+
+
+@pytest.mark.rules("STR-2")
+@virtual
+async def test_streams_of_the_whole_server() -> None:
+    on = await rig(two_endpoints(), limits=Limits(streams=3))
+    first = await on.subscribe()
+    assert [await status(on) for _ in range(2)] == [200, 200]
+    turned_away = await on.subscribe(path="/shop/more")
+    assert turned_away.answer.status == 503
+    assert turned_away.answer.json == {"error": "the server has all the streams it can keep"}
+    assert 1 <= int(turned_away.answer.headers["retry-after"]) <= 10
+    await on.post()
+    assert first.seqs == [1]  # nobody was thrown out for the new one
+    assert len(on.server.counts()) == 3
+    first.transport.eof()
+    await settle()
+    assert [await status(on, "/shop/more"), await status(on)] == [200, 503]
+
+
+@pytest.mark.rules("STR-2")
+@pytest.mark.parametrize("own", [None, 2])
+def test_streams_of_one_endpoint(own: int | None) -> None:
+    @virtual
+    async def test() -> None:
+        limits = Limits(streams_per_endpoint=2 if own is None else 100)
+        on = await rig(two_endpoints(own), limits=limits)
+        first = await on.subscribe()
+        assert [await status(on) for _ in range(2)] == [200, 503]
+        assert await status(on, "/shop/more") == 200
+        first.transport.eof()
+        await settle()
+        assert [await status(on), await status(on)] == [200, 503]
+
+    test()
+
+
+@pytest.mark.rules("STR-2")
+@virtual
+async def test_when_to_come_again_is_spread() -> None:
+    from simrt.server.retries import unforeseen
+
+    on = await rig(two_endpoints(0), share=unforeseen())
+    waits = [int((await on.subscribe()).answer.headers["retry-after"]) for _ in range(60)]
+    assert len(set(waits)) > 5
+    assert 1 < min(waits) <= max(waits) <= 10
+
+
+@pytest.mark.rules("STR-2")
+@virtual
+async def test_connections() -> None:
+    on = await rig(limits=Limits(connections=3))
+    idle = [on.dial() for _ in range(2)]
+    client = await on.subscribe()
+    assert client.answer.status == 200
+    beyond = await on.subscribe()
+    assert beyond.answer.status == 503
+    assert "retry-after" in beyond.answer.headers
+    beyond.transport.eof()
+    await settle()
+    idle[0].transport.eof()
+    await settle()
+    assert (await on.post()).status == 200
+    assert client.seqs == [1]
+
+
+@pytest.mark.rules("CHN-5")
+@virtual
+async def test_channels_of_a_project() -> None:
+    site = Site("shop")
+    site.stream("/{room}", channel="room-{room}", permission="public", events=EVENTS)
+
+    @site.hook("POST", "/to/{room}", permission="public", sends=["changed"])
+    def to(call: object) -> None:
+        call.send("changed", {"id": "7"})  # type: ignore[attr-defined]
+
+    on = await rig(site, limits=Limits(channels=2))
+    assert [await status(on, f"/shop/{room}") for room in ("a", "b", "c", "a")] == [
+        200,
+        200,
+        503,
+        200,
+    ]
+    sent = [(await on.ask("POST", f"/shop/to/{room}", b"{}")).answer.status for room in ("b", "c")]
+    assert sent == [200, 503]
+
+
+@pytest.mark.rules("PUB-3")
+@pytest.mark.parametrize(("over", "status"), [(0, 200), (1, 413)])
+def test_bodies(over: int, status: int) -> None:
+    @virtual
+    async def test() -> None:
+        on = await rig(limits=Limits(body_bytes=50))
+        body = b'{"id":"7"}'.ljust(50 + over)
+        client = await on.ask("POST", "/shop/content", body, token="editor's secret")
+        assert client.answer.status == status
+        again = await on.ask("POST", "/shop/content", b'{"id":"7"}', token="editor's secret")
+        assert again.answer.status == 200
+
+    test()
+
+
+@pytest.mark.parametrize(("over", "status"), [(0, 200), (1, 431)])
+@pytest.mark.parametrize("pieces", [1, 7, 10_000])
+def test_heads(over: int, status: int, pieces: int) -> None:
+    """The limit counts what arrives in parts, and what is parsed of a whole one."""
+
+    @virtual
+    async def test() -> None:
+        on = await rig(limits=Limits(head_bytes=1000))
+        raw = request("GET", "/shop/news")
+        # A head in one piece is counted by its lines, one in parts by what came before its end.
+        spare = 1000 - len(raw) - len("x: \r\n") + over * 40
+        raw = request("GET", "/shop/news", headers={"x": "y" * spare})
+        client = on.dial()
+        size = -(-len(raw) // pieces)
+        for start in range(0, len(raw), size):
+            client.transport.arrive(raw[start : start + size])
+        await settle()
+        assert client.answer.status == status
+
+    test()
