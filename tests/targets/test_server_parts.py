@@ -13,13 +13,18 @@ from typing import Any
 import jwt
 import pytest
 
+from simrt.clock import RealClock
 from simrt.errors import TargetError
-from simrt.scenario import neighbour_of, scenario
+from simrt.scenario import Randomness, neighbour_of, scenario
 from simrt.scenario.model import Scenario
 from simrt.targets.server.calibrate import calibrate, rcvbuf_of, typical_event
 from simrt.targets.server.calls import Caller, Hook, Line, LostCall
 from simrt.targets.server.credentials import KINDS, Credentials
+from simrt.targets.server.lives import Lives
+from simrt.targets.server.members import Member, reconnect_of
+from simrt.targets.server.merge import Life
 from simrt.targets.server.process import ServerProcess
+from simrt.targets.server.record import Part
 from tests.targets import small as smallest
 
 small: Callable[..., Scenario] = smallest.small
@@ -167,7 +172,7 @@ def test_a_kept_connection_that_ended_is_not_used() -> None:
         async with first.listening() as port, Called(port).working() as called:
             called.caller.call(lambda: b"1")
             await called.idle()
-            _, writer = called.caller._line._streams  # type: ignore[misc]
+            _, writer = called.caller._line._streams
             writer.transport.abort()
             await asyncio.sleep(0.01)
             called.caller.call(lambda: b"2")
@@ -253,6 +258,59 @@ def test_public_needs_none_and_the_method_decides() -> None:
     both = {"user": ("GET",), "token:t": ("POST",)}
     assert made.headers("right", "p", both, "POST", "x")[0][1].endswith(made.tokens["p"]["t"])
     assert made.headers("wrong", "p", {"public": ("GET",)}, "GET", "x") != ()
+
+
+# --- members ----------------------------------------------------------------------------------
+
+
+@pytest.mark.rules("CLI-1", "NET-3")
+def test_members_draw_from_the_streams_that_sim_draws_from(tmp_path: Path) -> None:
+    """Drains by member, life and seq; the jitter by member and attempt."""
+    group = {
+        "count": 2,
+        "drain": {"exponential": "20ms"},
+        "window": 4,
+        "client": "patient",
+        "reconnect": {"after": "7s", "jitter": "2s", "backoff": 2, "atMost": "9s"},
+    }
+    spec = small(**group)
+    plays = (spec, neighbour_of(spec))
+    randomness = Randomness(5)
+    lives = Lives(tmp_path, lambda _: None)
+    lives.lives = [Life(tmp_path / "0"), Life(tmp_path / "1"), Life(tmp_path / "2")]
+    lives.epochs = ["a", "b"]
+    clock = RealClock(spec.starts)
+    member = Member(
+        spec,
+        "g",
+        1,
+        clock=clock,
+        address=("127.0.0.1", 1),
+        part=Part(tmp_path / "part", clock),
+        lives=lives,
+        randomness=randomness,
+        credentials=Credentials(plays),
+        rcvbuf_bytes=4096,
+    )
+    law = spec.workload.subscribers["g"].drain
+    # The newest life's name may reach a client before it reaches the harness.
+    for life, epoch in enumerate(("a", "b", "not heard of yet")):
+        draws = Randomness(5).draws(f"drain/g/1/{life}", law)
+        seqs = (1, 2, 300)
+        assert [member.client._drain(epoch, seq) for seq in seqs] == [draws.at(n) for n in seqs]
+    share = Randomness(5).uniform("reconnect/g/1").at(3)
+    client = member.client
+    assert client._jitter(3) == share
+    assert client._reconnect.wait_ns(0, None, share) == 7 * 10**9 + int(share * 2 * 10**9)
+    assert client._reconnect.wait_ns(9, None, 0.0) == 9 * 10**9
+    assert client._patient
+    assert dict(client._headers(4)) | {"Authorization": ""} == {
+        "simrt-subscriber": "g/1",
+        "simrt-connection": "4",
+        "Authorization": "",
+    }
+    at_once = small(reconnect="at-once").workload.subscribers["g"]
+    assert reconnect_of(at_once).at_once
 
 
 # --- processes --------------------------------------------------------------------------------

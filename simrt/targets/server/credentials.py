@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import jwt
 
-from simrt.scenario.model import Permission, Scenario
+from simrt.scenario.model import Scenario
 
 KINDS = ("none", "wrong", "expired", "other-project", "right")
 _ALGORITHM = "HS256"
@@ -43,7 +44,12 @@ class Credentials:
             self.tokens[project] = {name: secrets.token_hex(16) for name in names}
 
     def headers(
-        self, kind: str, project: str, permission: Permission | None, method: str, subject: str
+        self,
+        kind: str,
+        project: str,
+        permission: Mapping[str, Sequence[str]] | None,
+        method: str,
+        subject: str,
     ) -> tuple[tuple[str, str], ...]:
         """The headers that show credentials of this kind.
 
