@@ -351,9 +351,9 @@ class Client:
         if link is not None:
             self.server.heard(link)
         if lost is not None:
+            self.world.at(self.world.now, lost.arrival_key, self._learn_end, lost)
             if lost.server_open:
                 self._after(1, lost, self.server.reset, lost)
-            self.world.at(self.world.now, lost.arrival_key, self._learn_end, lost)
 
     def _learn_end(self, link: Link) -> None:
         if link is self.link:

@@ -1,0 +1,142 @@
+"""The faults of the simulator against times worked out by hand."""
+
+import pytest
+
+from tests.targets.small import MS, simulate, small, times
+
+
+def told(rows, *kinds):
+    return [(row.t_ns / MS, row.kind, row.cause) for row in rows if row.kind in kinds]
+
+
+@pytest.mark.rules("NET-6")
+def test_slow_multiplies_what_an_event_takes_and_factors_multiply():
+    rows = simulate(
+        small(
+            drain="10ms",
+            faults=[
+                {"at": "1500ms", "slow": "g", "by": 3, "for": "3s"},
+                {"at": "2500ms", "slow": "g", "by": 2, "for": "1s"},
+            ],
+        )
+    )
+    assert times(rows, "receive")[:5] == [(1010, 1), (2030, 2), (3060, 3), (4030, 4), (5010, 5)]
+
+
+@pytest.mark.rules("NET-7")
+def test_after_a_short_silence_the_network_delivers_what_is_under_way():
+    rows = simulate(
+        small(duration="8s", latency="100ms", online={"up": "2050ms", "down": "3s", "silent": True})
+    )
+    # 2 left at 2.0 s and would have arrived at 2.1 s; 3, 4, 5 are written into the silence.
+    assert times(rows, "take")[:5] == [(1000, 1), (2000, 2), (3000, 3), (4000, 4), (5000, 5)]
+    assert times(rows, "receive")[:5] == [(1100, 1), (5050, 2), (5050, 3), (5050, 4), (5100, 5)]
+    assert not told(rows, "close")
+
+
+@pytest.mark.rules("NET-7", "SSE-5")
+def test_a_peer_that_acknowledges_nothing_is_gone_and_the_client_learns_it_when_it_can():
+    rows = simulate(
+        small(
+            latency="100ms",
+            server={"peerTimeout": "2s"},
+            reconnect={"after": "1s", "jitter": "0s"},
+            online={"up": "2500ms", "down": "4s", "silent": True},
+        )
+    )
+    # 3, written at 3.0 s, is never acknowledged: gone at 5.0 s. The client hears of it at 6.5 s.
+    # (Dialled at 7.5 s; the request is there at 7.8 s; silence again at 9.0 s.)
+    assert told(rows, "close", "connect")[:4] == [
+        (300, "connect", ""),
+        (5000, "close", "gone"),
+        (6500, "close", "server"),
+        (7800, "connect", ""),
+    ]
+    # 3 and 4 were taken, and 5 too: the send of that instant comes before the timer (NET-9).
+    assert [seq for t, seq in times(rows, "take") if t < 6500] == [1, 2, 3, 4, 5]
+    assert [seq for t, seq in times(rows, "receive") if t < 7800] == [1, 2]
+
+
+@pytest.mark.rules("NET-7")
+def test_half_open_kills_the_connection_without_a_word():
+    rows = simulate(
+        small(
+            duration="8s",
+            latency="100ms",
+            reconnect={"after": "1s", "jitter": "0s"},
+            faults=[{"at": "2500ms", "half-open": "g", "for": "2s"}],
+        )
+    )
+    # Each side learns at the heal: the client at once, the server one latency later.
+    assert told(rows, "close", "connect") == [
+        (300, "connect", ""),
+        (4500, "close", "server"),
+        (4600, "close", "network"),
+        (5800, "connect", ""),
+    ]
+    assert [seq for _, seq in times(rows, "receive")] == [1, 2, 6, 7]
+
+
+@pytest.mark.rules("CLI-4")
+def test_a_watchdog_drops_a_connection_on_which_nothing_came():
+    rows = simulate(
+        small(
+            duration="9s",
+            watchdog="1500ms",
+            reconnect={"after": "1s", "jitter": "0s"},
+            faults=[{"at": "2500ms", "half-open": "g", "for": "4s"}],
+        )
+    )
+    # Last heard at 2.0 s; dropped at 3.5 s; dialled at 4.5 s into the silence; through at 6.5 s.
+    assert told(rows, "close") == [(3500, "close", "watchdog"), (6500, "close", "client")]
+    assert times(rows, "connect") == [(0, 0), (6500, 0)]
+
+
+def test_without_a_watchdog_a_client_waits_as_long_as_it_takes():
+    rows = simulate(small(duration="9s", faults=[{"at": "2500ms", "half-open": "g", "for": "4s"}]))
+    assert told(rows, "close")[0] == (6500, "close", "server")
+
+
+def test_a_burst_is_evenly_spread_over_its_time():
+    quiet = [{"event": "e", "arrivals": {"periodic": "1/h"}}]
+    at_once = small(publish=quiet, faults=[{"at": "2s", "burst": "e", "by": 3}])
+    assert times(simulate(at_once), "send") == [(2000, 1), (2000, 2), (2000, 3)]
+    spread = small(publish=quiet, faults=[{"at": "2s", "burst": "e", "by": 4, "for": "2s"}])
+    assert [t for t, _ in times(simulate(spread), "send")] == [2000, 2500, 3000, 3500]
+
+
+@pytest.mark.rules("SSE-4", "CLI-3", "STR-4")
+def test_who_is_denied_loses_the_stream_and_returns_when_it_may():
+    rows = simulate(
+        small(
+            latency="100ms",
+            reconnect={"after": "1s", "jitter": "0s"},
+            faults=[{"at": "2500ms", "deny": "g", "for": "4s"}],
+        )
+    )
+    assert told(rows, "close", "connect", "refuse", "gave-up") == [
+        (300, "connect", ""),
+        (2500, "close", "denied"),
+        (2600, "close", "server"),
+        (4000, "refuse", "status"),
+        (4000, "gave-up", "status"),
+        (6800, "connect", ""),
+    ]
+
+
+def test_every_fault_heals_at_the_end_of_the_workload_at_the_latest():
+    kinds = [
+        {"restart": "server"},
+        {"stall": "g"},
+        {"slow": "g", "by": 5},
+        {"half-open": "g"},
+        {"deny": "g"},
+        {"disconnect": "g"},
+    ]
+    for kind in kinds:
+        rows = simulate(small(duration="5s", faults=[{"at": "2s", "for": "1h"} | kind]))
+        heals = told(rows, "heal")
+        assert heals == [(5000, "heal", next(iter(kind)))]
+        assert rows[-1].detail == {"run": "complete"}
+        ends = [row.subscriber for row in rows if row.kind == "end" and row.subscriber]
+        assert ends == ["g/0", "g/0"], kind
