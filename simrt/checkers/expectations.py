@@ -32,6 +32,7 @@ FINENESS = 20
 
 _STALENESS = ("staleness_s", "peak_staleness_s")
 _OUTAGES = {"reconnect_s": "not_reconnected", "recovery_s": "not_recovered"}
+_SAID = ("s", "bytes", "requests/s")
 _CONTRARY: dict[Status, Status] = {Status.PASS: Status.FAIL, Status.FAIL: Status.PASS}
 _ASKED: dict[Operator, str] = {
     "<": "allowed less than",
@@ -267,7 +268,8 @@ def _digits(unit: str, value: float, bound: float) -> int:
 def _text(value: float, unit: str, digits: int) -> str:
     if unit == "fraction":
         return f"{_round(100 * value, digits)} %"
-    return f"{_round(value, digits)} {'events' if unit == 'messages' else unit}"
+    # What is counted stands in the phrase already: "events missed 10".
+    return f"{_round(value, digits)} {unit}" if unit in _SAID else _round(value, digits)
 
 
 def _round(value: float, digits: int) -> str:

@@ -180,7 +180,10 @@ class Sketch:
         self.starts.clear()
         self.stops.clear()
         self.total += sum(stops) - sum(starts)
-        self._stretch(min(starts), max(stops))
+        # A span without length is no time spent at its value.
+        long = [span for span in zip(starts, stops, strict=True) if span[0] < span[1]]
+        if long:
+            self._stretch(min(start for start, _ in long), max(stop for _, stop in long))
         if len(starts) < _FEW or max(stops) > _LARGEST:
             for start, stop in zip(starts, stops, strict=True):
                 self._count_span(start, stop)

@@ -208,7 +208,7 @@ METRICS = _table(
            "refetches / time from the group's first accepted subscribe to the end of the workload",
            "requests per second caused at the site"),
 )  # fmt: skip
-"""Every metric by name, in the order of tables. docs/metrics.md is made from it."""
+"""Every metric by name, in the order of tables."""
 
 VALIDATION_QUANTITIES = {
     "loss_fraction": "loss_fraction",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
+from itertools import pairwise
 from typing import Any
 
 from simrt.history import Row
@@ -180,6 +181,11 @@ class World(Tale):
 Message = tuple[str, int]
 
 
+def from_server(row: Row) -> bool:
+    """Whether this is the server's end of a connection."""
+    return row.kind == "close" and (row.detail or {})["side"] == "server"
+
+
 class Plain:
     """The measures of one subscriber, each by its own walk over all rows."""
 
@@ -214,9 +220,8 @@ class Plain:
                 span = range(detail["first"], detail["last"] + 1) if detail["count"] else ()
                 offers[row.connection] = [(row.epoch, seq) for seq in span]
                 live.add(row.connection)
-            elif row.subscriber == self.mine[0].subscriber and row.kind == "close":
-                if (row.detail or {})["side"] == "server":
-                    live.discard(row.connection)
+            elif row in self.mine and from_server(row):
+                live.discard(row.connection)
         return offers
 
     def ending(self, number: int) -> str:
@@ -225,9 +230,8 @@ class Plain:
         for row in self.rows[self.place[id(begin)] :]:
             if row.kind == "restart":
                 return "restart"
-            if row.kind == "close" and row in self.mine and row.connection == number:
-                if (row.detail or {})["side"] == "server":
-                    return "connection-lost"
+            if row in self.mine and from_server(row) and row.connection == number:
+                return "connection-lost"
         left = any(
             r.kind == "close" and r.connection == number and (r.detail or {})["side"] == "client"
             for r in self.mine
@@ -265,17 +269,14 @@ class Plain:
     def ages(self) -> list[tuple[int, int, int]]:
         """(from, to, send time): who looks between sees something sent then."""
         steps = [*self.steps(), (END, 0)]
-        return [
-            (t, until, self.sends[place].t_ns)
-            for (t, place), (until, _) in zip(steps, steps[1:], strict=False)
-        ]
+        return [(t, until, self.sends[place].t_ns) for (t, place), (until, _) in pairwise(steps)]
 
     def outdated_ns(self) -> int:
         """Nanosecond by nanosecond would do; between two events nothing changes."""
         assert self.start is not None
         edges = sorted({row.t_ns for row in self.rows if row.t_ns <= END} | {END})
         steps, total = self.steps(), 0
-        for low, high in zip(edges, edges[1:], strict=False):
+        for low, high in pairwise(edges):
             if low < self.start.t_ns:
                 continue
             sent = sum(row.t_ns <= low for row in self.sends)
@@ -320,7 +321,7 @@ class Plain:
                 queues[row.connection] = [(row.epoch, seq) for seq in span]
             elif row.kind in ("take", "drop", "expire"):
                 queues[row.connection].remove(message)
-            elif row.kind == "close" and (row.detail or {})["side"] == "server":
+            elif from_server(row):
                 queues.pop(row.connection, None)
         return area + sum(map(len, queues.values())) * (END - last)
 
@@ -372,6 +373,6 @@ def held_bytes(world: World) -> int:
             queues[key] = [(row.epoch, seq) for seq in span]
         elif row.kind in ("take", "drop", "expire"):
             queues[key].remove(message)
-        elif row.kind == "close" and detail["side"] == "server":
+        elif from_server(row):
             queues.pop(key, None)
     return most

@@ -89,9 +89,7 @@ class Tale:
     def expire(self, t: float, seq: int, who: str = "g/0", n: int = 1) -> Tale:
         return self.row(t, "expire", seq=seq, cause="ttl", subscriber=who, connection=n)
 
-    def close(
-        self, t: float, who: str = "g/0", n: int = 1, pending: tuple[int, ...] = ()
-    ) -> Tale:
+    def close(self, t: float, who: str = "g/0", n: int = 1, pending: tuple[int, ...] = ()) -> Tale:
         """Both sides, in one instant."""
         self.client_close(t, who, n)
         return self.server_close(t, who, n, pending)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 
@@ -59,7 +60,7 @@ def test_staleness_by_two_methods(seed: int) -> None:
         assert totals[who].informed_ns == sum(until - t for t, until, _ in ages)
         assert totals[who].uninformed_ns + totals[who].informed_ns == totals[who].covered_ns
         peaks = [
-            until - sent for (t, until, sent), (_, _, next_) in zip(ages, ages[1:], strict=False)
+            until - sent for (t, until, sent), (_, _, next_) in pairwise(ages)
             if next_ > sent
         ]  # fmt: skip
         assert (totals[who].peaks, totals[who].peak_ns) == (len(peaks), sum(peaks))

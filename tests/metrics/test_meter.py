@@ -517,3 +517,25 @@ def test_feed_and_feed_all_are_the_same() -> None:
     for row in tale.rows:
         meter.feed(row)
     assert meter.finish().to_frame().equals(tale.measure().to_frame())
+
+
+def test_memory_does_not_grow_with_the_run() -> None:
+    """30,000 messages, one client that keeps up, one that has stopped reading: a few thousand."""
+    tale = Tale(duration="1d", groups={"g": 2}).connect(0).connect(0, "g/1")
+    for seq in range(1, 30_001):
+        tale.send(seq, seq)
+        tale.arrive(seq, seq)
+        if seq <= 2:
+            tale.take(seq, seq, "g/1")
+        elif seq > 6:
+            tale.drop(seq, seq - 4, "drop-oldest", "g/1")
+    meter = Meter(tale.scenario)
+    meter.feed_all(tale.rows)
+    assert len(meter._sent) <= 4097
+    assert all(len(one.outcomes._codes) < 40 for one in meter._subscribers.values())
+    assert all(len(group.staleness.starts) < 10_000 for group in meter._groups.values())
+    seen = meter.finish()
+    assert seen.outcomes(subscriber="g/1")["dropped-oldest"] == 29_994
+    assert seen.outcomes(subscriber="g/1")["unfinished"] == 6
+    assert seen.value("gap_messages") == 29_994
+    assert len(pickle.dumps(seen)) < 20_000

@@ -105,7 +105,7 @@ class OutcomesMachine(RuleBasedStateMachine):
 
 
 TestOutcomes = OutcomesMachine.TestCase
-TestOutcomes.settings = settings(max_examples=150, stateful_step_count=40)
+TestOutcomes.settings = settings(max_examples=60, stateful_step_count=40)
 
 
 def test_what_is_settled_is_forgotten() -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pickle
 import random
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from simrt.metrics import RELATIVE_ERROR
@@ -29,7 +30,7 @@ def exact_over_spans(spans: list[tuple[int, int]], p: float) -> float:
     edges = sorted({edge for span in spans for edge in span})
     target = p * sum(stop - start for start, stop in spans)
     before = 0.0
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         depth = sum(start <= low and high <= stop for start, stop in spans)
         if depth and before + depth * (high - low) >= target:
             return low + (target - before) / depth
@@ -60,6 +61,10 @@ def test_quantiles_of_values(values: list[int]) -> None:
 
 
 @given(st.lists(st.tuples(times, times).map(sorted).map(tuple), min_size=1, max_size=30))
+@settings(max_examples=30)
+@example([(0, 1), (2, 2)])  # no time was spent at 2
+@example([(5, 5)])
+@example([(1000, 1001), (1000, 1003)])  # inside one bucket
 def test_quantiles_of_spans(spans: list[tuple[int, int]]) -> None:
     sketch = Sketch()
     for start, stop in spans:
@@ -105,9 +110,7 @@ def test_merging_is_counting_together(left: list[int], right: list[int]) -> None
     both.settle()
     assert one.total == both.total
     assert [one.quantile(p) for p in P] == [both.quantile(p) for p in P]
-    assert [pickle.loads(pickle.dumps(one)).quantile(p) for p in P] == [
-        both.quantile(p) for p in P
-    ]
+    assert [pickle.loads(pickle.dumps(one)).quantile(p) for p in P] == [both.quantile(p) for p in P]
 
 
 def test_a_share_is_meant_as_written() -> None:

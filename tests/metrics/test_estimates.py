@@ -1,0 +1,124 @@
+"""Intervals over runs: against scipy's own, for coverage, and at the edges."""
+
+from __future__ import annotations
+
+import math
+import random
+import subprocess
+import sys
+
+import pytest
+from scipy import stats
+
+from simrt.metrics import METHOD, METRICS, Metrics, estimate, estimates
+from simrt.metrics.sketch import Sketch
+from simrt.metrics.totals import FIGURES, Totals
+from simrt.scenario.metric_names import VALIDATION_QUANTITIES
+
+
+def a_run(received: int = 0, missed: int = 0, latencies_s: tuple[float, ...] = ()) -> Metrics:
+    totals = Totals(outcomes=[received, missed, 0, 0, 0, 0, 0, 0], members=1, first_ns=0)
+    totals.live_latencies = len(latencies_s)
+    sketch = Sketch()
+    for latency in latencies_s:
+        totals.live_latency_ns += round(latency * 1e9)
+        sketch.add(round(latency * 1e9))
+    sketches = {("g", "latency_s"): sketch}
+    return Metrics({"g": totals}, {"g/0": totals}, sketches, end_ns=10, memory_bytes=0,
+                   refetches=False)  # fmt: skip
+
+
+def test_student_interval() -> None:
+    latencies = (1.0, 2.0, 4.0, 3.0, 5.0)
+    runs = [a_run(1, 0, (latency,)) for latency in latencies]
+    found = estimate(runs, "sim", "latency_s", "g")
+    low, high = stats.t.interval(0.95, 4, loc=3.0, scale=stats.sem(latencies))
+    assert (found.value, found.low, found.high) == pytest.approx((3.0, low, high))
+    assert (found.target, found.group, found.metric, found.runs) == ("sim", "g", "latency_s", 5)
+    assert "Student" in METHOD
+
+
+def test_one_run_has_its_value_alone() -> None:
+    found = estimate([a_run(3, 1)], "server", "missed_fraction")
+    assert (found.value, found.low, found.high, found.runs) == (0.25, 0.25, 0.25, 1)
+
+
+def test_no_run_with_a_value() -> None:
+    found = estimate([a_run(), a_run()], "sim", "latency_s")
+    assert (found.value, found.low, found.high, found.runs) == (None, None, None, 0)
+    assert estimates([], "sim") == ()
+
+
+def test_runs_without_a_value_do_not_count() -> None:
+    runs = [a_run(), a_run(1, 0, (2.0,)), a_run(1, 0, (4.0,))]
+    found = estimate(runs, "sim", "latency_s")
+    assert (found.value, found.runs) == (3.0, 2)
+
+
+def test_equal_runs_have_no_width() -> None:
+    runs = [a_run(9, 1) for _ in range(20)]
+    found = estimate(runs, "sim", "missed_fraction")
+    assert (found.low, found.value, found.high) == (0.1, 0.1, 0.1)
+
+
+def test_intervals_stay_where_the_figure_can_be() -> None:
+    few = estimate([a_run(1000, 0), a_run(999, 1)], "sim", "missed_fraction")
+    assert few.low == 0
+    most = estimate([a_run(0, 1000), a_run(1, 999)], "sim", "missed_fraction")
+    assert most.high == 1
+    assert most.low is not None
+    assert most.low < 0.9999
+
+
+def test_percentiles() -> None:
+    runs = [a_run(3, 0, (1.0, 2.0, 3.0)), a_run(3, 0, (3.0, 4.0, 5.0))]
+    found = estimate(runs, "sim", "latency_s", "g", "50")
+    assert found.metric == "p50(latency_s)"
+    assert found.value == pytest.approx(3.0, rel=0.01)
+
+
+def test_all_figures_in_order() -> None:
+    found = estimates([a_run(3, 1, (1.0,)), a_run(3, 1, (1.0,))], "sim")
+    names = [one.metric for one in found if one.group == "g"]
+    assert [name for name in names if "(" not in name] == list(METRICS)
+    assert names[names.index("latency_s") :][:4] == [
+        "latency_s", "p50(latency_s)", "p90(latency_s)", "p99(latency_s)",
+    ]  # fmt: skip
+    assert [one.group for one in found] == ["g"] * len(names) + ["all"] * len(names)
+    assert all(one.target == "sim" for one in found)
+
+
+def test_the_interval_covers_what_it_says() -> None:
+    """2,000 estimates from 5 normal runs each: 95 % hold the mean, within 4 standard errors."""
+    draw = random.Random(4)
+    hits = 0
+    for _ in range(2000):
+        runs = [a_run(1, 0, (draw.gauss(10, 1),)) for _ in range(5)]
+        found = estimate(runs, "sim", "latency_s")
+        assert found.low is not None
+        assert found.high is not None
+        hits += found.low <= 10 <= found.high
+    assert abs(hits / 2000 - 0.95) < 4 * math.sqrt(0.95 * 0.05 / 2000)
+
+
+def test_the_table_of_metrics_is_whole() -> None:
+    elsewhere = {"memory_bytes", "refetches", "refetches_per_s"}
+    assert set(METRICS) == set(FIGURES) | elsewhere
+    assert all(name == metric.name for name, metric in METRICS.items())
+    assert set(VALIDATION_QUANTITIES.values()) <= set(METRICS)
+    for metric in METRICS.values():
+        assert metric.meaning
+        assert metric.phrase
+        assert (metric.unit == "s") == metric.name.endswith("_s") or metric.unit == "requests/s"
+        assert (metric.unit == "fraction") == (
+            metric.name.endswith(("_fraction", "_probability"))
+        ), metric.name
+
+
+def test_the_table_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, simrt.metrics, simrt.scenario.expect;"
+        "print([m for m in ('scipy', 'pandas', 'matplotlib') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]", out.stdout
