@@ -25,7 +25,8 @@ import msgspec
 from pydantic import ValidationError
 
 from simrt.clock import RealClock
-from simrt.errors import SimrtError, TargetError, UsageError
+from simrt.engine import EpochError
+from simrt.errors import EXIT_USAGE, SimrtError, TargetError, UsageError
 from simrt.scenario.model import Scenario
 from simrt.server.access import Secrets
 from simrt.server.compiled import compile_site
@@ -103,6 +104,9 @@ def main() -> int:
     except SimrtError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
+    except EpochError as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_USAGE
     return 0
 
 
@@ -130,6 +134,7 @@ def build_site(orders: Orders) -> Site:
         UsageError: where one of them is invalid.
     """
     try:
+        Secrets(orders.secret, orders.tokens)  # judged before anything listens
         return compile_site([Scenario.model_validate(each) for each in orders.scenarios])
     except ValidationError as error:
         first = error.errors()[0]
