@@ -191,6 +191,7 @@ class Plain:
 
     def __init__(self, rows: list[Row], who: str) -> None:
         self.rows = rows
+        self.who = who
         self.mine = [row for row in rows if row.subscriber == who]
         self.place = {id(row): place for place, row in enumerate(rows)}
         self.sends = [row for row in rows if row.kind == "send"]
@@ -215,12 +216,12 @@ class Plain:
             elif row.kind == "send":
                 for number in live:
                     offers[number].append((row.epoch, row.seq))
-            elif row in self.mine and row.kind == "replay":
+            elif row.subscriber == self.who and row.kind == "replay":
                 detail = row.detail or {}
                 span = range(detail["first"], detail["last"] + 1) if detail["count"] else ()
                 offers[row.connection] = [(row.epoch, seq) for seq in span]
                 live.add(row.connection)
-            elif row in self.mine and from_server(row):
+            elif row.subscriber == self.who and from_server(row):
                 live.discard(row.connection)
         return offers
 
@@ -230,7 +231,8 @@ class Plain:
         for row in self.rows[self.place[id(begin)] :]:
             if row.kind == "restart":
                 return "restart"
-            if row in self.mine and from_server(row) and row.connection == number:
+            mine = row.subscriber == self.who and row.connection == number
+            if mine and from_server(row):
                 return "connection-lost"
         left = any(
             r.kind == "close" and r.connection == number and (r.detail or {})["side"] == "client"
@@ -313,7 +315,7 @@ class Plain:
             elif row.kind == "send":
                 for queue in queues.values():
                     queue.append(message)
-            elif row.subscriber != self.mine[0].subscriber:
+            elif row.subscriber != self.who:
                 continue
             elif row.kind == "replay":
                 detail = row.detail or {}

@@ -13,7 +13,7 @@ from tests.metrics.generated import END, Plain, World
 from tests.metrics.generated import held_bytes as plain_held_bytes
 from tests.metrics.test_sketch import exact, exact_over_spans
 
-SEEDS = range(120)
+SEEDS = range(80)
 
 
 def run(seed: int) -> tuple[World, Metrics, dict[str, Plain], dict[str, Totals]]:
