@@ -350,6 +350,26 @@ def test_last_event_id_goes_along() -> None:
     run(main)
 
 
+def test_the_last_event_id_is_that_of_what_was_handled() -> None:
+    """What was read and is lost with a cut may be asked for again."""
+
+    async def main() -> None:
+        server = Server(holding)
+        async with server.listening():
+            notes = Notes()
+            clock = Standing()
+            drain = {1: 0, 2: 100, 3: 100}
+            client = Client(clock, server.endpoint, notes, drain=lambda _, seq: drain[seq])
+            async with using(client):
+                await notes.until("receive")
+                client.disconnect()
+                client.dial()
+                await notes.until("opened", 2)
+            assert b"Last-Event-ID: e1:1\r\n" in server.peers[1].request
+
+    run(main)
+
+
 def test_hanging_up_is_the_clients_own_end() -> None:
     async def main() -> None:
         server = Server(holding)

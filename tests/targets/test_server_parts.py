@@ -280,13 +280,15 @@ def test_members_draw_from_the_streams_that_sim_draws_from(tmp_path: Path) -> No
     lives.lives = [Life(tmp_path / "0"), Life(tmp_path / "1"), Life(tmp_path / "2")]
     lives.epochs = ["a", "b"]
     clock = RealClock(spec.starts)
+    part = Part(tmp_path / "part", clock)
+    part.close()
     member = Member(
         spec,
         "g",
         1,
         clock=clock,
         address=("127.0.0.1", 1),
-        part=Part(tmp_path / "part", clock),
+        part=part,
         lives=lives,
         randomness=randomness,
         credentials=Credentials(plays),
