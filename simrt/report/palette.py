@@ -1,8 +1,9 @@
 """One colour, one mark and one word for each outcome, fault and group, everywhere.
 
-The outcome colours are those of Okabe and Ito (Color Universal Design, 2008), which colour-blind
-readers can tell apart; each outcome has a mark of its own shape too. Figures are drawn with the
-light colours; the page replaces each by a CSS variable, so that one drawing serves both themes.
+The outcome colours are those of Okabe and Ito (Color Universal Design, 2008), brighter on dark;
+colour-blind readers can tell them apart, and each outcome has a mark of its own shape too. Figures
+are drawn with the light colours; the page replaces each by a CSS variable, so that one drawing
+serves both themes.
 """
 
 from __future__ import annotations
@@ -112,8 +113,8 @@ UNFINISHED = Look(
     "unfinished",
     "unfinished",
     "Still waiting or on its way when the run ended; not counted as missed.",
-    "#999999",
-    "#8a9099",
+    "#c3c8ce",
+    "#5f6670",
     _DIAMOND,
 )
 OUTCOMES: tuple[Look, ...] = (RECEIVED, *MISSED, UNFINISHED)

@@ -9,7 +9,10 @@ from simrt.scenario.model import Scenario
 
 
 def scenario_yaml(scenario: Scenario) -> str:
-    """The scenario as YAML; loading it gives an equal scenario."""
+    """The scenario as YAML; loading it gives an equal scenario.
+
+    Paths in it (of a trace, of the site) stay as written: relative to the original file.
+    """
     from ruamel.yaml import YAML
 
     yaml = YAML(typ="safe", pure=True)

@@ -126,6 +126,25 @@ def mark_path(look: Look) -> MarkPath:
     return MarkPath(vertices, codes)
 
 
+def short(name: str, most: int = 13) -> str:
+    """A name of a group or of a member (`GROUP/3`) that fits beside an axis."""
+    group, slash, member = name.partition("/")
+    return (group if len(group) <= most else f"{group[: most - 1]}…") + slash + member
+
+
+def legend_px(entries: int, columns: int) -> float:
+    """The height that a legend above the axes needs."""
+    return 12 + 15 * -(-entries // columns)
+
+
+def legend_above(axes: Axes, columns: int) -> None:
+    """Name the lines above the axes, outside of the data."""
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=columns, frameon=False,
+        fontsize=SMALL_PX, handlelength=2.2, borderpad=0, columnspacing=1.2, labelspacing=0.25,
+    )  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class TimeUnit:
     """The unit of a time axis: its name, and how many seconds it has."""

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 from simrt.report import words
 from simrt.report.figures.canvas import (
-    SMALL_PX,
     Figure,
     Table,
     inline_svg,
+    legend_above,
+    legend_px,
     paper,
     settings,
+    short,
 )
 from simrt.report.palette import group_dashes, group_look
 from simrt.report.story import DELAY_BINS, Story, delay_edge_s
@@ -40,7 +42,9 @@ def _draw(story: Story, low_s: float, high_s: float) -> Figure:
     import numpy as np
     from matplotlib.ticker import FuncFormatter, LogLocator
 
-    canvas, (axes,) = paper([150], top_px=40)
+    groups = _shown(story)
+    entries = sum(any(counts) for group in groups for counts in story.delays[group])
+    canvas, (axes,) = paper([150], top_px=legend_px(entries, 2))
     axes.set_xscale("log")
     axes.set_xlim(low_s, high_s)
     axes.set_ylim(0, 103)
@@ -51,7 +55,6 @@ def _draw(story: Story, low_s: float, high_s: float) -> Figure:
     axes.xaxis.set_minor_formatter(FuncFormatter(lambda _x, _: ""))
     axes.grid()
     edges = np.array([delay_edge_s(place) for place in range(DELAY_BINS)])
-    groups = _shown(story)
     for group in groups:
         place = story.groups.index(group)
         look = group_look(place, group)
@@ -64,16 +67,13 @@ def _draw(story: Story, low_s: float, high_s: float) -> Figure:
             y = np.concatenate(([0.0], share, [share[-1]]))
             line = axes.plot(
                 x, y, color=look.light, linewidth=1.1 if by_replay else 1.8, drawstyle="steps-post",
-                label=f"{group}, by replay" if by_replay else group, zorder=3,
+                label=f"{short(group)}, by replay" if by_replay else short(group), zorder=3,
             )  # fmt: skip
             dashes = (2, 1.5) if by_replay else group_dashes(place)
             if dashes:
                 line[0].set_dashes(dashes)
     if groups:
-        axes.legend(
-            loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=2, frameon=False,
-            fontsize=SMALL_PX, handlelength=2.2, borderpad=0, columnspacing=1.2, labelspacing=0.2,
-        )  # fmt: skip
+        legend_above(axes, 2)
     alt = _alt(story, groups)
     return Figure(
         key="delay",

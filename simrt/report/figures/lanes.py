@@ -12,6 +12,7 @@ from simrt.report.figures.canvas import (
     mark_path,
     paper,
     shade_faults,
+    short,
     time_axis,
     time_unit,
 )
@@ -79,12 +80,10 @@ def draw_lanes(story: Story, lanes: Sequence[Lane], window: Window, aggregated: 
 
 def _labels(axes: Axes, lanes: Sequence[Lane]) -> None:
     axes.set_yticks([SENDS_AT, *range(len(lanes))])
-    names = ["sent"]
-    for lane in lanes:
-        group, _, member = lane.person.name.partition("/")
-        short = group if len(group) <= 12 else f"{group[:11]}…"
-        names.append(f"{short}/{member}" + (f"\n{lane.place}" if lane.place else ""))
-    axes.set_yticklabels(names, fontsize=SMALL_PX, linespacing=1.05)
+    places = [f"\n{lane.place}" if lane.place else "" for lane in lanes]
+    names = [short(lane.person.name, 11) for lane in lanes]
+    labels = [name + place for name, place in zip(names, places, strict=True)]
+    axes.set_yticklabels(["sent", *labels], fontsize=SMALL_PX, linespacing=1.05)
     for row in range(len(lanes)):
         axes.axhline(row - 0.5, color=GRID.light, linewidth=0.7, zorder=0.5)
 

@@ -17,6 +17,7 @@ from simrt.report.figures.canvas import (
     mark_path,
     paper,
     settings,
+    short,
 )
 from simrt.report.palette import INK, MISSED, OUTCOMES, PAPER, RECEIVED, UNFINISHED, Look
 from simrt.report.story import Story
@@ -86,7 +87,8 @@ def _bars(
     axes.tick_params(left=False)
     axes.set_yticks(
         range(len(shares)),
-        [group if len(group) <= 14 else f"{group[:13]}…" for group in shares],
+        [short(group, 12) for group in shares],
+        fontsize=SMALL_PX,
     )
     axes.grid(axis="x")
     for row, group in enumerate(shares.values()):

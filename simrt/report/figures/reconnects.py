@@ -10,8 +10,11 @@ from simrt.report.figures.canvas import (
     Figure,
     Table,
     inline_svg,
+    legend_above,
+    legend_px,
     paper,
     settings,
+    short,
 )
 from simrt.report.palette import AWAY, group_dashes, group_look
 from simrt.report.story import Restart, Story
@@ -73,7 +76,8 @@ def _draw(story: Story, restart: Restart, length_s: float, peak: float, most: in
     import numpy as np
     from matplotlib.ticker import MaxNLocator
 
-    canvas, (rate, connected) = paper([92, 92], gap_px=30, top_px=18)
+    groups = list(restart.lost)[:MAX_GROUPS]
+    canvas, (rate, connected) = paper([92, 92], gap_px=legend_px(len(groups), 3), top_px=18)
     spread = _spread_s(story, restart)
     edges = np.linspace(0, length_s, BINS + 1)
     for axes in (rate, connected):
@@ -89,7 +93,7 @@ def _draw(story: Story, restart: Restart, length_s: float, peak: float, most: in
     connected.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     connected.set_xlabel("seconds since the restart")
     base = np.zeros(BINS)
-    for group in list(restart.lost)[:MAX_GROUPS]:
+    for group in groups:
         place = story.groups.index(group)
         look, dashes = group_look(place, group), group_dashes(place)
         back = np.sort((np.array(restart.back.get(group, []), dtype=float) - restart.t_ns) / 1e9)
@@ -100,14 +104,11 @@ def _draw(story: Story, restart: Restart, length_s: float, peak: float, most: in
         base = base + counts
         line = connected.plot(
             [0, *back, length_s], [*range(len(back) + 1), len(back)], drawstyle="steps-post",
-            color=look.light, linewidth=1.6, label=group, zorder=3,
+            color=look.light, linewidth=1.6, label=short(group), zorder=3,
         )  # fmt: skip
         if dashes:
             line[0].set_dashes(dashes)
-    connected.legend(
-        loc="lower left", bbox_to_anchor=(-0.01, 0.99), ncols=3, frameon=False,
-        fontsize=SMALL_PX, handlelength=2.2, borderpad=0, columnspacing=1.2,
-    )  # fmt: skip
+    legend_above(connected, 3)
     if spread is not None:
         rate.set_title(
             "shaded: first attempts by retry and jitter", loc="left", fontsize=SMALL_PX, pad=3
@@ -149,6 +150,9 @@ def _note(story: Story, restart: Restart) -> str:
             f"Of {words.count(len(story.restarts))} restarts the one at "
             f"{words.duration(restart.t_ns)} is shown."
         )
+    hidden = len(restart.lost) - MAX_GROUPS
+    if hidden > 0:
+        parts.append(f"{words.many(hidden, 'group')} not drawn; the table has all.")
     if restart.up_ns is not None:
         down = words.duration(restart.up_ns - restart.t_ns)
         parts.append(f"The server was away for {down}.")

@@ -10,9 +10,12 @@ from simrt.report.figures.canvas import (
     Figure,
     Table,
     inline_svg,
+    legend_above,
+    legend_px,
     paper,
     settings,
     shade_faults,
+    short,
     time_axis,
     time_unit,
 )
@@ -48,14 +51,14 @@ def _draw(story: Story, length_s: float, top_s: float, near: bool) -> Figure:
     from matplotlib.ticker import MaxNLocator
 
     unit, tall = time_unit(length_s), time_unit(top_s)
-    canvas, (axes,) = paper([150], top_px=26)
+    groups = _shown(story)
+    canvas, (axes,) = paper([150], top_px=legend_px(len(groups), 3))
     shade_faults(axes, story.zones, unit)
     time_axis(axes, length_s, unit)
     axes.set_ylim(0, top_s / tall.seconds)
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.grid(axis="y")
     axes.set_ylabel(f"age of what\nthe user sees, {tall.name}")
-    groups = _shown(story)
     for group in groups:
         place = story.groups.index(group)
         look, dashes = group_look(place, group), group_dashes(place)
@@ -68,7 +71,7 @@ def _draw(story: Story, length_s: float, top_s: float, near: bool) -> Figure:
         line = axes.plot(x, curve.median / tall.seconds, color=look.light, linewidth=1.5, zorder=3)
         if dashes:
             line[0].set_dashes(dashes)
-        line[0].set_label(group)
+        line[0].set_label(short(group))
     limit = story.scenario.intent.useful_for_ns
     if near and limit is not None:
         axes.axhline(
@@ -81,11 +84,7 @@ def _draw(story: Story, length_s: float, top_s: float, near: bool) -> Figure:
             bbox={"facecolor": PAPER.light, "edgecolor": "none", "pad": 1, "alpha": 0.75},
         )  # fmt: skip
     if groups:
-        legend = axes.legend(
-            loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=3, frameon=False,
-            fontsize=SMALL_PX, handlelength=2.2, borderpad=0, columnspacing=1.2,
-        )  # fmt: skip
-        legend.set_zorder(5)
+        legend_above(axes, 3)
     alt = _alt(story)
     return Figure(
         key="staleness",

@@ -16,6 +16,7 @@ from simrt.report.figures.canvas import (
     paper,
     settings,
     shade_faults,
+    short,
     time_axis,
     time_unit,
 )
@@ -159,11 +160,11 @@ def _panel(
             axes.axhline(limit, color=INK.light, linewidth=0.9, dashes=(4, 3), zorder=3)
             axes.annotate(
                 f"{label} full: {about}{limit}", (1, limit), xycoords=("axes fraction", "data"),
-                xytext=(-2, 2), textcoords="offset points", ha="right", fontsize=SMALL_PX - 1,
+                xytext=(-2, 2), textcoords="offset points", ha="right", fontsize=SMALL_PX,
                 bbox={"facecolor": PAPER.light, "edgecolor": "none", "pad": 0.6, "alpha": 0.7},
                 zorder=4,
             )  # fmt: skip
-    axes.set_title(levels.lane.person.name, loc="left", fontsize=SMALL_PX, pad=3)
+    axes.set_title(short(levels.lane.person.name), loc="left", fontsize=SMALL_PX, pad=3)
 
 
 def _finding(story: Story, found: Sequence[Levels]) -> str:
