@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
-from os import cpu_count
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from simrt.checkers.expectations import judge_expectations
@@ -19,11 +13,12 @@ from simrt.checklist import items, judge_settings, judge_site, judge_stale
 from simrt.clock import stamp, stopwatch
 from simrt.errors import UsageError
 from simrt.history import Header, read_history
-from simrt.metrics import Metrics, estimates
+from simrt.metrics import Estimate, Metrics, estimates
 from simrt.results import Check, Run
 from simrt.runs import TARGETS, judge, record
 from simrt.scenario.model import Scenario
 from simrt.summary import fit_of, sentence_of
+from simrt.workers import play_all, simulate_all
 
 DEFAULT_RUNS = 20
 
@@ -33,12 +28,16 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """One run to make in a process of its own."""
+    """One run to make in a process of its own.
 
+    `plan` is the scenario's place among those that are checked.
+    """
+
+    plan: int
     scenario: Scenario
     target: str
     seed: int
-    history: Path | None
+    history: Path
     keep: bool
     speed: float | None
 
@@ -47,6 +46,7 @@ class _Job:
 class _Done:
     """What comes back from it: never the rows."""
 
+    plan: int
     target: str
     seed: int
     header: Header
@@ -55,6 +55,17 @@ class _Done:
     metrics: Metrics
     states: Mapping[str, int]
     took_s: float
+
+
+@dataclass(slots=True)
+class _Plan:
+    """One scenario on its way to a check."""
+
+    scenario: Scenario
+    folder: Path
+    jobs: list[_Job]
+    done: list[_Done] = field(default_factory=list)
+    failed: Exception | None = None
 
 
 def check(
@@ -85,69 +96,86 @@ def check(
         UsageError: an unknown target, or fewer than one run.
         TargetError: a target could not be started, or died. Histories recorded so far are kept.
     """
+    checks = check_all(
+        [scenario], on=on, seed=seed, runs=runs, speed=speed, reports=reports, progress=progress
+    )
+    found = next(checks)
+    checks.close()
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+def check_all(
+    scenarios: Sequence[Scenario],
+    *,
+    on: Sequence[str] = TARGETS,
+    seed: int = 1,
+    runs: int = DEFAULT_RUNS,
+    speed: float | None = None,
+    reports: Path | str = "reports",
+    progress: Progress | None = None,
+) -> Generator[Check | Exception, None, None]:
+    """Judge scenarios, as `check` does; one's trouble with its target does not end the others.
+
+    All simulations come first, on every core; then the real runs, a few at a time.
+
+    Yields:
+        For each scenario, in order, its check, or the error that kept it from one.
+    """
     unknown = [target for target in on if target not in TARGETS]
     if unknown or not on:
         raise UsageError(f"no target {', '.join(unknown)}; there are {', '.join(TARGETS)}")
     if runs < 1:
         raise UsageError(f"runs must be 1 or more; found {runs}")
-    folder = Path(reports) / scenario.name / f"{stamp()}-{seed}"
-    (folder / "runs").mkdir(parents=True)
-    jobs = _jobs(scenario, on, seed, runs, speed, folder)
-    done = _run_all(jobs, progress or (lambda _what, _share: None))
-    return _conclude(scenario, on, seed, runs, done, judge_site(scenario), folder)
+    tell = progress or (lambda _what, _share: None)
+    plans = [
+        _plan(scenario, on, seed, runs, speed, Path(reports), number)
+        for number, scenario in enumerate(scenarios)
+    ]
+    simulated = [job for plan in plans for job in plan.jobs if job.target == "sim"]
+    for number, done in enumerate(simulate_all(_run_one, simulated), 1):
+        plans[done.plan].done.append(done)
+        tell("simulating", number / len(simulated))
+    shares: dict[int, float] = {}
+    played = [job for plan in plans for job in plan.jobs if job.target != "sim"]
+
+    def advance(job: _Job, share: float) -> None:
+        shares[job.plan] = share
+        tell("on real servers", sum(shares.values()) / len(played))
+
+    ended = play_all(_run_one, played, advance)
+    try:
+        for plan in plans:
+            while plan.failed is None and len(plan.done) < len(plan.jobs):
+                job, result = next(ended)
+                if isinstance(result, Exception):
+                    plans[job.plan].failed = result
+                else:
+                    plans[job.plan].done.append(result)
+            yield plan.failed or _conclude(plan, on, seed, runs)
+    finally:
+        ended.close()
 
 
-def _jobs(
+def _plan(
     scenario: Scenario,
     on: Sequence[str],
     seed: int,
     runs: int,
     speed: float | None,
-    folder: Path,
-) -> list[_Job]:
+    reports: Path,
+    number: int,
+) -> _Plan:
+    folder = reports / scenario.name / f"{stamp()}-{seed}"
+    (folder / "runs").mkdir(parents=True)
     jobs = []
     for target in TARGETS:
-        if target not in on:
-            continue
-        for number in range(runs if target == "sim" else 1):
-            path = folder / "runs" / f"{target}-{seed + number}.jsonl.gz"
-            jobs.append(_Job(scenario, target, seed + number, path, number == 0, speed))
-    return jobs
-
-
-def _run_all(jobs: Sequence[_Job], tell: Progress) -> list[_Done]:
-    """Simulations side by side; then the server alone, so that its timing is not disturbed."""
-    done: list[_Done] = []
-    simulated = [job for job in jobs if job.target == "sim"]
-    if len(simulated) == 1:
-        done.append(_run_one(simulated[0], partial(tell, "sim")))
-    elif simulated:
-        with _pool(min(len(simulated), cpu_count() or 1)) as pool:
-            futures = [pool.submit(_run_one, job) for job in simulated]
-            for number, _ in enumerate(as_completed(futures), 1):
-                tell("sim", number / len(futures))
-            done.extend(future.result() for future in futures)
-    real = [job for job in jobs if job.target != "sim"]
-    done.extend(_run_one(job, partial(tell, job.target)) for job in real)
-    return done
-
-
-@contextmanager
-def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """A pool whose workers leave Ctrl-C to us, and are gone when we are."""
-    pool = ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), initializer=_ignore_interrupts
-    )
-    try:
-        yield pool
-    except BaseException:
-        pool.shutdown(wait=True, cancel_futures=True)
-        raise
-    pool.shutdown()
-
-
-def _ignore_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for run in range(runs if target == "sim" else 1):
+            if target in on:
+                path = folder / "runs" / f"{target}-{seed + run}.jsonl.gz"
+                jobs.append(_Job(number, scenario, target, seed + run, path, run == 0, speed))
+    return _Plan(scenario, folder, jobs)
 
 
 def _run_one(job: _Job, progress: Callable[[float], None] | None = None) -> _Done:
@@ -164,6 +192,7 @@ def _run_one(job: _Job, progress: Callable[[float], None] | None = None) -> _Don
     if kept is not None and stored is None:
         history.save(kept)
     return _Done(
+        job.plan,
         job.target,
         job.seed,
         history.header,
@@ -175,19 +204,12 @@ def _run_one(job: _Job, progress: Callable[[float], None] | None = None) -> _Don
     )
 
 
-def _conclude(
-    scenario: Scenario,
-    on: Sequence[str],
-    seed: int,
-    runs: int,
-    done: Sequence[_Done],
-    site: Verdict,
-    folder: Path,
-) -> Check:
+def _conclude(plan: _Plan, on: Sequence[str], seed: int, runs: int) -> Check:
     from simrt.report import write_report
 
+    scenario, done, folder = plan.scenario, plan.done, plan.folder
     verdicts = [verdict for one in done for verdict in one.verdicts]
-    figures = []
+    figures: list[Estimate] = []
     for target in dict.fromkeys(one.target for one in done):
         of_target = [one for one in done if one.target == target]
         measured = [one.metrics for one in of_target]
@@ -198,7 +220,7 @@ def _conclude(
         verdicts.extend(expected)
         verdicts.extend(judge_stale(scenario, one.metrics, target, one.seed) for one in of_target)
         figures.extend(estimates(measured, target))
-    verdicts.extend((judge_settings(scenario), site))
+    verdicts.extend((judge_settings(scenario), judge_site(scenario)))
     checklist = items(verdicts, on)
     status = _status(scenario, verdicts)
     fit, reason = fit_of(scenario)

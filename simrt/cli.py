@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from simrt.checks import Progress
+    from simrt.errors import Mistake
     from simrt.results import Run
     from simrt.scenario.model import Scenario
 
@@ -64,25 +65,30 @@ def check(
 
     Example: [bold]simrt check scenarios/patterns --on sim --runs 5[/bold]
     """
-    from simrt.checks import check as check_one
+    from simrt.checks import check_all
+    from simrt.errors import SimrtError
     from simrt.report import prune, write_index
     from simrt.report.text import check_lines
     from simrt.runs import TARGETS
 
     scenarios = _load_all(paths or [Path("scenarios")])
-    codes = []
-    for number, scenario in enumerate(scenarios, 1):
-        label = f"[{number}/{len(scenarios)}] {scenario.name}"
-        with _guarded(codes), _progress(label) as tell:
-            found = check_one(
-                scenario,
-                on=tuple(on or TARGETS),
-                seed=seed,
-                runs=runs,
-                speed=speed,
-                reports=reports,
-                progress=tell,
-            )
+    codes: list[int] = []
+    with _progress(f"{len(scenarios)} scenarios") as tell:
+        for found in check_all(
+            scenarios,
+            on=tuple(on or TARGETS),
+            seed=seed,
+            runs=runs,
+            speed=speed,
+            reports=reports,
+            progress=tell,
+        ):
+            if isinstance(found, Exception):
+                if not isinstance(found, SimrtError):
+                    raise found
+                _complain(str(found))
+                codes.append(found.exit_code)
+                continue
             codes.append(found.exit_code)
             for line in check_lines(found):
                 _say(line)
@@ -186,7 +192,8 @@ def _load_all(paths: Sequence[Path]) -> list[Scenario]:
             files.extend(found)
         else:
             files.append(path)
-    scenarios, mistakes = [], []
+    scenarios: list[Scenario] = []
+    mistakes: list[Mistake] = []
     for file in files:
         try:
             scenarios.append(load(file))
