@@ -124,6 +124,7 @@ def read_orders(line: str | None) -> Orders:
         raise UsageError(f"the first line of stdin: {error}") from error
     if orders.starts.tzinfo is None or orders.speed <= 0:
         raise UsageError("starts needs an offset such as +00:00, and speed is above 0")
+    Secrets(orders.secret, orders.tokens)  # refuses what is too short
     return orders
 
 
@@ -134,7 +135,6 @@ def build_site(orders: Orders) -> Site:
         UsageError: where one of them is invalid.
     """
     try:
-        Secrets(orders.secret, orders.tokens)  # judged before anything listens
         return compile_site([Scenario.model_validate(each) for each in orders.scenarios])
     except ValidationError as error:
         first = error.errors()[0]

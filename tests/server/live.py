@@ -17,7 +17,7 @@ from typing import Any, Self
 from simrt.clock import stopwatch
 from simrt.history import Row
 from simrt.scenario.model import Scenario
-from simrt.sse import Event, Item, Parser
+from simrt.sse import Comment, Event, Item, Parser
 from tests.server.rig import KEY, STARTS, TOKENS, answers, feature, read_rows, request
 
 PATIENCE_S = 60.0
@@ -216,6 +216,10 @@ class Socket:
     @property
     def items(self) -> list[Item]:
         return Parser().feed(bytes(self.got).partition(b"\r\n\r\n")[2])
+
+    @property
+    def comments(self) -> int:
+        return sum(isinstance(item, Comment) for item in self.items)
 
     @property
     def seqs(self) -> list[int]:
