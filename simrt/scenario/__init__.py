@@ -1,5 +1,10 @@
 """The scenario: model, loading, distributions, arrivals."""
 
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
 from simrt.scenario.arrivals import Arrival, arrivals, job_times, trace_notes
 from simrt.scenario.events import Shapes, payload, render, timestamp
 from simrt.scenario.loader import load, scenario
@@ -30,3 +35,13 @@ __all__ = [
     "timestamp",
     "neighbour_of",
 ]
+
+
+class _Room(ModuleType):
+    """This room, and the public function of its name: importing the one would hide the other."""
+
+    def __call__(self, data: dict[str, Any], directory: str | Path = "") -> Scenario:
+        return scenario(data, directory)
+
+
+sys.modules[__name__].__class__ = _Room

@@ -153,6 +153,12 @@ PositiveNumber = Annotated[
     Field(gt=0),
     WithJsonSchema({"type": "number", "exclusiveMinimum": 0}),
 ]
+Probability = Annotated[
+    float | int,
+    BeforeValidator(_number),
+    Field(gt=0, le=1),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 1}),
+]
 OneOrMore = Annotated[
     float | int,
     BeforeValidator(_number),

@@ -14,6 +14,7 @@ from simrt.scenario.fields import (
     Part,
     PositiveDurationNs,
     PositiveNumber,
+    Probability,
     RateField,
 )
 from simrt.scenario.units import DURATION_PATTERN
@@ -45,7 +46,7 @@ class Uniform(Part):
 class Phase(Part):
     """One phase of a hyperexponential: with probability `p`, exponential with this mean."""
 
-    p: PositiveNumber = Field(le=1, description="The probability of this phase.")
+    p: Probability = Field(description="The probability of this phase.")
     mean_ns: PositiveDurationNs = Field(alias="mean", description="The mean of this phase.")
 
 

@@ -23,7 +23,7 @@ _PER = {"s": NS_PER_S, "min": 60 * NS_PER_S, "m": 60 * NS_PER_S, "h": 3600 * NS_
 _SIZES = {"B": 1, "KiB": 1024, "MiB": 1024 * 1024}
 
 # ASCII digits, and not so many that a number could not be computed with.
-_NUMBER = r"[0-9]{1,18}(\.[0-9]{1,18})?"
+_NUMBER = r"[0-9]{1,20}(\.[0-9]{1,20})?"
 DURATION_PATTERN = rf"^{_NUMBER}(ns|us|ms|s|m|h|d)$"
 POSITIVE_DURATION_PATTERN = rf"^(?=.*[1-9]){_NUMBER}(ns|us|ms|s|m|h|d)$"
 RATE_PATTERN = rf"^(?=.*[1-9]){_NUMBER}/(s|min|m|h)$"
