@@ -89,6 +89,25 @@ def test_who_may_still_be_waiting_is_not_judged():
     inconclusive("restart", history(edited(BACK, *soon), FAULT), "before the run ended")
 
 
+def test_one_who_may_still_be_waiting_leaves_the_verdict_open():
+    two = edited(
+        BACK,
+        ("0 replay a/0#1 -", "0 replay a/0#1 -\n0 connect b/0#1\n0 replay b/0#1 -"),
+        ("60 end run", "60 close b/0#1 client server received=0\n60 end run"),
+        ("12 heal restart server", "30 heal restart server"),
+        ("13.5 connect a/0#2", "\n"),
+        ("13.5 replay a/0#2 -", "\n"),
+        ("14 send 1 offered=1", "31 connect a/0#2\n31 replay a/0#2 -\n31 send 1 offered=1"),
+        ("14 take a/0#2 1", "31 take a/0#2 1"),
+        ("14 receive a/0#2 1", "31 receive a/0#2 1"),
+    )
+    of = scenario(
+        groups={"a": {}, "b": {}}, faults=[{"at": "10s", "restart": "server", "for": "20s"}]
+    )
+    found = inconclusive("restart", history(two, of), "1 client came back")
+    assert found.evidence == ("b/0: not back yet when the run ended",)
+
+
 @pytest.mark.parametrize("excuse", ["20 offline a/0", "20 gave-up a/0#2 status status=503"])
 def test_who_has_no_network_or_gave_up_is_not_waited_for(excuse):
     lines = edited(BACK, *GONE, ("60 end run", f"{excuse}\n60 end run"))
