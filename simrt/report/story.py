@@ -609,17 +609,27 @@ def overlap_ns(periods: list[tuple[int, int]], until_ns: int) -> int:
 
 
 def in_faults(story: Story, group: str) -> tuple[int, int]:
-    """Events that a group missed: (sent while a fault on it lasted, in all)."""
+    """Events that a group missed: (because of a fault, in all).
+
+    Because of a fault: sent while one on the group or on the server lasted, or while the client
+    was still without the connection that it lost in one, or lost in a restart.
+    """
     import numpy as np
 
     sends = np.array(story.send_ns, dtype=np.int64)
-    inside = np.zeros(len(sends), dtype=bool)
-    for zone in story.zones:
-        if zone.whom in (group, "server", ""):
-            inside |= (sends >= zone.start_ns) & (sends <= zone.end_ns)
+    zones = [(z.start_ns, z.end_ns) for z in story.zones if z.whom in (group, "server", "")]
     within = missed = 0
     for person in story.members(group):
-        lost = np.isin(np.frombuffer(person.outcomes, dtype=np.uint8), MISSED_CODES)
-        missed += int(lost.sum())
-        within += int((lost & inside).sum())
+        spans = zones + [
+            (lost, back)
+            for lost, back in person.away
+            if any(start <= lost <= end for start, end in zones)
+        ]
+        inside = np.zeros(len(sends), dtype=bool)
+        for start, end in spans:
+            inside |= (sends >= start) & (sends <= end)
+        codes = np.frombuffer(person.outcomes, dtype=np.uint8)
+        gone = np.isin(codes, MISSED_CODES)
+        missed += int(gone.sum())
+        within += int((gone & (inside | (codes == RESTART))).sum())
     return within, missed

@@ -231,3 +231,4 @@ def test_many_groups_and_long_names_are_no_crash():
     workload = {**scenario().normalised()["workload"], "subscribers": groups}
     drawn = every(panels(stories(play(scenario(workload=workload, faults=[], expect=[])))))
     assert any("not shown" in figure.note for figure in drawn)
+    assert "of each group you see the one that missed most." in drawn[0].note

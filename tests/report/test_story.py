@@ -162,7 +162,7 @@ def test_levels_of_the_queue_and_of_the_network():
     levels = {t // S: (flying, pending) for t, flying, pending in lanes[0].levels}
     # The send and the drop of one instant are one step: three pending are never seen.
     assert levels == {0: (0, 0), 1: (0, 1), 2: (0, 2), 4: (1, 1), 5: (0, 1), 6: (0, 0)}
-    assert peaks(lanes[0]) == (1, 2)
+    assert peaks(lanes[0]) == (2, 2)
 
 
 def test_restarts_know_who_was_cut_off_and_when_each_was_back():
@@ -174,11 +174,16 @@ def test_restarts_know_who_was_cut_off_and_when_each_was_back():
     assert all(t >= restart.up_ns for times in restart.back.values() for t in times)
 
 
-def test_losses_in_a_fault_are_counted_apart():
-    story = tell(play())
-    within, missed = in_faults(story, "office")
-    assert missed == sum(person.missed for person in story.members("office"))
-    assert 0 < within <= missed
+def test_losses_because_of_a_fault_are_counted_apart():
+    during = [row(10, "fault", cause="restart", detail={"index": 0, "whom": "server"})]
+    during += [row(10, "restart", cause="server")]
+    heal = [row(12, "heal", cause="restart", epoch="b", detail={"index": 0, "whom": "server"})]
+    later = [row(13, "send", 1, epoch="b"), *connect(14, connection=2, epoch="b")]
+    alone = [close(20, "client", 2), close(20, "server", 2), row(21, "send", 2, epoch="b")]
+    lost = [*connect(0), row(9.9, "send", 1), *during, *heal, *later]
+    assert in_faults(tell(one_client(lost)), "office") == (2, 2)
+    assert in_faults(tell(one_client([*lost, *alone])), "office") == (2, 3)
+    assert in_faults(tell(one_client([*connect(0), row(1, "send", 1)])), "office") == (0, 0)
 
 
 @pytest.mark.rules("ACC-2")

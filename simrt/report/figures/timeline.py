@@ -151,10 +151,14 @@ def _finding(story: Story) -> str:
         return "Nobody was connected while events were sent"
     if not any(share for _, share in known):
         return "Nobody misses an event"
+    ranked = sorted(known, key=lambda pair: -pair[1])[:3]
     parts = [
-        f"{group} misses {words.percent(share) if share else 'none'}" for group, share in known[:4]
+        f"{group} misses {words.percent(share) if share else 'none'}"
+        for group, share in known
+        if (group, share) in ranked
     ]
-    return words.capital(f"{words.listing(parts)} of the events sent to them")
+    more = f"; {words.many(len(known) - 3, 'group')} fewer" if len(known) > 3 else ""
+    return words.capital(f"{words.listing(parts)} of the events sent to them{more}")
 
 
 def _where(story: Story) -> str:
@@ -164,7 +168,10 @@ def _where(story: Story) -> str:
         inside, missed = inside + within, missed + lost
     if not missed or not story.zones:
         return ""
-    return f"{words.percent(inside / missed)} of the missed events were sent while a fault lasted. "
+    return (
+        f"{words.percent(inside / missed)} of the missed events were sent in a fault, or before "
+        "the clients that it cut off were back. "
+    )
 
 
 def _how(aggregated: bool, length_s: float) -> str:
@@ -182,9 +189,13 @@ def _how(aggregated: bool, length_s: float) -> str:
 
 def _note(story: Story, lanes: Sequence[Lane]) -> str:
     hidden = len(story.people) - len(lanes)
+    places = {lane.place for lane in lanes}
+    if "best" in places:
+        seen = "the one that missed most, the median and the one that missed least"
+    else:
+        seen = "the one that missed most"
     others = (
-        f"{words.many(hidden, 'subscriber')} not shown; of each group you see the one that missed "
-        "most, the median and the one that missed least. "
+        f"{words.many(hidden, 'subscriber')} not shown; of each group you see {seen}. "
         if hidden
         else ""
     )
