@@ -72,9 +72,10 @@ What is where
 public names. Behind them: ``state`` (the memory of a hub, options and limits), ``channel_state``
 (ring, readiness), ``queues`` (cursors and counts, one class for each value of ``onFull``).
 
-A variant of the rules has its place: another way to treat a full queue is another class in
-``queues.POLICIES``; another default for replay, or a resume, is another start in
-``ChannelState.replay_start``; what expiry acts on is decided in ``PendingQueue.take``.
+A variant of the rules is a field of `Variants`, off by default. Built: ``resume``, another start of
+a replay (``ChannelState.resume_start``). The others have their places: another default for replay
+is another start in ``ChannelState.replay_start``; another way to treat a full queue is another
+class in ``queues.POLICIES``; what expiry acts on is decided in ``PendingQueue.take``.
 
 Wrong calls raise an `EngineError` that cites its rule; such a call has changed nothing and has not
 advanced time.
@@ -94,7 +95,7 @@ from simrt.engine.errors import (
 )
 from simrt.engine.hub import Hub
 from simrt.engine.message import EncodedEvent, Fate, Message, Receipt, encode_event
-from simrt.engine.options import ChannelOptions, OnFull, ReplayOptions
+from simrt.engine.options import ChannelOptions, OnFull, ReplayOptions, Resume, Variants
 from simrt.engine.project import Project
 from simrt.engine.state import OnFate, OnReady
 from simrt.engine.subscription import Subscription
@@ -119,8 +120,10 @@ __all__ = [
     "Project",
     "Receipt",
     "ReplayOptions",
+    "Resume",
     "Subscription",
     "TakeLimitError",
     "TimeError",
+    "Variants",
     "encode_event",
 ]

@@ -173,12 +173,18 @@ class Channel:
             state = self._bind()
         return state.send(kind, encoded, now)
 
-    def subscribe(self, replay: ReplayOptions | None = None, *, now: int) -> "Subscription":
+    def subscribe(
+        self, replay: ReplayOptions | None = None, *, now: int, last_event_id: str | None = None
+    ) -> "Subscription":
         """Open a subscription, with its replay pending, in one step (SUB-1, REP-7).
 
         Args:
             replay: how much of the history it gets first; None or no bounds: nothing (REP-1).
             now: time of the call, nanoseconds.
+            last_event_id: ``EPOCH:SEQ`` (SSE-2), what the client says it had last; any text may
+                stand there. Ignored unless the hub's variant ``resume`` is on: then, where the
+                channel's history still holds all that followed it, the replay is what followed,
+                whatever ``replay`` says.
 
         Returns:
             The subscription, open until it is closed or the hub restarts.
@@ -196,7 +202,7 @@ class Channel:
         state = self._state
         if state is None or state.ended:
             state = self._bind()
-        return state.subscribe(self, replay, now)
+        return state.subscribe(self, replay, now, last_event_id)
 
     def collect_ready(self) -> list["Subscription"]:
         """Hand over the subscriptions that got something since they were empty (HUB-4).

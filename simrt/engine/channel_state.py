@@ -3,6 +3,7 @@
 Internal. The package's theory of operation says how the parts work together.
 """
 
+import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from operator import attrgetter
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _new = tuple.__new__  # half the price of calling the class, on the path of every send
 _birth = attrgetter("birth")
+_SEQ = re.compile("[1-9][0-9]{0,18}")  # as it is written in an id; no endless number is read
 
 Drops = Sequence[tuple[PendingQueue, Message]]
 
@@ -118,12 +120,16 @@ class ChannelState:
         oldest = self.message(new.seq - size)  # a full queue means a full ring
         return [(queue, queue.lost(oldest, new)) for queue in full]
 
-    def subscribe(self, channel: "Channel", replay: ReplayOptions, now: int) -> Subscription:
+    def subscribe(
+        self, channel: "Channel", replay: ReplayOptions, now: int, last_event_id: str | None
+    ) -> Subscription:
         """Open a subscription; what it replays is pending at once (SUB-1, REP-7)."""
         self.hub.now = now
         self.births += 1
-        queue = POLICIES[self.options.on_full](self, self.births, self.replay_start(replay, now))
-        subscription = queue.subscription = Subscription(queue, channel, replay, now)
+        known = None if last_event_id is None else self.known(last_event_id)
+        start = self.replay_start(replay, now) if known is None else self.resume_start(known, now)
+        queue = POLICIES[self.options.on_full](self, self.births, start)
+        subscription = queue.subscription = Subscription(queue, channel, replay, now, known)
         self.queues[queue] = None
         self.idle[queue] = None
         if queue.replayed and self.rouse_one(queue):
@@ -144,6 +150,25 @@ class ChannelState:
         if self.options.message_ttl_ns is not None:
             first = self.first_sent_after(now - self.options.message_ttl_ns, first)  # TTL-2
         return first
+
+    def known(self, last_event_id: str) -> int | None:
+        """Find the ``seq`` that an id stands for, if what followed it is still in the history.
+
+        Expired or not: what was forgotten (CHN-3) had expired, and counts as if it were there.
+        """
+        if self.hub.variants.resume == "none":
+            return None
+        epoch, _, number = last_event_id.rpartition(":")
+        if epoch != self.hub.epoch or not _SEQ.fullmatch(number):
+            return None
+        seq = int(number)
+        return seq if self.last_seq - self.buffer_size <= seq <= self.last_seq else None
+
+    def resume_start(self, seq: int, now: int) -> int:
+        """Find the first ``seq`` of what followed a known id and has not expired (TTL-2)."""
+        first = max(seq + 1, self.last_seq - len(self.ring) + 1)
+        ttl = self.options.message_ttl_ns
+        return first if ttl is None else self.first_sent_after(now - ttl, first)
 
     def close(self, queue: PendingQueue, now: int) -> None:
         """End a subscription; what is pending is discarded. Twice is harmless (DLV-4)."""

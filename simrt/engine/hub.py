@@ -3,8 +3,9 @@
 from typing import Final
 
 from simrt.engine.channel import Channel
+from simrt.engine.errors import OptionError, shown
 from simrt.engine.message import DEFAULT_MAX_EVENT_BYTES
-from simrt.engine.options import at_least
+from simrt.engine.options import Variants, at_least
 from simrt.engine.project import Project
 from simrt.engine.state import HubState, OnFate, OnReady, check_epoch, check_name
 
@@ -27,10 +28,11 @@ class Hub:
             ``discarded`` in the close. It must neither call the hub nor raise.
         max_event_bytes: most bytes of an event's data as compact UTF-8 JSON (PUB-3).
         max_channels: most channels of one project (CHN-5).
+        variants: another design than the rules', for comparison; default: none.
 
     Raises:
         EpochError: the epoch has another form.
-        OptionError: a limit is no integer of at least 1.
+        OptionError: ``variants`` is not `Variants`, or a limit is no integer of at least 1.
     """
 
     __slots__ = ("_state",)
@@ -43,13 +45,18 @@ class Hub:
         *,
         max_event_bytes: int = DEFAULT_MAX_EVENT_BYTES,
         max_channels: int = DEFAULT_MAX_CHANNELS,
+        variants: Variants | None = None,
     ) -> None:
+        variants = Variants() if variants is None else variants
+        if not isinstance(variants, Variants):
+            raise OptionError(f"variants must be Variants or None; got {shown(variants)}")
         self._state = HubState(
             check_epoch(epoch),
             on_ready,
             on_fate,
             at_least(max_event_bytes, 1, "max_event_bytes (maxEventBytes, bytes)"),
             at_least(max_channels, 1, "max_channels (channels per project)"),
+            variants,
         )
 
     def __repr__(self) -> str:
@@ -75,6 +82,11 @@ class Hub:
     def max_channels(self) -> int:
         """Most channels of one project (CHN-5)."""
         return self._state.max_channels
+
+    @property
+    def variants(self) -> Variants:
+        """The variants that it was made with."""
+        return self._state.variants
 
     @property
     def ready_channels(self) -> tuple[Channel, ...]:

@@ -7,8 +7,10 @@ from typing import Final, Literal, TypeGuard
 from simrt.engine.errors import OptionError, shown
 
 OnFull = Literal["drop-oldest", "drop-newest"]
+Resume = Literal["none", "last-event-id"]
 
 ON_FULL: Final[tuple[OnFull, ...]] = ("drop-oldest", "drop-newest")
+RESUME: Final[tuple[Resume, ...]] = ("none", "last-event-id")
 DEFAULT_BUFFER_SIZE: Final = 64
 DEFAULT_ON_FULL: Final[OnFull] = "drop-oldest"
 
@@ -154,3 +156,23 @@ class ReplayOptions:
     def undecided(self) -> tuple[str, ...]:
         """Names of the options whose default is used without being written (OPT-3)."""
         return tuple(name for name in ("last_n", "max_age_ns") if name not in self.decided)
+
+
+@dataclass(frozen=True, slots=True)
+class Variants:
+    """Another design of the hub, off by default, there to be compared.
+
+    Args:
+        resume: ``"none"`` (default, REP-4): the id that a client names is ignored.
+            ``"last-event-id"``: a subscribe that names a known id gets what follows it.
+
+    Raises:
+        OptionError: a value that no variant has.
+    """
+
+    resume: Resume = "none"
+
+    def __post_init__(self) -> None:
+        if self.resume not in RESUME:
+            allowed = " or ".join(repr(value) for value in RESUME)
+            raise OptionError(f"resume must be {allowed}; got {shown(self.resume)}")

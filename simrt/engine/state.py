@@ -17,7 +17,7 @@ from simrt.engine.errors import (
     shown,
 )
 from simrt.engine.message import Fate, Message
-from simrt.engine.options import ChannelOptions
+from simrt.engine.options import ChannelOptions, Variants
 
 if TYPE_CHECKING:
     from simrt.engine.channel import Channel
@@ -69,6 +69,7 @@ class HubState:
         "on_fate",
         "on_ready",
         "ready",
+        "variants",
     )
 
     def __init__(
@@ -78,6 +79,7 @@ class HubState:
         on_fate: OnFate | None,
         max_event_bytes: int,
         max_channels: int,
+        variants: Variants,
     ) -> None:
         self.epoch = epoch
         self.last_epoch = epoch
@@ -85,6 +87,7 @@ class HubState:
         self.on_fate = on_fate
         self.max_event_bytes = max_event_bytes
         self.max_channels = max_channels
+        self.variants = variants
         self.now: int | float = float("-inf")  # before the first call any time is allowed
         self.channels: dict[str, dict[str, ChannelState]] = {}  # project, name: see PRJ-1
         self.ready: dict[ChannelState, None] = {}  # in order of becoming ready (HUB-4)

@@ -13,15 +13,21 @@ if TYPE_CHECKING:
 class Subscription:
     """What `Channel.subscribe` returns. It stays readable after its end."""
 
-    __slots__ = ("_channel", "_opened_ns", "_queue", "_replay")
+    __slots__ = ("_channel", "_opened_ns", "_queue", "_replay", "_resumed")
 
     def __init__(
-        self, queue: "PendingQueue", channel: "Channel", replay: ReplayOptions, opened_ns: int
+        self,
+        queue: "PendingQueue",
+        channel: "Channel",
+        replay: ReplayOptions,
+        opened_ns: int,
+        resumed: int | None,
     ) -> None:
         self._queue = queue
         self._channel = channel
         self._replay = replay
         self._opened_ns = opened_ns
+        self._resumed = resumed
 
     def __repr__(self) -> str:
         end = ", closed" if self.closed else ""
@@ -46,6 +52,11 @@ class Subscription:
     def replay(self) -> ReplayOptions:
         """The replay options that it was opened with."""
         return self._replay
+
+    @property
+    def resumed(self) -> int | None:
+        """The ``seq`` that it went on after, by the variant ``resume``; None where none did."""
+        return self._resumed
 
     @property
     def replayed(self) -> range:

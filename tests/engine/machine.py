@@ -24,6 +24,7 @@ from simrt.engine import (
     Message,
     ReplayOptions,
     Subscription,
+    Variants,
     encode_event,
 )
 
@@ -34,6 +35,7 @@ MAX_CHANNELS = 2
 PROJECTS = ("shop", "blog")
 NAMES = ("news", "état", "x" * 200)
 EPOCHS = ("a1", "a2", "a3", "a2", "a1", "", "a 1", "a" * 65)
+IDS = (*["{epoch}:{seq}"] * 6, "a0:{seq}", "{epoch}:0{seq}", "{epoch}:", "{seq}", "")
 BAD_NAMES = ("", "x" * 201, "é" * 101, "a\nb", "a\x7fb", "\ud800")
 OPTIONS: tuple[dict[str, Any], ...] = (
     {"buffer_size": 1},
@@ -90,6 +92,7 @@ class EngineMachine(RuleBasedStateMachine):
     """The caller. Without ``recording``, nobody asks for drops and the engine stays lazy."""
 
     recording = False
+    resume = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -102,8 +105,9 @@ class EngineMachine(RuleBasedStateMachine):
             self.row if self.recording else None,
             max_event_bytes=MAX_EVENT_BYTES,
             max_channels=MAX_CHANNELS,
+            variants=Variants(resume="last-event-id") if self.resume else None,
         )
-        self.twin = naive.Hub("a0", MAX_EVENT_BYTES, MAX_CHANNELS)
+        self.twin = naive.Hub("a0", MAX_EVENT_BYTES, MAX_CHANNELS, self.resume)
         # Handles that only look: to read is not to use, so they never make a channel.
         self.probes = [
             self.real.project(project).channel(name) for project in PROJECTS for name in NAMES
@@ -191,12 +195,26 @@ class EngineMachine(RuleBasedStateMachine):
     def subscribe(self, which: int, last_n: int | None, max_age: int | None) -> None:
         self.subscribe_at(which, last_n, max_age, self.now)
 
-    def subscribe_at(self, which: int, last_n: int | None, max_age: int | None, now: Any) -> None:
+    @rule(which=some, back=st.integers(-1, 6), form=st.sampled_from(IDS), last_n=st.integers(0, 2))
+    def come_back(self, which: int, back: int, form: str, last_n: int) -> None:
+        """With the id of one of the newest messages, or of one that was never sent."""
+        real, _ = self.pick_handle(which)
+        last_event_id = form.format(epoch=self.real.epoch, seq=real.last_seq - back)
+        self.subscribe_at(which, last_n, None, self.now, last_event_id)
+
+    def subscribe_at(
+        self,
+        which: int,
+        last_n: int | None,
+        max_age: int | None,
+        now: Any,
+        last_event_id: str | None = None,
+    ) -> None:
         real, twin = self.pick_handle(which)
         replay = ReplayOptions(last_n=last_n, max_age_ns=max_age)
         opened = self.both(
-            lambda: real.subscribe(replay, now=now),
-            lambda: self.twin.subscribe(twin, last_n, max_age, now),
+            lambda: real.subscribe(replay, now=now, last_event_id=last_event_id),
+            lambda: self.twin.subscribe(twin, last_n, max_age, now, last_event_id),
         )
         if opened is not None:
             self.subs.append(opened)
@@ -395,6 +413,7 @@ class EngineMachine(RuleBasedStateMachine):
         assert real.pending == fates["pending"]
         assert list(real.pending_seqs()) == [message.seq for message in twin.queue]
         assert list(real.replayed) == twin.replayed
+        assert real.resumed == twin.resumed
         assert real.birth == twin.birth
 
 
@@ -402,3 +421,9 @@ class RecordingMachine(EngineMachine):
     """The same caller while a history is recorded: each drop in the step of its send (PUB-4)."""
 
     recording = True
+
+
+class ResumingMachine(EngineMachine):
+    """The same caller where clients say what they had last: the variant `resume`."""
+
+    resume = True

@@ -95,6 +95,7 @@ class Channel:
         self.last = 0
         self.made = False
         self.history: list[Message] = []
+        self.kept: list[int] = []  # seqs of the newest messages, also of those forgotten since
         self.subs: list[Sub] = []
         self.births = 0
 
@@ -132,6 +133,7 @@ class Sub:
         self.queue: list[Message] = []
         self.fate: dict[int, str] = {}  # seq -> fate, for each message that was offered
         self.replayed: list[int] = []
+        self.resumed: int | None = None
         self.closed = False
         self.collected = False
 
@@ -148,7 +150,10 @@ class Sub:
 
 
 class Hub:
-    def __init__(self, epoch: str, max_event_bytes: int, max_channels: int) -> None:
+    def __init__(
+        self, epoch: str, max_event_bytes: int, max_channels: int, resume: bool = False
+    ) -> None:
+        self.resume = resume
         self.epoch = epoch
         self.epochs = [epoch]
         self.max_event_bytes = max_event_bytes
@@ -237,17 +242,42 @@ class Hub:
         channel.history.append(message)
         if len(channel.history) > channel.options.size:
             channel.history.pop(0)
+        channel.kept.append(message.seq)
+        if len(channel.kept) > channel.options.size:
+            channel.kept.pop(0)
         self.settle()
         return message.seq, len(channel.subs)
 
-    def subscribe(self, handle: Handle, last_n: int | None, max_age: int | None, now: int) -> Sub:
+    def had_last(self, channel: Channel, last_event_id: str | None) -> int | None:
+        """The variant `resume`: which message the id names, if all later ones are still there."""
+        if not self.resume or last_event_id is None:
+            return None
+        for seq in range(1, channel.last + 1):
+            if last_event_id == self.epoch + ":" + str(seq):
+                later = range(seq + 1, channel.last + 1)
+                return seq if all(one in channel.kept for one in later) else None
+        return None
+
+    def subscribe(
+        self,
+        handle: Handle,
+        last_n: int | None,
+        max_age: int | None,
+        now: int,
+        last_event_id: str | None = None,
+    ) -> Sub:
         self.check_time(now)
         channel = self.bind(handle)
         self.now = now
         channel.made = True
         channel.births += 1
         sub = Sub(channel, channel.births)
-        if last_n is not None or max_age is not None:
+        sub.resumed = self.had_last(channel, last_event_id)
+        if sub.resumed is not None:
+            for message in channel.history:
+                if message.seq > sub.resumed and not channel.expired(message, now):
+                    sub.queue.append(message)
+        elif last_n is not None or max_age is not None:
             for message in channel.history:
                 fits = not channel.expired(message, now)
                 if max_age is not None and now - message.sent > max_age:

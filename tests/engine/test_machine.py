@@ -8,7 +8,7 @@ import os
 import pytest
 from hypothesis import settings
 
-from .machine import EngineMachine, RecordingMachine
+from .machine import EngineMachine, RecordingMachine, ResumingMachine
 
 length = settings(
     max_examples=int(os.environ.get("SIMRT_MACHINE_EXAMPLES", "200")),
@@ -22,3 +22,6 @@ TestLazily.settings = length
 
 TestWhileRecording = RecordingMachine.TestCase
 TestWhileRecording.settings = length
+
+TestResuming = ResumingMachine.TestCase
+TestResuming.settings = length
