@@ -33,7 +33,7 @@ FAULTS = [
 
 def crowded(on_full: str) -> Scenario:
     made = scenario(
-        options={"bufferSize": 4, "onFull": on_full, "messageTTL": "500ms"},
+        options={"bufferSize": 4, "onFull": on_full, "messageTTL": "900ms"},
         replay={"lastN": 4, "maxAge": "2s"},
         groups=GROUPS,
         faults=FAULTS,
