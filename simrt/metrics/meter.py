@@ -54,7 +54,6 @@ class Meter:
         self._sent_ns = 0  # the sum of their send times
         self._sent: dict[int, int] = {}  # message -> send time
         self._room = _ROOM
-        self._life_from = 0  # the newest message of the lives before this one
         self._open = 0  # subscriptions open on the server's side
         self._over = False  # the end of the workload has been passed
         self._handlers: dict[str, Any] = {
@@ -129,8 +128,8 @@ class Meter:
             group.settle()
 
     def _floor(self) -> int:
-        """The newest message that no replay can hold any more."""
-        return max(self._sends - self._buffer_size, self._life_from)
+        """The newest message that surely no replay can hold any more."""
+        return max(self._sends - self._buffer_size, 0)
 
     def _forget(self) -> None:
         """Drop the send times that nobody can ask for."""
@@ -155,7 +154,6 @@ class Meter:
                 if connection.server_open:
                     self._end_subscription(subscriber, connection, row.t_ns, RESTARTED)
                     self._end_connection(subscriber, connection, row.t_ns)
-        self._life_from = self._sends
         self._memory.cleared()
 
     # --- connections ------------------------------------------------------------------------

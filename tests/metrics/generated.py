@@ -301,9 +301,12 @@ class Plain:
                 worst = max(worst, until - after[0].t_ns)
         return worst
 
-    def pending_area(self) -> int:
-        """The queue as a list, and its length times the time that it had it."""
-        area = last = 0
+    def pending(self, size: int) -> tuple[int, int]:
+        """The queue as a list: its length times the time that it had it, and the greatest.
+
+        In the step of a send that overflows it is not longer than `size`.
+        """
+        area = last = most = 0
         queues: dict[int, list[Message]] = {}
         for row in self.rows:
             now = min(row.t_ns, END)
@@ -316,7 +319,7 @@ class Plain:
                 for queue in queues.values():
                     queue.append(message)
             elif row.subscriber != self.who:
-                continue
+                pass
             elif row.kind == "replay":
                 detail = row.detail or {}
                 span = range(detail["first"], detail["last"] + 1) if detail["count"] else ()
@@ -325,7 +328,48 @@ class Plain:
                 queues[row.connection].remove(message)
             elif from_server(row):
                 queues.pop(row.connection, None)
-        return area + sum(map(len, queues.values())) * (END - last)
+            most = max([most, *(min(size, len(queue)) for queue in queues.values())])
+        return area + sum(map(len, queues.values())) * (END - last), most
+
+    def gaps(self) -> int:
+        """Reconnects before which something was sent since the newest received, and missed."""
+        outcomes = self.outcomes()
+        count = 0
+        for connect in [row for row in self.mine if row.kind == "connect"][1:]:
+            begin = self.place[id(connect)]
+            got = [r for r in self.receives if self.place[id(r)] < begin]
+            newest = max((self.order[(r.epoch, r.seq)] for r in got), default=-1)
+            sent = [(r.epoch, r.seq) for r in self.sends if self.place[id(r)] < begin]
+            since = [outcomes.get(message, "received") for message in sent[newest + 1 :]]
+            count += any(outcome not in ("received", "unfinished") for outcome in since)
+        return count
+
+    def outages(self) -> list[int]:
+        """The lengths of the outages that began before the end and ended with a connect."""
+        lengths = []
+        ended: int | None = None
+        latest = 0
+        for row in self.rows:
+            if row.kind == "restart" and latest and ended is None and self.served(latest, row):
+                ended = row.t_ns
+            if row.subscriber != self.who:
+                continue
+            if row.kind == "close" and row.connection == latest and ended is None:
+                ended = row.t_ns
+            elif row.kind == "connect":
+                if latest and ended is not None and ended <= END:
+                    lengths.append(row.t_ns - ended)
+                latest, ended = row.connection, None
+        return lengths
+
+    def served(self, number: int, until: Row) -> bool:
+        """Whether the server still had that connection when this row came."""
+        rows = self.rows[: self.place[id(until)]]
+        begin = next(i for i, r in enumerate(rows) if r.subscriber == self.who
+                     and r.kind == "connect" and r.connection == number)  # fmt: skip
+        ends = [r for r in rows[begin:] if r.kind == "restart" or (
+            r.subscriber == self.who and r.connection == number and from_server(r))]  # fmt: skip
+        return not ends
 
     def in_flight_max(self) -> int:
         count: dict[int, int] = defaultdict(int)

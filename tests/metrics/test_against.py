@@ -121,10 +121,19 @@ def test_latency(seed: int) -> None:
 def test_occupancy(seed: int) -> None:
     world, seen, plain, totals = run(seed)
     for who, one in plain.items():
-        assert totals[who].pending_area == one.pending_area()
+        assert (totals[who].pending_area, totals[who].pending_max) == one.pending(world.size)
         assert totals[who].in_flight_max == one.in_flight_max()
-        assert totals[who].pending_max <= world.size
     assert seen.value("memory_bytes") == plain_held_bytes(world)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_outages(seed: int) -> None:
+    _, _, plain, totals = run(seed)
+    for who, one in plain.items():
+        lengths = one.outages()
+        assert (totals[who].reconnects, totals[who].reconnect_ns) == (len(lengths), sum(lengths))
+        if len(lengths) == sum(row.kind == "connect" for row in one.mine) - 1:
+            assert totals[who].gaps == one.gaps()
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -539,3 +539,16 @@ def test_memory_does_not_grow_with_the_run() -> None:
     assert seen.outcomes(subscriber="g/1")["unfinished"] == 6
     assert seen.value("gap_messages") == 29_994
     assert len(pickle.dumps(seen)) < 20_000
+
+
+def test_a_gap_is_remembered_when_its_message_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simrt.metrics.outcomes._PATIENCE", 0)
+    tale = Tale(buffer_size=1).connect(0).send(1, 1).arrive(1, 1)
+    tale.send(2, 2).send(3, 3).drop(3, 2, "drop-oldest")  # 2 can be forgotten from here on
+    tale.close(4, pending=(3,)).connect(5, n=2, replay=(3, 3)).arrive(5, 3, n=2)
+    assert tale.measure().value("gap_probability") == 1
+
+
+def test_pending_is_highest_before_it_expires() -> None:
+    tale = Tale().connect(0).send(1, 1).send(2, 2).send(3, 3).expire(9, 1).expire(9, 2).take(9, 3)
+    assert tale.measure().value("pending_max") == 3

@@ -132,3 +132,15 @@ def test_size_is_bounded() -> None:
         sketch.add(int(draw.expovariate(1e-9)))
     sketch.settle()
     assert len(pickle.dumps(sketch)) < 20_000
+
+
+def test_many_at_once_know_the_powers_of_two() -> None:
+    """At and beside each of them, up to the largest that floats tell apart."""
+    values = [2**power + beside for power in range(8, 53) for beside in (-2, -1, 0, 1)]
+    quick, slow = Sketch(), Sketch()
+    for value in values:
+        quick.add(value)
+        slow.add(value)
+        slow.settle()
+    quick.settle()
+    assert quick._weights == slow._weights
