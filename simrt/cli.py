@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import click
 import typer
 
 from simrt.errors import EXIT_ERROR, EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_PASS
@@ -23,11 +22,6 @@ if TYPE_CHECKING:
     from simrt.scenario.model import Scenario
 
 app = typer.Typer(
-    help="Decide, prove and watch how a realtime feature delivers its messages.\n\n"
-    "Start with [bold]simrt check SCENARIO.yml[/bold]: it runs the scenario on the simulator and "
-    "on a real server, judges it, and writes a report.\n\n"
-    "Exit codes: 0 all pass, 1 something failed, 2 wrong usage or an invalid file, "
-    "3 inconclusive, 4 a target could not be reached or simrt itself erred, 130 interrupted.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
@@ -172,7 +166,14 @@ def _main(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
     ] = False,
 ) -> None:
-    pass
+    """Decide, prove and watch how a realtime feature delivers its messages.
+
+    Start with [bold]simrt check SCENARIO.yml[/bold]: it runs the scenario on the simulator and on
+    a real server, judges it, and writes a report.
+
+    Exit codes: 0 all pass, 1 something failed, 2 wrong usage or an invalid file, 3 inconclusive,
+    4 a target could not be reached or simrt itself erred, 130 interrupted.
+    """
 
 
 # --- reading and telling ----------------------------------------------------------------------
@@ -287,13 +288,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         arguments = None if argv is None else list(argv)
         sys.exit(app(args=arguments, prog_name="simrt", standalone_mode=False) or EXIT_PASS)
-    except click.ClickException as error:
-        error.show()
+    except typer.TyperException as error:
+        _complain(f"{error.format_message()}\nsimrt --help and simrt VERB --help say more.")
         sys.exit(error.exit_code)
     except SimrtError as error:
         _complain(str(error))
         sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         _complain("interrupted; recorded histories are kept")
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:

@@ -1,0 +1,258 @@
+"""The command line as a user meets it: exit codes, clear errors, nothing lost."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.targets.small import small
+
+ROOT = Path(__file__).parents[1]
+SIMRT = [sys.executable, "-c", "from simrt.cli import main; main()"]
+
+
+def simrt(*arguments, **options):
+    """Run `simrt` in a process; its exit code, output and complaints."""
+    return subprocess.run(
+        [*SIMRT, *map(str, arguments)],
+        capture_output=True,
+        check=False,
+        text=True,
+        cwd=ROOT,
+        **options,
+    )
+
+
+@pytest.fixture
+def scenario(tmp_path):
+    """Write a small scenario; keyword arguments change it."""
+
+    def write(name="feature.yml", **changes):
+        more = changes.pop("more", {})
+        data = small(duration="20s", **changes).normalised()
+        event = data["feature"]["events"]["e"]
+        event |= {"additionalProperties": False, "properties": {"n": {"type": "string"}}}
+        data["feature"]["stream"]["replay"] = {"lastN": 1, "maxAge": "none"}
+        data |= more
+        path = tmp_path / name
+        path.write_text(json.dumps(data), "utf-8")  # JSON is YAML
+        return path
+
+    return write
+
+
+@pytest.fixture
+def lively(scenario):
+    """One that passes: it disconnects, restarts, and everybody comes back."""
+    faults = [
+        {"at": "5s", "disconnect": "g", "for": "1s"},
+        {"at": "10s", "restart": "server", "for": "1s"},
+    ]
+    return lambda **more: scenario(more={"faults": faults} | more)
+
+
+def test_help_teaches_and_imports_nothing_heavy():
+    code = (
+        "import sys; sys.argv = ['simrt', '--help']\n"
+        "from simrt.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'pandas', 'matplotlib', 'scipy', 'simpy', 'numpy', 'pydantic', 'asyncio'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, text=True)
+    assert done.stdout.strip().endswith("[]"), done.stdout
+    for verb in ("check", "run", "judge", "schema"):
+        assert verb in done.stdout
+    assert "130 interrupted" in done.stdout
+
+
+@pytest.mark.parametrize("verb", ["check", "run", "judge", "schema"])
+def test_each_verb_has_help_with_an_example(verb):
+    done = simrt(verb, "--help")
+    assert done.returncode == 0
+    assert f"simrt {verb}" in done.stdout
+
+
+def test_a_check_that_passes_ends_with_0_and_leaves_its_files(lively, tmp_path):
+    done = simrt("check", lively(), "--on", "sim", "--runs", 2, "--reports", tmp_path / "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    assert "\x1b" not in done.stdout  # no colours where there is no terminal
+    assert done.stdout.splitlines()[0].startswith("✓ pass")
+    assert done.stdout.splitlines()[-1] == f"Report: {tmp_path / 'out' / 'index.html'}"
+    (folder,) = (tmp_path / "out" / "feature").iterdir()
+    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert names == {
+        "report.html",
+        "verdicts.json",
+        "metrics.csv",
+        "junit.xml",
+        "scenario.yml",
+        "environment.json",
+        "runs/sim-1.jsonl.gz",
+    }
+
+
+def test_a_check_that_fails_ends_with_1_and_says_last_how_to_repeat_it(lively, tmp_path):
+    path = lively(expect=["received(g) <= 1"])
+    out = tmp_path / "out"
+    done = simrt("check", path, "--on", "sim", "--runs", 2, "--reports", out)
+    assert done.returncode == 1
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith("To repeat it: simrt check ")
+    again = simrt(*last.removeprefix("To repeat it: simrt ").split(), "--reports", out)
+    assert again.returncode == 1
+
+
+def test_what_cannot_be_decided_ends_with_3(lively, tmp_path):
+    path = lively(expect=["reached(drop-newest)"])
+    done = simrt("check", path, "--on", "sim", "--runs", 1, "--reports", tmp_path)
+    assert done.returncode == 3
+
+
+def test_a_declared_counterexample_passes_when_exactly_that_fails(lively, tmp_path):
+    text = "received(g) <= 1"
+    path = lively(expect=[text], outcome={"fail": [text]})
+    done = simrt("check", path, "--on", "sim", "--runs", 1, "--reports", tmp_path)
+    assert done.returncode == 0
+    path = lively(expect=["received(g) >= 1"], outcome={"fail": ["received(g) >= 1"]})
+    done = simrt("check", path, "--on", "sim", "--runs", 1, "--reports", tmp_path)
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["check", "missing.yml"], "missing.yml"),
+        (["check", "docs"], "no scenario"),
+        (["check", "--on", "mars", "scenarios"], "there are sim, server"),
+        (["check", "--runs", "0", "scenarios"], "--runs"),
+        (["run", "missing.yml", "--history", "h.jsonl"], "missing.yml"),
+        (["judge", "missing.jsonl"], "missing.jsonl"),
+        (["judge", "README.md"], "not the header of a simrt history"),
+        (["chekc"], "No such command"),
+        (["run"], "Missing"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_says_what(arguments, words):
+    done = simrt(*arguments)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_all_mistakes_of_all_files_are_told_before_anything_runs(scenario, tmp_path):
+    scenario("a.yml", more={"titel": "A"})
+    scenario("b.yml", more={"server": {"heartbeet": "1s"}})
+    out = tmp_path / "out"
+    done = simrt("check", tmp_path, "--reports", out)
+    assert done.returncode == 2
+    assert "did you mean title" in done.stderr
+    assert "did you mean heartbeat" in done.stderr
+    assert not out.exists()
+
+
+def test_a_history_goes_to_a_folder_that_exists(lively, tmp_path):
+    done = simrt("run", lively(), "--history", tmp_path / "no" / "h.jsonl")
+    assert done.returncode == 2
+    assert "does not exist" in done.stderr
+
+
+def test_a_stored_history_gets_the_same_verdicts(lively, tmp_path):
+    path = tmp_path / "h.jsonl.gz"
+    ran = simrt("run", lively(), "--seed", 3, "--history", path)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    judged = simrt("judge", path)
+    assert judged.returncode == 0
+    assert judged.stdout.splitlines() == ran.stdout.splitlines()[: len(judged.stdout.splitlines())]
+
+
+def test_ctrl_c_keeps_what_was_recorded(scenario, tmp_path):
+    slow = scenario(publish=[{"event": "e", "arrivals": {"poisson": "2000/s"}}], count=50)
+    path = tmp_path / "h.jsonl"
+    running = subprocess.Popen(
+        [*SIMRT, "run", str(slow), "--history", str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not (path.exists() and path.stat().st_size > 100_000):
+        assert running.poll() is None, running.communicate()
+        time.sleep(0.01)
+    running.send_signal(signal.SIGINT)
+    _, complaints = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert f"kept in {path}" in complaints
+    assert "Traceback" not in complaints
+    judged = simrt("judge", path)
+    assert judged.returncode == 3  # cut short: nothing false, not everything known
+    assert "Traceback" not in judged.stderr
+
+
+def test_an_error_of_our_own_is_one_line(lively, tmp_path):
+    code = (
+        "import simrt.targets.sim as sim\n"
+        "def broken(*a, **k): raise ZeroDivisionError('oops')\n"
+        "sim.run = broken\n"
+        f"from simrt.cli import main; main(['run', {str(lively())!r}, '--history', "
+        f"{str(tmp_path / 'h.jsonl')!r}])"
+    )
+    quiet = {key: value for key, value in os.environ.items() if key != "SIMRT_DEBUG"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        check=False,
+        text=True,
+        cwd=ROOT,
+        env=quiet,
+    )
+    assert done.returncode == 4
+    assert "an error of simrt itself: ZeroDivisionError: oops" in done.stderr
+    assert "Traceback" not in done.stderr
+    loud = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        check=False,
+        text=True,
+        cwd=ROOT,
+        env={**quiet, "SIMRT_DEBUG": "1"},
+    )
+    assert "Traceback" in loud.stderr
+
+
+def test_a_reader_that_leaves_is_no_error(tmp_path):
+    done = subprocess.run(
+        f"{sys.executable} -c 'from simrt.cli import main; main()' schema | head -n 1",
+        shell=True,
+        capture_output=True,
+        check=False,
+        text=True,
+        cwd=ROOT,
+    )
+    assert done.stdout == "{\n"
+    assert done.stderr == ""
+
+
+def test_the_schema_is_json():
+    assert json.loads(simrt("schema").stdout)["title"] == "simrt scenario"
+
+
+def test_the_version_is_that_of_the_package():
+    from importlib.metadata import version
+
+    assert simrt("--version").stdout.strip() == f"simrt {version('simrt')}"
+
+
+def test_public_names_are_what_they_say():
+    import simrt as package
+
+    for name in package.__all__:
+        assert getattr(package, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = package.nothing
