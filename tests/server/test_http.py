@@ -156,6 +156,7 @@ async def test_a_hook_that_fails_harms_nobody(caplog: pytest.LogCaptureFixture) 
         asked = await on.ask("POST", f"/shop{path}", GOOD, token=EDITOR)
         await asyncio.sleep(2)
         statuses.append(asked.answer.status)
+        assert asked.answer.headers["content-type"] == "application/json"
     assert statuses == [500, 500, 200, 422, 202]
     assert client.seqs == [1, 2, 3]
     assert "no luck" in caplog.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simrt.server import Limits, Site
+from simrt.server.retries import seeded
 from tests.server.rig import SHAPE, Rig, request, rig, settle, virtual
 
 EVENTS = {"changed": SHAPE}
@@ -64,9 +65,7 @@ def test_streams_of_one_endpoint(own: int | None) -> None:
 @pytest.mark.rules("STR-2")
 @virtual
 async def test_when_to_come_again_is_spread() -> None:
-    from simrt.server.retries import unforeseen
-
-    on = await rig(two_endpoints(0), share=unforeseen())
+    on = await rig(two_endpoints(0), share=seeded(1))
     waits = [int((await on.subscribe()).answer.headers["retry-after"]) for _ in range(60)]
     assert len(set(waits)) > 5
     assert 1 < min(waits) <= max(waits) <= 10

@@ -12,7 +12,17 @@ import pytest
 from simrt.server import Call, Server, Site
 from simrt.server.retries import seeded, unforeseen
 from simrt.sse import Retry
-from tests.server.rig import SHAPE, Client, Rig, S, rig, settle, user_token, virtual
+from tests.server.rig import (
+    SHAPE,
+    Client,
+    MemoryTransport,
+    Rig,
+    S,
+    rig,
+    settle,
+    user_token,
+    virtual,
+)
 
 FRAME = len('id: e1:1\nevent: changed\ndata: {"id":"7"}\n\n')
 QUIET = {"heartbeat": "none", "writeDeadline": "none", "peerTimeout": "none"}
@@ -393,6 +403,89 @@ async def test_the_deadline_runs_only_while_something_waits() -> None:
     client.transport.read(FRAME)
     await asyncio.sleep(1000)
     assert not client.gone()
+
+
+class Credits(MemoryTransport):
+    """A window in messages (NET-2): paused while so many are in flight, and never holds a byte."""
+
+    credits = 3  # the head is a message too
+
+    def write(self, data: Any) -> None:
+        super().write(data)
+        self.credits -= 1
+        if self.credits == 0:
+            self.protocol.pause_writing()
+
+    def free(self) -> None:
+        self.credits += 1
+        if self.credits == 1:
+            self.protocol.resume_writing()
+
+
+@pytest.mark.rules("STR-1", "NET-2", "SSE-6")
+@virtual
+async def test_a_window_in_messages(tmp_path: Path) -> None:
+    settings = {**QUIET, "writeDeadline": "60s"}
+    on = await rig(record=tmp_path / "rows", server=settings)
+    connection = on.server.connection()
+    client = Client(connection, Credits(connection))
+    assert isinstance(client.transport, Credits)
+    await on.ask("GET", "/shop/news", client=client)
+    await sends(on, 2)
+    await asyncio.sleep(1000)  # the window is full, and nothing waits
+    assert not client.gone()
+    await sends(on, 1)
+    await asyncio.sleep(50)
+    client.transport.free()
+    assert client.seqs == [1, 2, 3]
+    await sends(on, 1)
+    since = on.server.clock.now()
+    await asyncio.sleep(61)
+    close = last(on, "close")
+    assert (close.cause, close.t_ns) == ("stalled", since + 60 * S)
+    assert client.seqs == [1, 2, 3]
+
+
+class Careless(MemoryTransport):
+    """A transport that holds much before it says so."""
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Keeps its own."""
+
+
+@pytest.mark.rules("SSE-6")
+@virtual
+async def test_what_the_transport_holds_counts_though_it_does_not_pause(tmp_path: Path) -> None:
+    on = await rig(record=tmp_path / "rows", server=QUIET)
+    connection = on.server.connection()
+    client = Client(connection, Careless(connection, head_bytes() + 1))
+    await on.ask("GET", "/shop/news", client=client)
+    await sends(on, 10)
+    assert [row.seq for row in on.rows if row.kind == "take"] == [1]
+
+
+class Secure(MemoryTransport):
+    """Pauses as TLS transports do: also at a limit that is reached, so on an empty buffer at 0."""
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return True if name == "sslcontext" else default
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        assert high
+        super().set_write_buffer_limits(high - 1, low)
+
+
+@pytest.mark.rules("SSE-6")
+@virtual
+async def test_a_tls_transport_does_not_pause_on_an_empty_buffer() -> None:
+    on = await rig(server=QUIET)
+    connection = on.server.connection()
+    client = Client(connection, Secure(connection, head_bytes() + 1))
+    await on.ask("GET", "/shop/news", client=client)
+    await sends(on, 10)
+    client.transport.read(10_000)
+    await settle()
+    assert client.seqs == [1, 7, 8, 9, 10]
 
 
 @pytest.mark.rules("STR-1")
