@@ -6,10 +6,15 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from simrt.errors import Mistake
+from simrt.errors import Mistake, UsageError
 from simrt.scenario.words import described, printable
 
 MAX_DEPTH = 40
+# More are not read by anybody; a generated file can have very many.
+MAX_MISTAKES = 100
+# Data that holds itself twice would otherwise be copied for ever.
+MAX_PARTS = 200_000
+_LONGEST_PATH = 200
 MAX_INT, MIN_INT = 2**64 - 1, -(2**63)
 
 SCENARIO_ALLOWED = "a scenario: a mapping with title, intent, feature and workload"
@@ -95,7 +100,7 @@ def spelled(path: KeyPath) -> str:
             text += f"[{step}]"
         else:
             text += f".{step}" if text else step
-    return printable(text)
+    return printable(text if len(text) <= _LONGEST_PATH else text[: _LONGEST_PATH - 1] + "…")
 
 
 def number_problem(value: int | float) -> str:  # noqa: PYI041 - mypy tells them apart
@@ -118,6 +123,9 @@ def read_data(data: Any) -> Document:
     """A document from Python data: the same rules as for a file, without lines.
 
     Tuples count as lists. The data is copied: what the caller changes later has no effect.
+
+    Raises:
+        UsageError: where it is far too large for a scenario.
     """
     document = Document("")
     document.data = _copied(data, (), document)
@@ -125,6 +133,8 @@ def read_data(data: Any) -> Document:
 
 
 def _copied(value: Any, path: KeyPath, document: Document) -> Any:
+    if len(document.places) >= MAX_PARTS:
+        raise UsageError(f"more than {MAX_PARTS} values; a scenario is small")
     document.places[path] = Place(len(document.places))
     if len(path) > MAX_DEPTH:
         found = f"more than {MAX_DEPTH} levels of lists and mappings"

@@ -8,7 +8,7 @@ from typing import Any
 
 from simrt.errors import Mistake, ScenarioError
 from simrt.scenario.consistency import mistakes_between_parts
-from simrt.scenario.documents import SCENARIO_ALLOWED, Document, read_data
+from simrt.scenario.documents import MAX_MISTAKES, SCENARIO_ALLOWED, Document, read_data
 from simrt.scenario.draft import Draft
 from simrt.scenario.model import Scenario
 from simrt.scenario.reading import read_file
@@ -61,7 +61,7 @@ def mistakes_in(document: Document, directory: str) -> tuple[Mistake, ...]:
     if not isinstance(document.data, dict):
         if not findings:
             findings.append(((), document.mistake((), SCENARIO_ALLOWED)))
-        return tuple(mistake for _, mistake in findings)
+        return tuple(mistake for _, mistake in findings[:MAX_MISTAKES])
     asked = chain(mistakes_of_parts(document), mistakes_between_parts(Draft(document, directory)))
     findings.extend(found for found in asked if found[0] not in spoiled)
     kept: dict[tuple[str, int, int], tuple[int, Mistake]] = {}
@@ -69,4 +69,8 @@ def mistakes_in(document: Document, directory: str) -> tuple[Mistake, ...]:
         order = document.place(path)[0]
         kept.setdefault((mistake.path, mistake.line, mistake.column), (order, mistake))
     ordered = sorted(kept.values(), key=lambda one: (one[1].line, one[1].column, one[0]))
-    return tuple(mistake for _, mistake in ordered)
+    mistakes = [mistake for _, mistake in ordered[:MAX_MISTAKES]]
+    if len(ordered) > MAX_MISTAKES:
+        more = f"{len(ordered) - MAX_MISTAKES} mistakes more"
+        mistakes.append(Mistake("", more, "a scenario without mistakes; mend these first"))
+    return tuple(mistakes)

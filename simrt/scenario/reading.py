@@ -30,6 +30,7 @@ from ruamel.yaml.reader import ReaderError
 from simrt.errors import Mistake, UsageError
 from simrt.scenario.documents import (
     MAX_DEPTH,
+    MAX_MISTAKES,
     Document,
     KeyPath,
     Place,
@@ -39,8 +40,8 @@ from simrt.scenario.documents import (
 )
 from simrt.scenario.words import described
 
-# Far beyond any scenario; recorded times belong into a trace. Reading 1 MiB takes seconds.
-MAX_BYTES = 1 << 20
+# Far beyond any scenario; recorded times belong into a trace. At worst it takes some seconds.
+MAX_BYTES = 1 << 18
 
 _TAG = "tag:yaml.org,2002:"
 _CORE = {f"{_TAG}{name}" for name in ("null", "bool", "int", "float", "str", "map", "seq")}
@@ -65,7 +66,7 @@ def read_file(path: Path) -> Document:
         raise UsageError(f"{str(path)!r} is not a file name") from None
     if len(raw) > MAX_BYTES:
         raise UsageError(
-            f"{path}: larger than {MAX_BYTES >> 20} MiB; a scenario is small, "
+            f"{path}: larger than {MAX_BYTES >> 10} KiB; a scenario is small, "
             "recorded times go into a trace file of their own"
         )
     return read_text(raw, str(path))
@@ -160,6 +161,8 @@ class _Builder:
         file = self._document.file
         mistake = Mistake(spelled(path), found, allowed, "", file, line, column)
         self._document.problems.append((path, mistake))
+        if len(self._document.problems) >= MAX_MISTAKES:
+            raise _Stop
 
     def _place(self, path: KeyPath, key: Event, value: Event) -> None:
         places = self._document.places
@@ -173,15 +176,15 @@ class _Builder:
 
     def _value(self, event: Event, path: KeyPath, depth: int) -> Any:
         if isinstance(event, AliasEvent):
-            found = f"the alias *{event.anchor}"
+            found = f"the alias {described(f'*{event.anchor}')}"
             self._problem(path, found, "the value itself, written out", event)
             return None
         anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
         if anchor:
             allowed = "the value without an anchor; a scenario has no aliases"
-            self._problem(path, f"the anchor &{anchor}", allowed, event)
+            self._problem(path, f"the anchor {described(f'&{anchor}')}", allowed, event)
         if tag is not None and str(tag) not in _CORE:
-            self._problem(path, f"the tag {tag}", "plain data, without tags", event)
+            self._problem(path, f"the tag {described(str(tag))}", "plain data, without tags", event)
         if depth > MAX_DEPTH:
             self._problem(
                 path, f"more than {MAX_DEPTH} levels", f"at most {MAX_DEPTH} levels", event
@@ -237,9 +240,16 @@ class _Builder:
             self._problem(path, "the merge key <<", "keys that are written out", event)
             return None
         if self._tag(event) not in (f"{_TAG}str", f"{_TAG}timestamp", f"{_TAG}value"):
-            self._problem(path, f"the key {event.value}, which is not text", allowed, event)
+            self._problem(
+                path, f"the key {described(event.value)}, which is not text", allowed, event
+            )
         if event.anchor:
-            self._problem(path, f"the anchor &{event.anchor}", "a key without an anchor", event)
+            self._problem(
+                path,
+                f"the anchor {described(f'&{event.anchor}')}",
+                "a key without an anchor",
+                event,
+            )
         return str(event.value)
 
     def _skip(self, event: Event, path: KeyPath, depth: int) -> None:

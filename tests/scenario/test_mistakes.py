@@ -2,7 +2,7 @@
 
 import pytest
 
-from simrt.errors import EXIT_USAGE, ScenarioError
+from simrt.errors import EXIT_USAGE, ScenarioError, UsageError
 from simrt.scenario import consistency, documents, load, loader, scenario, structure
 from simrt.scenario.draft import Draft
 from simrt.scenario.fields import Part
@@ -203,6 +203,13 @@ def test_a_dict_that_holds_itself_ends(folder):
     mine = data()
     mine["feature"]["events"]["x"] = mine
     with pytest.raises(ScenarioError, match=f"at most {documents.MAX_DEPTH} levels"):
+        scenario(mine, folder)
+
+
+def test_a_dict_that_holds_itself_twice_ends(folder):
+    mine = data()
+    mine["feature"]["events"]["x"] = mine["feature"]["events"]["y"] = mine
+    with pytest.raises(UsageError, match="a scenario is small"):
         scenario(mine, folder)
 
 

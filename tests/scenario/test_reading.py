@@ -6,7 +6,7 @@ import pytest
 
 from simrt.errors import EXIT_USAGE, ScenarioError, UsageError
 from simrt.scenario import load, reading
-from simrt.scenario.documents import MAX_DEPTH, Place
+from simrt.scenario.documents import MAX_DEPTH, MAX_MISTAKES, Place
 from simrt.scenario.reading import MAX_BYTES, read_text
 from tests.scenario.example import TEXT
 
@@ -59,7 +59,7 @@ def test_a_file_of_fifty_megabytes_is_not_read(tmp_path, monkeypatch):
     with path.open("wb") as file:
         file.truncate(50 << 20)
     monkeypatch.setattr(reading, "read_text", None)  # would fail if it were called
-    with pytest.raises(UsageError, match="larger than 1 MiB; a scenario is small"):
+    with pytest.raises(UsageError, match="larger than 256 KiB; a scenario is small"):
         load(path)
 
 
@@ -158,18 +158,18 @@ def test_a_duplicate_key_is_reported_where_it_stands_again():
 def test_anchors_aliases_and_merge_keys_are_refused_each_at_its_place():
     found = problems("a: &x {b: 1}\nc: *x\nd:\n  <<: *x\n  e: 1\n")
     assert [(p.path, p.line, p.column) for p in found] == [("a", 1, 4), ("c", 2, 4), ("d", 4, 3)]
-    assert [p.found for p in found] == ["the anchor &x", "the alias *x", "the merge key <<"]
+    assert [p.found for p in found] == ['the anchor "&x"', 'the alias "*x"', "the merge key <<"]
 
 
 def test_a_bomb_of_aliases_is_refused_at_once():
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 20)]
     found = problems("\n".join(lines))
-    assert len(found) == 20 + 19 * 9
+    assert len(found) == MAX_MISTAKES < 20 + 19 * 9
 
 
 def test_an_alias_to_itself_is_refused():
-    assert [p.found for p in problems("a: &x [*x]\n")] == ["the anchor &x", "the alias *x"]
+    assert [p.found for p in problems("a: &x [*x]\n")] == ['the anchor "&x"', 'the alias "*x"']
 
 
 @pytest.mark.parametrize("text", ["a: !!set {b}\n", "a: !foo 1\n", "a: !!binary aGk=\n"])
@@ -203,12 +203,12 @@ def test_deep_nesting_in_block_style_is_refused():
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("a: 1\n2: b\n", "the key 2, which is not text"),
-        ("true: b\n", "the key true, which is not text"),
+        ("a: 1\n2: b\n", 'the key "2", which is not text'),
+        ("true: b\n", 'the key "true", which is not text'),
         ("~: b\n", "which is not text"),
         ("[a]: b\n", "a list or a mapping as a key"),
         ("? {a: 1}\n: b\n", "a list or a mapping as a key"),
-        ("? &x a\n: b\n", "the anchor &x"),
+        ("? &x a\n: b\n", 'the anchor "&x"'),
     ],
 )
 def test_keys_are_text(text, says):
@@ -268,3 +268,20 @@ def test_several_mistakes_of_text_are_reported_with_those_of_meaning(tmp_path):
         "workload.subscribers.office.count",
         "timezone",
     ]
+
+
+def test_a_file_of_mistakes_says_how_many_more_there_are(tmp_path):
+    path = tmp_path / "it.yml"
+    path.write_text(TEXT + "".join(f"key{n}: 1\n" for n in range(MAX_MISTAKES + 7)))
+    with pytest.raises(ScenarioError) as caught:
+        load(path)
+    found = caught.value.mistakes
+    assert len(found) == MAX_MISTAKES + 1
+    assert found[-1].found == "7 mistakes more"
+
+
+@pytest.mark.parametrize(
+    "text", ["a: &" + "x" * 9999, "a: !" + "x" * 9999, "x" * 900 + ": .nan", "a: " + "9" * 9999]
+)
+def test_a_report_stays_short(text):
+    assert len(str(only(text))) < 400
