@@ -25,6 +25,7 @@ from pydantic import (
     model_validator,
 )
 
+from simrt.errors import UsageError
 from simrt.scenario.feature import Feature, Options, Replay, Sender, Stream
 from simrt.scenario.fields import (
     DurationNs,
@@ -438,6 +439,41 @@ class Scenario(Part):
     def normalised(self) -> dict[str, Any]:
         """The scenario as JSON data in the file's spelling; only what was written.
 
-        `Scenario.model_validate(s.normalised())` is equal to `s`, undecided options included.
+        `Scenario.model_validate(s.normalised())` has equal parts, undecided options included; only
+        the name, the folder and the file are not in it.
         """
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+    def with_(self, **settings: Any) -> Scenario:
+        """The same scenario with other settings; all else, the seed's chance too, stays as it is.
+
+        Arguments:
+            settings: by their Python names, with values as in a file: `buffer_size=8`,
+                `on_full="drop-newest"`, `message_ttl="10m"`, `last_n=5`, `max_age=None`.
+
+        Raises:
+            ScenarioError: where a value is not allowed.
+            UsageError: where there is no such setting.
+        """
+        from simrt.scenario.loader import scenario  # the loader knows this model
+
+        data = self.normalised()
+        for name, value in settings.items():
+            if name not in _SETTINGS:
+                known = ", ".join(_SETTINGS)
+                raise UsageError(f"there is no setting {name}; there are {known}")
+            part = data["feature"]
+            for step in _SETTINGS[name][:-1]:
+                part = part.setdefault(step, {})
+            part[_SETTINGS[name][-1]] = value
+        return scenario(data, self.directory).placed(self.name, self.directory, self.file)
+
+
+# Where the settings of a feature stand in a file, by their names in Python (OPT-2).
+_SETTINGS = {
+    "buffer_size": ("options", "bufferSize"),
+    "on_full": ("options", "onFull"),
+    "message_ttl": ("options", "messageTTL"),
+    "last_n": ("stream", "replay", "lastN"),
+    "max_age": ("stream", "replay", "maxAge"),
+}

@@ -251,3 +251,32 @@ def test_draft_takes_nothing_for_granted():
     assert draft.items("d") == []
     assert draft.text(("d",)) is None
     assert draft.duration_ns("d") is None
+
+
+# --- other settings ------------------------------------------------------------------------------
+
+
+def test_other_settings_leave_all_else_as_it_is(folder):
+    made = load(write(folder, TEXT.replace("    replay: {lastN: 5, maxAge: 5m}\n", "")))
+    other = made.with_(
+        buffer_size=8, on_full="drop-newest", message_ttl=None, last_n=3, max_age="1m"
+    )
+    assert other.feature.options.buffer_size == 8
+    assert other.feature.options.on_full == "drop-newest"
+    assert other.feature.options.message_ttl_ns is None
+    assert (other.feature.stream.replay.last_n, other.feature.stream.replay.max_age_ns) == (
+        3,
+        60 * 10**9,
+    )
+    assert other.feature.undecided == ()
+    assert (other.name, other.directory, other.file) == (made.name, made.directory, made.file)
+    assert other.workload == made.workload
+    assert made.feature.options.buffer_size == 32
+
+
+def test_wrong_settings_are_errors(folder):
+    made = load(write(folder, TEXT))
+    with pytest.raises(ScenarioError, match="a whole number from 1"):
+        made.with_(buffer_size=0)
+    with pytest.raises(UsageError, match="there is no setting bufferSize; there are buffer_size"):
+        made.with_(bufferSize=8)
