@@ -156,9 +156,8 @@ def _reached(state: str, runs: Runs, *, negated: bool) -> Finding:
     if not number:
         return Finding(Status.INCONCLUSIVE, f"{state}: nothing was run", 0)
     if hits:
-        often = (
-            f"{state} was reached {times:,} {_plural('time', times)}, in {hits} of {_runs(number)}"
-        )
+        share = f"in {hits} of {number} {_plural('run', number)}"
+        often = f"{state} was reached {times:,} {_plural('time', times)}, {share}"
         return Finding(Status.FAIL if negated else Status.PASS, often, number)
     never = f"{state} was never reached in {_runs(number)}"
     if negated:

@@ -32,7 +32,8 @@ def spanned(
 
 
 def _buckets_of(values: Integers) -> Integers:
-    # Floats know the power of two; they are exact below 2**53, which the caller sees to.
+    # Floats know the power of two. What they round up to the next one has all its leading bits
+    # set, and lands in the same bucket either way.
     lengths = np.frexp(values.astype(np.float64))[1].astype(np.int64)
     shifts = np.maximum(lengths - BITS - 1, 0)
     buckets: Integers = (shifts << BITS) + (values >> shifts)

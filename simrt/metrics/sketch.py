@@ -27,7 +27,7 @@ CHUNK = 8192
 """So many values wait before they are counted together."""
 
 _FEW = 64  # fewer are counted one by one, without loading numpy
-_LARGEST = (1 << 53) - 1  # larger ones too: numpy finds the power of two by way of floats
+_LARGEST = 1 << 62  # larger ones too: they do not fit numpy's integers
 
 
 def bucket_of(value: int) -> int:

@@ -201,14 +201,14 @@ def test_a_bound_finer_than_time_itself_is_untold(text: str, status: Status) -> 
     ("text", "states", "status", "sentence"),
     [
         ("reached(x)", [{"x": 2}, {}, {"x": 1}], PASS, "x was reached 3 times, in 2 of 3 runs"),
-        ("reached(x)", [{"x": 1}], PASS, "x was reached 1 time, in 1 of one run"),
+        ("reached(x)", [{"x": 1}], PASS, "x was reached 1 time, in 1 of 1 run"),
         ("reached(x)", [{"x": 0}, {}], UNTOLD, "x was never reached in 2 runs"),
         ("reached(x)", [], UNTOLD, "x: nothing was run"),
         ("not reached(x)", [{"x": 1}, {}], FAIL, "x was reached 1 time, in 1 of 2 runs"),
         ("not reached(x)", [{}, {}], PASS, "x was never reached in 2 runs"),
         ("not reached(x)", [], UNTOLD, "x: nothing was run"),
         ("not not reached(x)", [{}], UNTOLD, "x was never reached in one run"),
-        ("not not reached(x)", [{"x": 1}], PASS, "x was reached 1 time, in 1 of one run"),
+        ("not not reached(x)", [{"x": 1}], PASS, "x was reached 1 time, in 1 of 1 run"),
     ],
 )
 def test_states(text: str, states: list[dict[str, int]], status: Status, sentence: str) -> None:
