@@ -28,6 +28,7 @@ def test_good_histories_replay_what_the_settings_ask(good):
         ([("37 replay a/0#5 -", "\n")], "no replay row follows this connect"),
         ([("22 replay a/0#3 10-11", "22 replay a/0#3 10-11\n22 replay a/0#3 10-11")], "once"),
         ([("0 replay a/0#1 -", "0 replay neighbour/0#1 -")], "stands directly after"),
+        ([("24 replay b/0#1 11-11", "24 replay a/0#3 11-11")], "stands directly after"),
         ([("24 replay b/0#1 11-11", "24 replay b/0#1 -")], "replays nothing, the settings give 1"),
         ([("24 take b/0#1 11", "24 take b/0#1 10")], "and not replayed to it (REP-3)"),
     ],
