@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, fields
 
 import pytest
 
+import simrt.engine
 from simrt.checkers import CHECKERS
 from simrt.report.rules import RULES as SENTENCES
 from tests.docs.generated import between
@@ -66,16 +68,24 @@ def test_the_table_claims_only_what_is_so() -> None:
             assert claimed or not real, f"{rule} is cited now: run python -m tests.docs.places"
 
 
-def test_variants_that_are_said_not_to_exist_do_not() -> None:
-    """The section says that none is built; the day one is, it must say otherwise."""
+def test_variants_are_as_far_as_the_section_says() -> None:
+    """What a scenario can switch on must be said, and what it cannot must not be."""
     from simrt.scenario import json_schema
 
     section = TEXT.split("\n## Variants\n")[1].split("\n## ")[0]
-    names = re.findall(r"^\| `(\w+)`", section, re.MULTILINE)
-    assert len(names) == 7
-    assert "None of them is built yet" in section
+    rows = re.findall(r"^\| `(\w+)` \|.*\| ([\w ]+) \|$", section, re.MULTILINE)
+    assert len(rows) == 7
     schema = repr(json_schema())
-    assert [name for name in names if f"'{name}'" in schema] == []
+    engine = {field.name for field in fields(getattr(simrt.engine, "Variants", _NoVariants))}
+    for name, built in rows:
+        in_python = re.sub("([A-Z])", lambda match: f"_{match[1].lower()}", name)
+        assert (built == "scenario") == (f"'{name}'" in schema), name
+        assert built == "no" or in_python in engine, name
+
+
+@dataclass
+class _NoVariants:
+    """An engine without any."""
 
 
 def test_each_choice_names_code_that_exists() -> None:

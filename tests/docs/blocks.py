@@ -1,0 +1,45 @@
+"""The fenced blocks of a document, and which documents there are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.docs.rules import ROOT
+
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("tests/*.md")])
+
+_FENCE = re.compile(r"^```([^\n`]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_OTHER_FENCE = re.compile(r"^(~~~|````)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block.
+
+    Attributes:
+        place: document and line of its first line, such as `README.md:12`.
+        language: the first word behind the fence.
+        text: what stands in it.
+    """
+
+    place: str
+    language: str
+    text: str
+
+
+def blocks_of(path: Path) -> Iterator[Block]:
+    """The blocks of a document, in order."""
+    document = path.read_text("utf-8")
+    assert not _OTHER_FENCE.search(document), f"{path}: write blocks between ``` and ```"
+    name = path.relative_to(ROOT).as_posix()
+    for match in _FENCE.finditer(document):
+        line = document.count("\n", 0, match.start()) + 2
+        yield Block(f"{name}:{line}", (match[1].split() or [""])[0], match[2])
+
+
+def prose_of(path: Path) -> str:
+    """A document without its blocks."""
+    return _FENCE.sub("", path.read_text("utf-8"))

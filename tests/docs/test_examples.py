@@ -1,0 +1,98 @@
+"""Every example of a document is run: Python, scenarios, commands with what they print.
+
+The blocks of one document share a folder and Python's names, in order, as a reader would type them.
+"""
+
+from __future__ import annotations
+
+import doctest
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import simrt
+from tests.docs.blocks import DOCUMENTS, Block, blocks_of
+from tests.docs.console import Command, commands_of, missing_line
+from tests.docs.rules import ROOT
+
+# `text` is for drawings and for output that no command of ours prints.
+LANGUAGES = ("python", "yaml", "console", "text")
+_TIME_LIMIT_S = 120
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.stem)
+def test_examples_work(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("scenarios").symlink_to(ROOT / "scenarios")  # examples name files as in the repository
+    names: dict[str, Any] = {"__name__": "__main__"}
+    for block in blocks_of(path):
+        assert block.language in LANGUAGES, f"{block.place}: say what it is, one of {LANGUAGES}"
+        if block.language == "python":
+            _run_python(block, names)
+        elif block.language == "yaml":
+            _load(block)
+        elif block.language == "console":
+            for command in commands_of(block.text):
+                _run_command(command, block.place)
+
+
+def _run_python(block: Block, names: dict[str, Any]) -> None:
+    if ">>> " not in block.text:
+        exec(compile(block.text, block.place, "exec"), names)
+        return
+    test = doctest.DocTestParser().get_doctest(block.text, names, block.place, block.place, 0)
+    told: list[str] = []
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    runner.run(test, out=told.append, clear_globs=False)
+    names.update(test.globs)
+    assert runner.failures == 0, "".join(told)
+
+
+def _load(block: Block) -> None:
+    file = Path(f"{block.place.replace('/', '-').replace(':', '-')}.yml")
+    file.write_text(block.text, "utf-8")
+    simrt.load(file)
+
+
+def _run_command(command: Command, place: str) -> None:
+    if command.reason:
+        return
+    words = command.words
+    assert words[0] == "simrt", f"{place}: tests run simrt alone; say behind # not run: why"
+    done = subprocess.run(
+        [sys.executable, "-c", "from simrt.cli import main; main()", *words[1:]],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_TIME_LIMIT_S,
+        env={**os.environ, "COLUMNS": "80"},
+    )
+    printed = done.stdout + done.stderr
+    assert done.returncode == command.exit_code, f"{place}: {command.line}\n{printed}"
+    missing = missing_line(command.shown, printed)
+    assert missing is None, f"{place}: not printed (in this place): {missing}\n{printed}"
+
+
+def test_a_line_that_is_not_printed_is_noticed() -> None:
+    printed = "✓ pass  one: 12 things\n✗ fail  two: bad\n"
+    assert missing_line(("✓ pass  one: 7 things", "…", "✗ fail  two…"), printed) is None
+    assert missing_line(("✓ pass  two: bad",), printed) == "✓ pass  two: bad"
+    assert missing_line(("✗ fail  two: bad", "✓ pass  one: 12 things"), printed) is not None
+
+
+def test_a_wrong_example_is_noticed() -> None:
+    with pytest.raises(AssertionError, match="Expected"):
+        _run_python(Block("here:1", "python", ">>> 1 + 1\n3\n"), {})
+    with pytest.raises(ZeroDivisionError):
+        _run_python(Block("here:1", "python", "1 / 0\n"), {})
+
+
+def test_commands_are_read_with_their_remarks() -> None:
+    text = "$ simrt check x  # not run: long\nline\n$ simrt check y  # exit: 2\n"
+    first, second = commands_of(text)
+    assert (first.line, first.reason, first.shown) == ("simrt check x", "long", ("line",))
+    assert (second.words, second.exit_code) == (["simrt", "check", "y"], 2)
