@@ -140,3 +140,23 @@ def test_every_fault_heals_at_the_end_of_the_workload_at_the_latest():
         assert rows[-1].detail == {"run": "complete"}
         ends = [row.subscriber for row in rows if row.kind == "end" and row.subscriber]
         assert ends == ["g/0", "g/0"], kind
+
+
+@pytest.mark.rules("DLV-2", "NET-6")
+def test_what_arrives_while_a_stall_heals_stays_behind_what_is_here():
+    """A client connects while stalled, without latency: freeing its head lets more in."""
+    for seed in range(40):
+        rows = simulate(
+            small(
+                duration="30s",
+                window=2,
+                publish=[{"event": "e", "arrivals": {"poisson": "3/s"}}],
+                replay={"lastN": 3, "maxAge": "none"},
+                online={"up": {"exponential": "4s"}, "down": "1s"},
+                faults=[{"at": "5s", "stall": "g", "for": "15s"}],
+            ),
+            seed,
+        )
+        for number in {row.connection for row in rows if row.kind == "receive"}:
+            seqs = [r.seq for r in rows if r.kind == "receive" and r.connection == number]
+            assert seqs == sorted(set(seqs)), seed

@@ -141,9 +141,13 @@ class Client:
             self._unheard(link, self.arrived, item, units)
             return
         self._heard_ns = self.world.now
-        if self._stalls:
+        if self._stalls or self._backlog:
             self._backlog.append(Part(item, units, last=True, early=False))
-        elif isinstance(item, (Message, End)):
+        else:
+            self._handle(link, item, units)
+
+    def _handle(self, link: Link, item: Head | Heartbeat | Message | End, units: int) -> None:
+        if isinstance(item, (Message, End)):
             self._queue.append((item, units))
             if self._draining is None:
                 self._next()
@@ -158,17 +162,21 @@ class Client:
             return
         if self.wire.silent:
             self._unheard(link, self.arrived_in_part, part)
-        elif self._stalls:
+        elif self._stalls or self._backlog:
             self._backlog.append(part)
-        elif not isinstance(part.item, Message):
-            self.arrived(link, part.item, part.units)
+        else:
+            self._handle_part(link, part)
+
+    def _handle_part(self, link: Link, part: Part) -> None:
+        if not isinstance(part.item, Message):
+            self._handle(link, part.item, part.units)
         elif not part.last and part.early:
             self._free(link, part.units)
         else:
             self._held += part.units
             if part.last:
                 held, self._held = self._held, 0
-                self.arrived(link, part.item, held)
+                self._handle(link, part.item, held)
 
     def _unheard(self, link: Link, action: Callable[..., None], *args: object) -> None:
         """A silence holds up what the server wrote; the server hears nothing of it (NET-7)."""
@@ -408,11 +416,12 @@ class Client:
         if self._left_ns is not None:
             left, self._left_ns = self._left_ns, None
             self._start(left)
-        backlog, self._backlog = self._backlog, deque()
-        for part in backlog:
-            if self.link is None:
-                return
-            self.arrived_in_part(self.link, part)
+        # To free part of the window can let more arrive: that stays behind what is here already.
+        while self._backlog and self.link is not None:
+            part = self._backlog[0]
+            self._handle_part(self.link, part)
+            if self._backlog:
+                self._backlog.popleft()
 
     # --- rows ---------------------------------------------------------------------------------
 
