@@ -52,12 +52,14 @@ class Runs:
         metrics: one a run.
         states: one a run: how often each state was reached.
         resolution_ns: the finest time that means anything there; 0 if exact.
+        judged_elsewhere: whether a target with exact time judges the same expectations.
     """
 
     target: str
     metrics: Sequence[Metrics]
     states: Sequence[Mapping[str, int]]
     resolution_ns: int
+    judged_elsewhere: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ def judge_expectations(
     runs: Sequence[Metrics],
     states: Sequence[Mapping[str, int]],
     resolution_ns: int,
+    *,
+    judged_elsewhere: bool = False,
 ) -> tuple[Verdict, ...]:
     """A verdict for each line of the scenario's `expect`, in its order.
 
@@ -84,11 +88,14 @@ def judge_expectations(
         runs: what each run measured.
         states: what each run reached: state -> how often.
         resolution_ns: the resolution of time on that target; 0 if exact.
+        judged_elsewhere: whether a target with exact time, in the same check, judges the same:
+            then a bound that is too fine for this one does not apply here, and is inconclusive
+            otherwise.
 
     Raises:
         ValueError: where a line of `expect` cannot be read; the loader finds that earlier.
     """
-    seen = Runs(target, runs, states, resolution_ns)
+    seen = Runs(target, runs, states, resolution_ns, judged_elsewhere)
     return tuple(_verdict(parse_expectation(text), seen) for text in scenario.expect)
 
 
@@ -135,7 +142,8 @@ def _all(found: Sequence[Finding]) -> Finding:
 def _any(found: Sequence[Finding]) -> Finding:
     """The contrary of `and`: one part that holds is enough."""
     statuses = {one.status for one in found}
-    best = next(s for s in (Status.PASS, Status.INCONCLUSIVE, Status.FAIL) if s in statuses)
+    order = (Status.PASS, Status.INCONCLUSIVE, Status.FAIL, Status.NOT_APPLICABLE)
+    best = next(status for status in order if status in statuses)
     return Finding(best, _told(found, best), sum(one.judged for one in found))
 
 
@@ -175,7 +183,10 @@ def _compared(term: Comparison, runs: Runs) -> Finding:
         why = f"no value in {_runs(len(runs.metrics))}" if runs.metrics else "nothing was run"
         return Finding(Status.INCONCLUSIVE, f"{subject}: {why}", 0)
     sentence = f"{subject} {_observed(term, seen, runs)}"
-    doubt = _doubt(term, runs)
+    fine = _too_fine(term, runs)
+    if fine and runs.judged_elsewhere:
+        return Finding(Status.NOT_APPLICABLE, f"{sentence}; judged by the simulator: {fine}", 0)
+    doubt = _doubt(term, runs) or fine
     if doubt:
         return Finding(Status.INCONCLUSIVE, f"{sentence}; cannot be judged: {doubt}", seen.runs)
     return Finding(_status(term, seen.low, seen.high), sentence, seen.runs)
@@ -208,6 +219,11 @@ def _doubt(term: Comparison, runs: Runs) -> str:
     open_ = count(_OUTAGES[term.metric]) if term.metric in _OUTAGES else 0
     if open_:
         return f"{open_:,} {_plural('client', open_)} not back when the run ended"
+    return ""
+
+
+def _too_fine(term: Comparison, runs: Runs) -> str:
+    """Why a bound in seconds means nothing on this target, or nothing."""
     finest_ns = FINENESS * runs.resolution_ns
     if METRICS[term.metric].unit == "s" and term.bound * 1e9 < finest_ns:
         return (

@@ -268,3 +268,16 @@ def test_from_a_history_to_a_verdict() -> None:
     verdicts = judge_expectations(tale.scenario, "sim", [tale.measure()], [{}], 0)
     assert [verdict.status for verdict in verdicts] == [PASS, FAIL]
     assert verdicts[0].sentence == "g: events missed 50 % of 2, allowed 50 % (one run)"
+
+
+@pytest.mark.parametrize("text", ["latency_s() <= 0.1", "not latency_s() > 0.1"])
+def test_a_bound_too_fine_here_is_left_to_a_target_with_exact_time(text: str) -> None:
+    """Where the simulator judges it a free-running server need not; alone it cannot tell."""
+    runs = [a_run(latencies_s=(1, 1))]
+    told = [
+        judge_expectations(
+            scenario(expect=(text,)), "server", runs, [{}], 10_000_000, judged_elsewhere=elsewhere
+        )[0].status
+        for elsewhere in (True, False)
+    ]
+    assert told == [Status.NOT_APPLICABLE, Status.INCONCLUSIVE]
