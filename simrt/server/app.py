@@ -70,7 +70,7 @@ class App:
         except Gone:
             connection = _connection(scope)
             if connection is not None:
-                connection.give_up()
+                connection.give_up(scope)
 
     def _admit(self, scope: dict[str, Any]) -> tuple[StreamEndpoint | Hook, Params, Granted]:
         """Route, method, permission, in this order (SSE-4)."""
@@ -122,7 +122,7 @@ class App:
         if connection is None:
             await run_plain(stream, receive, send)
             return
-        connection.hand_over(stream)
+        connection.hand_over(stream, scope)
         await stream.closed
 
     # --- hooks --------------------------------------------------------------------------------

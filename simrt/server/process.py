@@ -26,7 +26,7 @@ from pydantic import ValidationError
 
 from simrt.clock import RealClock
 from simrt.engine import EpochError
-from simrt.errors import EXIT_USAGE, SimrtError, TargetError, UsageError
+from simrt.errors import EXIT_ERROR, EXIT_USAGE, SimrtError, TargetError, UsageError
 from simrt.scenario.model import Scenario
 from simrt.server.access import Secrets
 from simrt.server.compiled import compile_site
@@ -88,7 +88,7 @@ def main() -> int:
     try:
         orders = read_orders(lines.wait())
         site = build_site(orders)
-        recorder = None if orders.record is None else Recorder(Path(orders.record))
+        recorder = None if orders.record is None else Recorder(Path(orders.record), _stop)
         zero_ns = orders.zero_ns
         if orders.hold:
             say({"held": True, "pid": os.getpid()})
@@ -108,6 +108,13 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return EXIT_USAGE
     return 0
+
+
+def _stop(error: OSError) -> None:
+    """End at once: nothing that cannot be recorded may leave."""
+    sys.stderr.write(f"the record cannot be written: {error.strerror}\n")
+    sys.stderr.flush()
+    os._exit(EXIT_ERROR)
 
 
 def read_orders(line: str | None) -> Orders:

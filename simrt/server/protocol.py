@@ -157,6 +157,9 @@ class Connection(HttpToolsProtocol):
         self._in_head = False
         self._head_bytes = 0
         super().on_headers_complete()
+        # Of several pipelined requests `self.cycle` is the last that was parsed, not the one that
+        # is being answered.
+        self.scope["extensions"][EXTENSION]["cycle"] = self.cycle
 
     def on_message_complete(self) -> None:
         """The request is complete."""
@@ -200,9 +203,15 @@ class Connection(HttpToolsProtocol):
 
     # --- the hand-over ------------------------------------------------------------------------
 
-    def hand_over(self, stream: Stream) -> None:
-        """Give the connection to a stream; from here on every byte is the stream's."""
+    def hand_over(self, stream: Stream, scope: dict[str, Any]) -> None:
+        """Give the connection to a stream; from here on every byte is the stream's.
+
+        Arguments:
+            stream: who takes it.
+            scope: of the request that asked for it.
+        """
         self._disarm()
+        self.cycle = scope["extensions"][EXTENSION]["cycle"]
         self._stream = stream
         stream.on_lost = self.connection_lost
         self.pipeline.clear()  # what was asked for behind a stream has no answer
@@ -210,9 +219,9 @@ class Connection(HttpToolsProtocol):
         self.transport.set_protocol(stream)
         stream.connection_made(self.transport)
 
-    def give_up(self) -> None:
+    def give_up(self, scope: dict[str, Any]) -> None:
         """No answer: the client is gone already, and uvicorn shall not try one."""
-        self.cycle.disconnected = True
+        scope["extensions"][EXTENSION]["cycle"].disconnected = True
 
     # --- the deadline for a request ------------------------------------------------------------
 

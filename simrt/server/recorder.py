@@ -7,7 +7,7 @@ the answer that they describe. So kill -9 loses no row of something that somebod
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,17 +48,20 @@ class Recorder:
 
     Arguments:
         path: the file, made anew; rows only, no header.
+        on_failure: told when the file takes no more rows, before the error is raised. What the
+            rows describe must not happen then.
 
     Raises:
         TargetError: where it cannot be made.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, on_failure: Callable[[OSError], None] | None = None) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
         try:
             self._file = os.open(path, flags, 0o644)
         except OSError as error:
             raise TargetError(f"{path}: cannot be written: {error.strerror}") from error
+        self._on_failure = on_failure
         self._rows: list[bytes] = []
         self._last_ns: int | None = None
         self._losses: list[tuple[Subscription, int, Fate, int]] = []
@@ -73,8 +76,13 @@ class Recorder:
             return
         data = memoryview(b"".join(self._rows))
         self._rows.clear()
-        while data:
-            data = data[os.write(self._file, data) :]
+        try:
+            while data:
+                data = data[os.write(self._file, data) :]
+        except OSError as error:
+            if self._on_failure is not None:
+                self._on_failure(error)
+            raise
 
     def finish(self) -> None:
         """Make the file safe; whatever happens from here on is not recorded."""

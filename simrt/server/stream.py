@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from simrt import sse
 from simrt.engine import Subscription
@@ -92,7 +92,7 @@ class Stream(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Write the head, then whatever the replay brought."""
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast("asyncio.Transport", transport)  # uvloop's is one by duty, not by birth
         self._transport = transport
         # With a limit of 0 a TLS transport pauses on an empty buffer; with 1 a plain one does not
         # notice a single byte that is left.

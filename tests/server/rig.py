@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 import selectors
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
@@ -73,7 +74,9 @@ def virtual(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Non
 
     @functools.wraps(test)
     def run(*args: Any, **kwargs: Any) -> None:
-        failures: list[dict[str, Any]] = []
+        failures: list[Any] = []
+        complaints = _Complaints(failures)
+        logging.getLogger("uvicorn.error").addHandler(complaints)
         loop = VirtualLoop()
         loop.set_exception_handler(lambda _, context: failures.append(context))
         try:
@@ -81,9 +84,21 @@ def virtual(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Non
         finally:
             loop.run_until_complete(_hang_up(loop.servers))
             loop.close()
+            logging.getLogger("uvicorn.error").removeHandler(complaints)
         assert failures == []
 
     return run
+
+
+class _Complaints(logging.Handler):
+    """What uvicorn calls an error of ours."""
+
+    def __init__(self, failures: list[Any]) -> None:
+        super().__init__(logging.ERROR)
+        self._failures = failures
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._failures.append(record.getMessage())
 
 
 async def _hang_up(servers: list[Server]) -> None:

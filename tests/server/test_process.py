@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import signal
 import socket
 from pathlib import Path
@@ -10,12 +12,13 @@ from typing import Any
 
 import pytest
 
+from simrt.clock import live_clock
 from simrt.errors import TargetError, UsageError
-from simrt.server import bind
+from simrt.server import Server, bind, compile_site, serve
 from simrt.server.process import build_site, read_orders
 from simrt.sse import Retry
 from tests.server.live import Live, Socket, fails, live, orders
-from tests.server.rig import feature
+from tests.server.rig import feature, request
 
 pytestmark = pytest.mark.real
 
@@ -221,3 +224,45 @@ def test_stderr_stays_silent_and_holds_no_secret() -> None:
         said = server.process.stderr.read()
     assert "Traceback" not in said
     assert "secret" not in said
+
+
+def test_a_record_that_cannot_be_written_stops_it_before_anything_leaves() -> None:
+    with live(record=Path("/dev/full")) as server, Socket(server.port).subscribe() as client:
+        client.read()
+        assert client.got == b""
+        assert server.wait() == 4
+        assert server.process.stderr is not None
+        assert server.process.stderr.read() == (
+            "the record cannot be written: No space left on device\n"
+        )
+
+
+def test_serve_until_a_signal() -> None:
+    """What a command line calls: listens, serves, ends in an orderly way."""
+    heard: list[int] = []
+    site = compile_site([feature()])
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        client: list[asyncio.Task[bytes]] = []
+
+        async def visit(port: int) -> bytes:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(request("GET", "/shop/news"))
+            await reader.readuntil(b"\n\n")
+            os.kill(os.getpid(), signal.SIGTERM)
+            rest = await reader.read()
+            writer.close()
+            return rest
+
+        def listening(_server: Server, port: int) -> None:
+            heard.append(port)
+            client.append(loop.create_task(visit(port)))
+
+        await serve(site, live_clock(), port=0, on_listening=listening)
+        assert (await client[0]).startswith(b"retry: ")
+
+    asyncio.run(main())
+    assert len(heard) == 1
+    with pytest.raises(ConnectionRefusedError):
+        Socket(heard[0])

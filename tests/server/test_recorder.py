@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 from simrt.errors import TargetError
 from simrt.history import Row, digest_of
 from simrt.server import Recorder
+from simrt.server.recorder import Where
 from tests.server.rig import Rig, read_rows, rig, settle, virtual
 
 
@@ -188,8 +191,6 @@ def test_a_file_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 
 def test_short_writes_lose_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from simrt.server.recorder import Where
-
     recorder = Recorder(tmp_path / "rows")
     real = os.write
     monkeypatch.setattr(os, "write", lambda file, data: real(file, bytes(data)[:7]))
@@ -202,10 +203,54 @@ def test_short_writes_lose_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_rows_out_of_time_order_are_our_own_mistake(tmp_path: Path) -> None:
-    from simrt.server.recorder import Where
-
     recorder = Recorder(tmp_path / "rows")
     recorder.rejected(5, Where("shop", "news", "e1"), "changed", "shape")
     with pytest.raises(AssertionError, match="time order"):
         recorder.rejected(4, Where("shop", "news", "e1"), "changed", "shape")
     recorder.finish()
+
+
+_RUN = """
+import asyncio, sys
+from pathlib import Path
+from tests.server.rig import rig, settle, virtual
+
+@virtual
+async def run():
+    on = await rig(record=Path(sys.argv[1]), options={"bufferSize": 3}, replay={"lastN": 2},
+                   senders=[{"job": "7s", "sends": "changed"},
+                            {"hook": "POST /content", "permission": {"token:editor": ["POST"]},
+                             "sends": "changed"}])
+    clients = [await on.subscribe(f"a/{n}", window=400 + 90 * n) for n in range(12)]
+    for n in range(30):
+        await on.post({"id": str(n)})
+        await asyncio.sleep(n)
+        clients[n % 12].transport.read(300)
+        if n % 5 == 4:
+            clients[n % 12].transport.eof()
+            clients[n % 12] = await on.subscribe(f"a/{n % 12}", n)
+    on.server.end()
+
+run()
+"""
+
+
+def test_the_same_run_writes_the_same_bytes_under_any_hash_seed(tmp_path: Path) -> None:
+    written = []
+    for seed in ("1", "2"):
+        path = tmp_path / seed
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        subprocess.run([sys.executable, "-c", _RUN, str(path)], check=True, env=environment)
+        written.append(path.read_bytes())
+    assert written[0] == written[1]
+    kinds = {row.kind for row in read_rows(tmp_path / "1")}
+    assert kinds == {"send", "connect", "replay", "take", "drop", "close", "end"}
+
+
+def test_a_full_disk_is_told_before_anything_leaves() -> None:
+    told: list[OSError] = []
+    recorder = Recorder(Path("/dev/full"), told.append)
+    recorder.rejected(0, Where("shop", "news", "e1"), "changed", "shape")
+    with pytest.raises(OSError, match="No space"):
+        recorder.flush()
+    assert len(told) == 1
