@@ -304,27 +304,57 @@ def test_the_run_ends_when_nothing_waits(eventful: History) -> None:
             assert row.detail["received"] == len(taken)
 
 
-@pytest.mark.rules("BUF-3")
+@pytest.mark.rules("BUF-3", "RST-1")
 def test_drop_newest_and_many_restarts(tmp_path: Path, no_strays: None) -> None:
-    """More restarts than processes wait ready; the last one heals with the end of the workload."""
+    """BUF-3; the last restart heals with the end of the workload."""
     restarts: tuple[JSON, ...] = tuple(
-        {"at": f"{20 + 5 * k}s", "restart": "server", "for": "2s"} for k in range(5)
+        {"at": f"{20 + 10 * k}s", "restart": "server", "for": "2s"} for k in range(3)
     )
     spec = small(
-        {"stuck": {"reconnect": "at-once"}, "patient": {"client": "patient"}},
-        ({"at": "0s", "stall": "stuck", "for": "18s"}, *restarts,
-         {"at": "59s", "restart": "server", "for": "30s"}),
+        {
+            "stuck": {"reconnect": "at-once"},
+            "patient": {"client": "patient"},
+            "tunnel": {"online": {"up": "45s", "down": "1h"}},
+        },
+        (
+            {"at": "0s", "stall": "stuck", "for": "18s"},
+            *restarts,
+            {"at": "59s", "restart": "server", "for": "30s"},
+        ),
         duration="60s",
         rate="8/s",
         feature={"options": {"bufferSize": 4, "onFull": "drop-newest", "messageTTL": "none"}},
-    )  # fmt: skip
+    )
     path = tmp_path / "history.jsonl"
     server.run(spec, 1, history=path, speed=6.0)
     history = read_history(path)
     assert failures(history) == []
-    assert len(of(history, "restart")) == 6
-    assert len({row.epoch for row in of(history, "heal", cause="restart")}) == 6
     assert {row.cause for row in of(history, "drop")} == {"drop-newest"}
+    kinds = [row.kind for row in of(history, "restart") + of(history, "heal", cause="restart")]
+    assert kinds == ["restart"] * 4 + ["heal"] * 4
+    assert len({row.epoch for row in of(history, "send")}) == 4
+    # The tunnel would have lasted longer than the workload.
+    states = [row.kind for row in history if row.subscriber == "tunnel/0"]
+    assert [kind for kind in states if kind.startswith("o")] == ["offline", "online"]
+    assert of(history, "end", subscriber="tunnel/0")
+
+
+def test_restarts_come_faster_than_servers_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_strays: None
+) -> None:
+    """One process waits ready at a time: late or overlapping restarts are told as they were."""
+    monkeypatch.setattr("simrt.targets.server.lives._MOST_SPARES", 1)
+    restarts = tuple(
+        {"at": f"{5 + 2 * k}s", "restart": "server", "for": "1500ms"} for k in range(6)
+    )
+    path = tmp_path / "history.jsonl"
+    server.run(small({"office": {}}, restarts, "30s"), 1, history=path, speed=10.0)
+    history = read_history(path)
+    assert failures(history) == []
+    heals = [row.epoch for row in of(history, "heal", cause="restart")]
+    assert len(heals) == len(of(history, "fault", cause="restart")) == 6
+    epochs = [epoch for epoch in heals if epoch]
+    assert len(of(history, "restart")) == len(set(epochs)) == len(epochs) >= 1
 
 
 # --- what goes wrong --------------------------------------------------------------------------
@@ -389,10 +419,12 @@ def test_an_interrupt_keeps_what_was_recorded(
     path = tmp_path / "history.jsonl"
     script = textwrap.dedent(
         f"""
-        import sys
+        import signal, sys
         from pathlib import Path
         from simrt.scenario.model import Scenario
         from simrt.targets import server
+        # Under a shell's background job SIGINT is ignored, and that is inherited.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         scenario = Scenario.model_validate_json(sys.argv[1])
         def tell(share):
             if share > 0.2:

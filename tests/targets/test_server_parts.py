@@ -276,7 +276,7 @@ def test_members_draw_from_the_streams_that_sim_draws_from(tmp_path: Path) -> No
     spec = small(**group)
     plays = (spec, neighbour_of(spec))
     randomness = Randomness(5)
-    lives = Lives(tmp_path, lambda _: None)
+    lives = Lives(tmp_path, {}, lambda _: None)
     lives.lives = [Life(tmp_path / "0"), Life(tmp_path / "1"), Life(tmp_path / "2")]
     lives.epochs = ["a", "b"]
     clock = RealClock(spec.starts)

@@ -83,9 +83,12 @@ class Conductor:
         self._duration_ns = scenario.workload.duration_ns
         self._randomness = Randomness(seed)
         self._credentials = Credentials(self.plays)
-        self._lives = Lives(folder, self._fail, command)
         self._troubles: Troubles | None = None
         self._lost: list[LostCall] = []
+        self._reserved = _reserved_port()
+        self._address = (HOST, self._reserved.getsockname()[1])
+        self._config = self._orders()
+        self._lives = Lives(folder, self._config, self._fail, command)
         self._lateness: Lateness | None = None
         self._server_late_ns = 0
         self._timers: dict[asyncio.TimerHandle, None] = {}
@@ -113,25 +116,22 @@ class Conductor:
         # What fails in a callback would only be logged; here it ends the run.
         loop.set_exception_handler(lambda _, context: self._fail(_error_of(context)))
         try:
-            with _Reservation() as port:
-                await self._watched(self._course(port))
+            await self._watched(self._course())
         finally:
             await self._shut_down()
 
-    async def _course(self, port: int) -> None:
-        address = (HOST, port)
-        config = self._config(port)
+    async def _course(self) -> None:
         rcvbufs = {
             (index, name): rcvbuf_of(play, group)
             for index, play in enumerate(self.plays)
             for name, group in play.workload.subscribers.items()
         }
         lives = lives_of(self.scenario.faults)
-        await self._lives.prepare(config, min(1, lives))  # starts while the window is measured
+        await self._lives.prepare(1)  # starts while the window is measured
         main = {name: rcvbuf for (index, name), rcvbuf in rcvbufs.items() if index == 0}
-        measured = await calibrate(self.scenario, main.values(), config, self._folder)
+        measured = await calibrate(self.scenario, main.values(), self._config, self._folder)
         self.window = {name: _written(measured[rcvbuf]) for name, rcvbuf in main.items()}
-        await self._lives.prepare(config, lives)
+        await self._lives.prepare(lives)
         await self._lives.ready()
         self._clock = RealClock(
             self.scenario.starts,
@@ -139,8 +139,8 @@ class Conductor:
             RealClock(self.scenario.starts).zero_ns + _LEAD_NS,
         )
         self._part = Part(self._folder / _CLIENTS, self._clock)
-        self._make_members(address, rcvbufs)
-        self._make_callers(address)
+        self._make_members(rcvbufs)
+        self._make_callers()
         self._troubles = Troubles(
             self.scenario,
             self._groups,
@@ -148,7 +148,6 @@ class Conductor:
             at=self._at,
             spawn=self._spawn,
             lives=self._lives,
-            config=config,
             part=self._part,
             randomness=self._randomness,
         )
@@ -162,21 +161,21 @@ class Conductor:
         await probe(
             self.scenario,
             clock=self._clock,
-            address=address,
+            address=self._address,
             part=self._part,
             lives=self._lives,
             credentials=self._credentials,
         )
         await self._end()
 
-    def _config(self, port: int) -> dict[str, Any]:
+    def _orders(self) -> dict[str, Any]:
         return {
             "scenarios": [play.normalised() for play in self.plays],
             "starts": self.scenario.starts.isoformat(),
             "speed": self.speed,
             "zero_ns": None,
             "host": HOST,
-            "port": port,
+            "port": self._address[1],
             "secret": self._credentials.secret,
             "tokens": self._credentials.tokens,
             "sndbuf": SNDBUF_BYTES,
@@ -281,12 +280,13 @@ class Conductor:
                 self._failed.result()
             task.result()
         finally:
-            task.cancel()
-            await asyncio.wait((task,))
+            while not task.done():  # wait_for may swallow one cancellation
+                task.cancel()
+                await asyncio.wait((task,), timeout=_POLL_S)
 
     # --- clients and hooks --------------------------------------------------------------------
 
-    def _make_members(self, address: tuple[str, int], rcvbufs: dict[tuple[int, str], int]) -> None:
+    def _make_members(self, rcvbufs: dict[tuple[int, str], int]) -> None:
         for index, play in enumerate(self.plays):
             for name, group in play.workload.subscribers.items():
                 members = [
@@ -295,7 +295,7 @@ class Conductor:
                         name,
                         number,
                         clock=self._clock,
-                        address=address,
+                        address=self._address,
                         part=self._part,
                         lives=self._lives,
                         randomness=self._randomness,
@@ -308,7 +308,7 @@ class Conductor:
                 if index == 0:
                     self._groups[name] = members
 
-    def _make_callers(self, address: tuple[str, int]) -> None:
+    def _make_callers(self) -> None:
         for index, play in enumerate(self.plays):
             feature = play.feature
             for sender in feature.hooks:
@@ -319,7 +319,7 @@ class Conductor:
                 hook = Hook(feature.project, feature.channel, sender.sends, sender.hook, shown)
                 caller = Caller(
                     hook,
-                    Line(*address),
+                    Line(*self._address),
                     life=lambda: self._lives.current,
                     down=self._call_found_nobody,
                     lost=self._lost.append,
@@ -384,6 +384,7 @@ class Conductor:
         for member in self._members:
             await member.client.wait_closed()
         await self._lives.stopped()
+        self._reserved.close()
         if hasattr(self, "_part"):
             self._part.close()
 
@@ -392,23 +393,18 @@ class Conductor:
         self._lives.bury()
 
 
-class _Reservation:
-    """Holds a free port for the whole run.
+def _reserved_port() -> socket.socket:
+    """Hold a free port for the whole run.
 
     A bound socket that does not listen, with SO_REUSEADDR as the server's own: the server can
     listen on the port, again after each restart, and nobody else gets it in between. Above all the
     kernel never gives it to a client as its own port: a client that dials a port on which nobody
     listens, from that very port, would be connected to itself.
     """
-
-    def __enter__(self) -> int:
-        self._socket = socket.socket()
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind((HOST, 0))
-        return int(self._socket.getsockname()[1])
-
-    def __exit__(self, *exc: object) -> None:
-        self._socket.close()
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind((HOST, 0))
+    return sock
 
 
 def _error_of(context: dict[str, Any]) -> BaseException:

@@ -10,8 +10,9 @@ from simrt.clock import RealClock
 from simrt.targets.server.merge import Life
 from simrt.targets.server.process import COMMAND, ServerProcess
 
-# Processes that wait, ready, for a restart; each costs some 60 MB.
-_MOST_SPARES = 3
+# Processes that wait, ready, for a restart: all that a run needs, within reason. Each costs some
+# 60 MB and half a second of a core, which a run that has begun had better not spend.
+_MOST_SPARES = 8
 
 
 class Lives:
@@ -19,6 +20,7 @@ class Lives:
 
     Arguments:
         folder: where each writes its rows.
+        config: what each is told.
         failed: told when one dies that nobody killed.
         command: what a server process is.
 
@@ -31,6 +33,7 @@ class Lives:
     def __init__(
         self,
         folder: Path,
+        config: dict[str, Any],
         failed: Callable[[BaseException], None],
         command: tuple[str, ...] = COMMAND,
     ) -> None:
@@ -38,6 +41,7 @@ class Lives:
         self.epochs: list[str] = []
         self.running: ServerProcess | None = None
         self._folder = folder
+        self._config = config
         self._failed = failed
         self._command = command
         self._processes: list[ServerProcess] = []
@@ -60,19 +64,21 @@ class Lives:
         """The name of a life; empty where it is not known."""
         return self.epochs[number] if number < len(self.epochs) else ""
 
-    async def prepare(self, config: dict[str, Any], lives: int) -> None:
+    async def prepare(self, lives: int) -> None:
         """Start processes for the lives to come: a start takes many scenario seconds.
 
         Arguments:
-            config: what each is told.
             lives: how many the whole run needs.
         """
         while len(self._spares) < _MOST_SPARES and len(self._processes) < lives:
-            record = self._folder / f"server-{len(self._processes)}.jsonl"
-            process = ServerProcess(record, config, self._command)
-            self._processes.append(process)
-            self._spares.append(process)
-            await process.start()
+            await self._start_one()
+
+    async def _start_one(self) -> None:
+        record = self._folder / f"server-{len(self._processes)}.jsonl"
+        process = ServerProcess(record, self._config, self._command)
+        self._processes.append(process)
+        await process.start()
+        self._spares.append(process)
 
     async def ready(self) -> None:
         """Wait until those that were started need only to listen.
@@ -89,6 +95,8 @@ class Lives:
         Raises:
             TargetError: where it died instead.
         """
+        if not self._spares:
+            await self._start_one()
         process = self._spares.pop(0)
         life = Life(process.record)
         self.lives.append(life)

@@ -51,7 +51,7 @@ class Rows:
     def receive(self, connection: int, event: Event) -> None:
         """An event was handled."""
         epoch, seq = parse_event_id(event.last_event_id) or ("", 0)
-        self._epoch = epoch
+        self._epoch = epoch or self._epoch
         self._part.received(
             event.data,
             **self._where,

@@ -87,6 +87,7 @@ def run(
             conductor.bury()
             if conductor.begun:
                 _write(conductor, seed, history)
+        # Only now: where the history could not be written, its parts are what is left of it.
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -30,7 +30,6 @@ class Troubles:
         at: sets a timer.
         spawn: runs a coroutine beside the course.
         lives: the server's lives.
-        config: what a new server process is told.
         part: where rows go.
         randomness: the named draws.
 
@@ -48,7 +47,6 @@ class Troubles:
         at: At,
         spawn: Callable[[Coroutine[Any, Any, None]], None],
         lives: Lives,
-        config: dict[str, Any],
         part: Part,
         randomness: Randomness,
     ) -> None:
@@ -61,7 +59,6 @@ class Troubles:
         self._at = at
         self._spawn = spawn
         self._lives = lives
-        self._config = config
         self._part = part
         self._randomness = randomness
 
@@ -149,7 +146,7 @@ class Troubles:
         self.downs -= 1
         detail = _detail(index, fault, ())
         self.heals.append(Row(t_ns, "heal", epoch=epoch, cause="restart", detail=detail))
-        await self._lives.prepare(self._config, lives_of(self._faults))
+        await self._lives.prepare(lives_of(self._faults))
 
 
 def lives_of(faults: Sequence[Fault]) -> int:
