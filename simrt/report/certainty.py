@@ -155,7 +155,7 @@ def difference(rows: Sequence[Compared]) -> str:
         return "One run on each target: enough to look at, too little to say whether they differ."
     apart = [row for row in judged if row.differ]
     if not apart:
-        return f"The targets agree in all {words.count(len(judged))} figures of this table."
+        return f"The targets agree in all {words.many(len(judged), 'figure')} of this table."
     return (
         f"The targets agree in {words.count(len(judged) - len(apart))} of "
         f"{words.count(len(judged))} figures of this table; the others are marked."

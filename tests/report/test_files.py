@@ -42,6 +42,8 @@ def test_the_scenario_loads_back_equal(check, tmp_path):
     path = tmp_path / "scenario.yml"
     path.write_text(scenario_yaml(check.scenario), "utf-8")
     assert load(path).normalised() == check.scenario.normalised()
+    keys = [line.split(":")[0] for line in path.read_text().splitlines() if line[0].isalpha()]
+    assert keys == list(check.scenario.normalised())
     assert load(path).feature.undecided == ("maxAge",)
     # Text that YAML could take for something else stays text.
     strange = scenario(title="no", question="1:30 # not a comment\n- list")
