@@ -21,8 +21,9 @@ ARCHITECTURE = ROOT / "docs" / "architecture.md"
 # In the order in which data passes through them; then what all of them use.
 ROOMS = (
     "engine", "sse", "scenario", "targets", "server", "client", "history.py", "checkers", "metrics",
-    "theory", "results.py", "runs.py", "workers.py", "checklist.py", "summary.py", "checks.py",
-    "report", "cli.py", "__init__.py", "network.py", "clock.py", "errors.py",
+    "theory", "results.py", "runs.py", "workers.py", "antipatterns.py", "checklist.py",
+    "summary.py", "checks.py", "report", "cli.py", "__init__.py", "network.py", "clock.py",
+    "errors.py",
 )  # fmt: skip
 
 # What cannot say itself what it is.
