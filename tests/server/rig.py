@@ -20,6 +20,7 @@ from simrt.scenario.model import Scenario
 from simrt.server import Limits, Recorder, Secrets, Server, Site, compile_site
 from simrt.server.protocol import Connection
 from simrt.server.retries import Share
+from simrt.server.stream import RAW_HEAD
 from simrt.sse import Comment, Event, Item, Parser, Retry
 
 STARTS = datetime(2026, 1, 1, tzinfo=UTC)
@@ -461,3 +462,21 @@ def user_token(
     if expires_s is not None:
         claims["exp"] = starts.timestamp() + expires_s
     return jwt.encode(claims, key, algorithm=algorithm)
+
+
+FRAME = len('id: e1:1\nevent: changed\ndata: {"id":"7"}\n\n')
+QUIET = {"heartbeat": "none", "writeDeadline": "none", "peerTimeout": "none"}
+
+
+def head_bytes() -> int:
+    """How much a stream writes before its first event, with the rig's `retry`."""
+    return len(RAW_HEAD) + len("retry: 3500\n\n")
+
+
+async def sends(on: Rig, count: int) -> None:
+    for n in range(count):
+        assert (await on.post({"id": str(n % 10)})).status == 200
+
+
+def last(on: Rig, kind: str) -> Row:
+    return [row for row in on.rows if row.kind == kind][-1]

@@ -12,7 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from simrt.server import Call, Limits, Site
 from simrt.server.protocol import RELIED_ON, Connection
-from tests.server.rig import SHAPE, TOKENS, answers, feature, request, rig, settle, virtual
+from tests.server.rig import SHAPE, TOKENS, answers, request, rig, settle, virtual
 
 EDITOR = TOKENS["shop"]["editor"]
 GOOD = b'{"id":"7"}'
@@ -429,5 +429,16 @@ async def test_a_shutdown_finishes_what_it_answers_and_refuses_the_rest() -> Non
     assert not on.server.state.tasks
 
 
-def test_scenarios_of_the_rig_are_whole() -> None:
-    assert feature().feature.project == "shop"
+@pytest.mark.rules("STR-3")
+@virtual
+async def test_a_body_that_ends_after_the_run_sends_nothing(tmp_path: Path) -> None:
+    on = await rig(record=tmp_path / "rows")
+    client = on.dial()
+    raw = request("POST", CONTENT, GOOD, token=EDITOR)
+    client.transport.arrive(raw[:-1])
+    await settle()
+    on.server.end()
+    client.transport.arrive(raw[-1:])
+    await settle()
+    assert client.answer.status == 503
+    assert on.kinds() == []

@@ -80,8 +80,14 @@ async def test_a_name_that_is_too_long_is_nothing() -> None:
     site = Site("shop")
     events: Any = {"path": "/{a}/{b}", "channel": "{a}-{b}", "permission": "public"}
     site.stream(**events, events=EVENTS)
+
+    @site.hook("POST", "/{a}/{b}", permission="public", sends=["changed"])
+    def pass_on(call: Call) -> None:
+        call.send("changed", call.data)
+
     on = await rig(site)
     long = "x" * 120
+    assert (await on.ask("POST", f"/shop/{long}/{long}", b'{"id":"1"}')).answer.status == 400
     assert (await on.ask("GET", f"/shop/{long}/{long}")).answer.status == 404
     assert on.server.counts() == []
 
