@@ -33,6 +33,32 @@ def expected_replay(
     first = max(1, last - options.buffer_size + 1)
     if last_n is not None:
         first = max(first, last - last_n + 1)
+    return _young(stream, options, first, max_age_ns, now)
+
+
+def resumed_replay(
+    stream: Stream, options: Options, last_event_id: object, now: int
+) -> tuple[int, int] | None:
+    """What a subscribe with this id must replay under the variant `resume`; None where unknown.
+
+    Arguments:
+        stream: what was sent so far.
+        options: the channel's options.
+        last_event_id: `EPOCH:SEQ`, or what a client sent instead.
+        now: nanoseconds since the start.
+    """
+    last = stream.last_seq
+    for seq in range(max(1, last - options.buffer_size), last + 1):
+        if last_event_id == f"{stream.epoch}:{seq}":
+            return _young(stream, options, seq + 1, None, now)
+    return None
+
+
+def _young(
+    stream: Stream, options: Options, first: int, max_age_ns: int | None, now: int
+) -> tuple[int, int]:
+    """What is not too old of the sends from `first` on; (0, 0) for nothing."""
+    last = stream.last_seq
     ttl_ns = options.message_ttl_ns
     while first <= last:
         age = stream.age_ns(first, now)
@@ -51,6 +77,9 @@ class _Replays(Watch):
         self._declared = self._limits.last_n != 0 and (
             self._limits.last_n is not None or self._limits.max_age_ns is not None
         )
+        self._resume = ledger.scenario.variants.resume == "last-event-id"
+        self._declared |= self._resume
+        self._had: dict[str, str] = {}  # what each client received last, as the variant names it
         self._awaited: Row | None = None
         self._replayed = 0
         self._broken: set[Key] = set()
@@ -78,7 +107,13 @@ class _Replays(Watch):
         if (last_n, max_age_ns) != (self._limits.last_n, self._limits.max_age_ns):
             self.fail(row, "the limits are not those that the scenario declares (REP-2)")
         options = self.scenario.feature.options
-        first, last = expected_replay(subscription.stream, options, last_n, max_age_ns, row.t_ns)
+        stream, resumed = subscription.stream, None
+        if self._resume:
+            had = detail.get("last_event_id")
+            if had != self._had.get(row.subscriber):
+                self.fail(row, f"names {had}, which is not what the client received last (SSE-2)")
+            resumed = resumed_replay(stream, options, had, row.t_ns)
+        first, last = resumed or expected_replay(stream, options, last_n, max_age_ns, row.t_ns)
         due = (last - first + 1 if first else 0, first, last)
         found = (detail.get("count"), detail.get("first"), detail.get("last"))
         self._replayed += due[0]
@@ -94,6 +129,13 @@ class _Replays(Watch):
         if not first <= row.seq <= last and subscription.key not in self._broken:
             self._broken.add(subscription.key)
             self.fail(row, "sent before this connection began and not replayed to it (REP-3)")
+
+    def on_receive(self, row: Row, _: Subscription | None) -> None:
+        if self._resume:
+            self._had[row.subscriber] = f"{row.epoch}:{row.seq}"
+
+    def on_gave_up(self, row: Row, _: Subscription | None) -> None:
+        self._had.pop(row.subscriber, None)  # if it ever returns, it begins anew
 
     def on_restart(self, _row: Row, _: Subscription | None) -> None:
         if self.ledger.exact:

@@ -25,6 +25,7 @@ from pydantic import (
     model_validator,
 )
 
+from simrt import engine
 from simrt.errors import UsageError
 from simrt.scenario.feature import Feature, Options, Replay, Sender, Stream
 from simrt.scenario.fields import (
@@ -74,6 +75,7 @@ __all__ = [
     "Online",
     "Fault",
     "ServerSettings",
+    "Variants",
     "SiteCheck",
     "Outcome",
     "Arrivals",
@@ -337,6 +339,18 @@ class ServerSettings(Part):
         return spread
 
 
+class Variants(Part):
+    """Another design than the rules', for comparison; whoever reports a run says which."""
+
+    resume: Literal["none", "last-event-id"] = Field(
+        default="none", description="Whether a client that comes back names what it had last."
+    )
+
+    def for_engine(self) -> engine.Variants:
+        """The same for the engine."""
+        return engine.Variants(resume=self.resume)
+
+
 class SiteCheck(Part):
     """The site's own validation (item 6): a command and the directory that it runs in."""
 
@@ -378,6 +392,7 @@ class Scenario(Part):
     )
     outcome: Outcome | None = Field(default=None, description="Only for counterexamples.")
     server: ServerSettings = Field(default=ServerSettings(), description="The server's settings.")
+    variants: Variants = Field(default=Variants(), description="Another design, for comparison.")
     site: SiteCheck | None = Field(default=None, description="The site's own validation.")
     starts: Annotated[datetime, BeforeValidator(_moment)] = Field(
         default=datetime(2026, 1, 1, tzinfo=UTC), description="The wall clock at the start."

@@ -67,7 +67,7 @@ def neighbour_of(scenario: Scenario) -> Scenario:
             ],
             "subscribers": {GROUP: {"count": 1}},
         },
-        **{key: data[key] for key in ("server", "starts", "timezone") if key in data},
+        **{key: data[key] for key in ("server", "variants", "starts", "timezone") if key in data},
     }
     neighbour = Scenario.model_validate(built)
     return neighbour.placed(f"{scenario.name}{_SUFFIX}", scenario.directory)

@@ -60,6 +60,7 @@ expect:
   - p90(staleness_s, train) <= 45
   - reached(drop-oldest)
 server: {heartbeat: 15s, peerTimeout: 30s, writeDeadline: 60s, retrySpread: [2s, 5s], quiet: 60s}
+variants: {resume: last-event-id}
 site: {directory: ., validate: yarn validate}
 starts: 2026-03-01T08:00:00Z
 timezone: UTC

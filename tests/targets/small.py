@@ -8,7 +8,15 @@ S = 1_000_000_000
 
 
 def small(
-    *, duration="10s", publish=None, options=None, replay=None, faults=(), server=None, **group
+    *,
+    duration="10s",
+    publish=None,
+    options=None,
+    replay=None,
+    faults=(),
+    server=None,
+    variants=None,
+    **group,
 ):
     """One feature, one group `g`, sends every second at 1 s, 2 s, … unless told otherwise."""
     groups = group.pop("subscribers", None) or {"g": group}
@@ -37,6 +45,7 @@ def small(
                 "subscribers": groups,
             },
             "faults": list(faults),
+            "variants": variants or {},
             "server": {"retrySpread": "none", "heartbeat": "none"} | (server or {}),
         }
     )

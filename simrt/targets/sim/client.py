@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from simrt import sse
 from simrt.engine import Message
 from simrt.network import DIAL_TO_ACCEPT, Turn
 from simrt.scenario.model import Distribution, Subscribers
@@ -80,6 +81,7 @@ class Client:
         self._due_ns = 0
         self._left_ns: int | None = None
         self._received = 0
+        self._had: tuple[int, int] | None = None
 
     # --- what it is doing ---------------------------------------------------------------------
 
@@ -87,6 +89,14 @@ class Client:
     def online(self) -> bool:
         """Whether its network is there."""
         return not self.wire.away
+
+    @property
+    def last_event_id(self) -> str | None:
+        """The id of the event that it received last, which a browser sends with each request."""
+        if self._had is None:
+            return None
+        life, seq = self._had
+        return sse.event_id(self.server.epochs[life], seq)
 
     @property
     def idle(self) -> bool:
@@ -245,9 +255,10 @@ class Client:
         self._done, self._draining = self._draining, None
         message, units = self._queue.popleft()
         self._received += 1
+        assert isinstance(message, Message)
+        self._had = link.life, message.seq
         world = self.world
         if world.record is not None:
-            assert isinstance(message, Message)
             world.record.received(world.now, self._where(link), self._who(link), message)
         if self._queue:
             self._next()
@@ -383,6 +394,8 @@ class Client:
 
     def log_in_again(self) -> None:
         """Its credentials are good again: it connects anew, also if it had given up."""
+        if self.gave_up:
+            self._had = None  # a new EventSource has no last id
         self.gave_up = False
         if self.link is None and self._timer is None:
             self._failed = 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from simrt.engine import EncodedEvent, Fate, Message, Receipt, ReplayOptions
+from simrt.engine import EncodedEvent, Fate, Message, Receipt, ReplayOptions, Subscription
 from simrt.history import Row, digest_of
 
 # Scenarios send the same data again and again, and each message goes to many.
@@ -32,6 +32,18 @@ class Who:
 
 
 _NOBODY = Who("", 0)
+
+
+def replay_detail(subscription: Subscription, limits: ReplayOptions) -> dict[str, Any]:
+    """What a `replay` row says: the range, and the limits that were asked for."""
+    replayed = subscription.replayed
+    return {
+        "count": len(replayed),
+        "first": replayed[0] if replayed else 0,
+        "last": replayed[-1] if replayed else 0,
+        "last_n": limits.last_n,
+        "max_age_ns": limits.max_age_ns,
+    }
 
 
 class Record:
@@ -92,19 +104,10 @@ class Record:
         """`reject`."""
         self.write(Row(t_ns, "reject", where.project, where.channel, event=event, cause=cause))
 
-    def subscribed(
-        self, t_ns: int, where: Where, who: Who, limits: ReplayOptions, replayed: list[int]
-    ) -> None:
+    def subscribed(self, t_ns: int, where: Where, who: Who, replay: dict[str, Any]) -> None:
         """`connect`, then `replay`."""
         self._about("connect", t_ns, where, who, detail={"status": 200})
-        detail = {
-            "count": len(replayed),
-            "first": replayed[0] if replayed else 0,
-            "last": replayed[-1] if replayed else 0,
-            "last_n": limits.last_n,
-            "max_age_ns": limits.max_age_ns,
-        }
-        self._about("replay", t_ns, where, who, detail=detail)
+        self._about("replay", t_ns, where, who, detail=replay)
 
     def lost(self, kind: str, t_ns: int, where: Where, who: Who, seq: int, cause: str) -> None:
         """`drop` or `expire`."""

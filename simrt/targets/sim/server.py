@@ -15,7 +15,7 @@ from simrt.scenario.events import Shapes, render
 from simrt.scenario.model import Scenario
 from simrt.scenario.randomness import Fractions, Randomness
 from simrt.targets.sim.link import Head, Heartbeat, Link
-from simrt.targets.sim.record import Where, Who
+from simrt.targets.sim.record import Where, Who, replay_detail
 from simrt.targets.sim.world import Moment, World, order
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ class Server:
         self.world = world
         self.plays = plays
         self.settings = plays[0].scenario.server
+        self.variants = plays[0].scenario.variants
         self.up = False
         self.life = -1
         self.epochs: list[str] = []
@@ -117,7 +118,12 @@ class Server:
         ).hexdigest()
         self.epochs.append(epoch)
         on_fate = None if self.world.record is None else self._fate
-        self._hub = Hub(epoch, on_fate=on_fate, max_event_bytes=self.settings.max_event_bytes)
+        self._hub = Hub(
+            epoch,
+            on_fate=on_fate,
+            max_event_bytes=self.settings.max_event_bytes,
+            variants=self.variants.for_engine(),
+        )
         for play in self.plays:
             feature = play.scenario.feature
             project = self._hub.project(feature.project)
@@ -167,14 +173,17 @@ class Server:
         now = self.world.now
         assert play.channel is not None
         limits = play.scenario.feature.stream.replay.for_engine()
-        subscription = play.channel.subscribe(limits, now=now)
-        who = Who(link.client.name, link.number)
+        had_last = client.last_event_id
+        subscription = play.channel.subscribe(limits, now=now, last_event_id=had_last)
+        who = Who(client.name, link.number)
         stream = Stream(link, self.where(play, self.life), who, subscription, last_event_ns=now)
         self.streams[link] = link.stream = stream
         self._by_subscription[subscription] = stream
         if self.world.record is not None:
-            replayed = list(subscription.pending_seqs())
-            self.world.record.subscribed(now, stream.where, who, limits, replayed)
+            detail = replay_detail(subscription, limits)
+            if self.variants.resume != "none":
+                detail["last_event_id"] = had_last
+            self.world.record.subscribed(now, stream.where, who, detail)
         retry_ns = self._retry_ns(link)
         head_bytes = _HEAD_BYTES + (len(sse.encode_retry(retry_ns // NS_PER_MS)) if retry_ns else 0)
         link.write(Head(200, retry_ns), head_bytes)
