@@ -32,8 +32,8 @@ ALLOWED = {
     "summary": {"checkers", "metrics", "results", "scenario"},
     "runs": {"checkers", "errors", "history", "metrics", "results", "scenario", "targets"},
     "checks": {
-        "antipatterns", "workers", "checkers", "checklist", "clock", "errors", "history", "metrics", "report", "results",
-        "runs", "scenario", "summary",
+        "antipatterns", "checkers", "checklist", "clock", "errors", "history", "metrics", "report",
+        "results", "runs", "scenario", "summary", "workers",
     },
     "cli": {"checks", "errors", "report", "results", "runs", "scenario"},
     "__init__": {"checks", "errors", "history", "results", "runs", "scenario"},
