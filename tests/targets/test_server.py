@@ -332,7 +332,8 @@ def test_drop_newest_and_many_restarts(tmp_path: Path, no_strays: None) -> None:
     assert {row.cause for row in of(history, "drop")} == {"drop-newest"}
     kinds = [row.kind for row in of(history, "restart") + of(history, "heal", cause="restart")]
     assert kinds == ["restart"] * 4 + ["heal"] * 4
-    assert len({row.epoch for row in of(history, "send")}) == 4
+    in_time = [row for row in of(history, "send") if row.t_ns < 60 * 10**9]
+    assert len({row.epoch for row in in_time}) == 4
     # The tunnel would have lasted longer than the workload.
     states = [row.kind for row in history if row.subscriber == "tunnel/0"]
     assert [kind for kind in states if kind.startswith("o")] == ["offline", "online"]
@@ -378,21 +379,23 @@ def test_a_server_that_says_nonsense(tmp_path: Path, no_strays: None) -> None:
 
 
 def test_a_server_that_dies_in_the_middle(tmp_path: Path, no_strays: None) -> None:
-    """Killed behind the harness's back: an error, the history up to there, nothing left."""
+    """Killed behind the harness's back: an error at once, the history up to there, no more."""
     path = tmp_path / "history.jsonl"
+    seen: list[float] = []
 
     def kill_it(share: float) -> None:
+        seen.append(share)
         if share > 0.3:
             for child in psutil.Process().children():
                 if any(c.status == psutil.CONN_LISTEN for c in child.net_connections("tcp")):
                     child.kill()
 
     with pytest.raises(TargetError, match="ended"):
-        server.run(small(OFFICE), 1, history=path, speed=30.0, progress=kill_it)
+        server.run(small(OFFICE), 1, history=path, speed=10.0, progress=kill_it)
+    assert seen[-1] < 1.0
     history = read_history(path)
     rows = list(history)
     assert of(history, "receive")
-    assert of(history, "close", cause="server")
     assert rows[-1].detail != {"run": "complete"}
     assert list(tmp_path.iterdir()) == [path]
 
