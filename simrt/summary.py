@@ -16,13 +16,14 @@ _NEEDS = {
     "durable": "a restart empties every channel",
     "unbounded-replay": "the history holds the newest bufferSize events only",
 }
+# metric -> what happened, in a product owner's words
 _CAUSES = {
-    "dropped-oldest": "dropped from a full buffer",
-    "dropped-newest": "refused by a full buffer",
-    "expired": "expired while they waited",
-    "offline": "sent while they were offline",
-    "connection-lost": "lost with a connection",
-    "restart": "lost in a restart",
+    "missed_dropped_oldest": "dropped from a full buffer",
+    "missed_dropped_newest": "refused by a full buffer",
+    "missed_expired": "expired while they waited",
+    "missed_offline": "sent while they had no connection",
+    "missed_connection_lost": "lost with a connection",
+    "missed_restart": "lost in a restart",
 }
 
 
@@ -51,6 +52,14 @@ def two_digits(value: float) -> str:
 def percent(fraction: float) -> str:
     """A share in percent, at most two significant digits."""
     return f"{two_digits(100 * fraction)} %"
+
+
+def age(seconds: float) -> str:
+    """A length of time as people say it, at most two significant digits."""
+    for unit, length in (("h", 3600.0), ("min", 60.0)):
+        if seconds >= 2 * length:
+            return f"{two_digits(seconds / length)} {unit}"
+    return f"{two_digits(seconds)} s"
 
 
 def sentence_of(
@@ -96,16 +105,14 @@ def _experience(scenario: Scenario, figures: Sequence[Estimate]) -> str:
         return "No subscriber was there to miss anything."
     missed, group = max(known)
     sentence = f"{group} users miss {percent(missed)} of events"
-    causes = [(of.get((group, f"missed_{name}")) or 0.0, name) for name in _CAUSES]
-    most, cause = max(causes)
-    if missed and most:
-        sentence += f", most of them {_CAUSES[cause]}"
+    causes = {name: of.get((group, name)) or 0.0 for name in _CAUSES}
+    main = max(causes, key=lambda name: causes[name])
+    if missed and 2 * causes[main] > sum(causes.values()):
+        sentence += f", most of them {_CAUSES[main]}"
     ages = [of.get((name, "p90(staleness_s)")) for name in scenario.workload.subscribers]
     seen = [age for age in ages if age is not None]
     if seen:
-        sentence += (
-            f"; what they see is younger than {two_digits(max(seen))} s for 90 % of the time"
-        )
+        sentence += f"; what users see is younger than {age(max(seen))} for 90 % of the time"
     if scenario.intent.useful_for_ns is not None:
         useful = format_duration(scenario.intent.useful_for_ns)
         stale = of.get(("all", "resurfaced")) or 0

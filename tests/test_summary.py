@@ -1,0 +1,72 @@
+"""The verdict in a sentence: the number that decides, and no cause that is not the main one."""
+
+import pytest
+
+from simrt.checkers.verdict import Status
+from simrt.metrics import METRICS, Estimate
+from simrt.results import Item
+from simrt.summary import _CAUSES, age, fit_of, percent, sentence_of
+from tests.targets.small import small
+
+
+def told(values, status=Status.PASS, items=(), made=None):
+    made = made or small(subscribers={"slow": {}, "fast": {}})
+    figures = [
+        Estimate("sim", group, metric, value, value, value, 1)
+        for (group, metric), value in values.items()
+    ]
+    return sentence_of(made, status, items, *fit_of(made), figures)
+
+
+def test_every_cause_is_a_metric():
+    assert set(_CAUSES) <= set(METRICS)
+
+
+@pytest.mark.parametrize(("cause", "words"), _CAUSES.items())
+def test_the_main_cause_of_the_group_that_fares_worst_is_named(cause, words):
+    values = {("fast", "missed_fraction"): 0.1, ("slow", "missed_fraction"): 0.25}
+    sentence = told(values | {("slow", cause): 60.0, ("slow", "missed_offline"): 40.0})
+    assert sentence.startswith("Good fit. Slow users miss 25 % of events, most of them ")
+    assert words in sentence
+
+
+def test_no_cause_is_named_where_none_is_the_main_one():
+    values = {("slow", "missed_fraction"): 0.25}
+    even = {("slow", "missed_offline"): 50.0, ("slow", "missed_expired"): 50.0}
+    assert "most of them" not in told(values | even)
+
+
+def test_a_failure_says_what_failed():
+    item = Item(3, Status.FAIL, "loss on sim: 3 drops without a reason.", ())
+    sentence = told({("slow", "missed_fraction"): 0.0}, Status.FAIL, (item,))
+    assert sentence.startswith("Not as intended: (3) loss on sim: 3 drops without a reason.")
+
+
+def test_what_is_not_decided_says_so():
+    item = Item(4, Status.INCONCLUSIVE, "nothing could be judged", ())
+    assert told({}, Status.INCONCLUSIVE, (item,)).startswith("Not decided yet: (4) nothing")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0 s"),
+        (0.123, "0.12 s"),
+        (45, "45 s"),
+        (119, "120 s"),
+        (1100, "18 min"),
+        (9000, "2.5 h"),
+    ],
+)
+def test_a_length_of_time_is_said_as_people_say_it(seconds, words):
+    assert age(seconds) == words
+
+
+def test_shares_have_two_digits():
+    assert [percent(x) for x in (0, 0.00123, 0.0567, 0.984, 1)] == [
+        "0 %",
+        "0.12 %",
+        "5.7 %",
+        "98 %",
+        "100 %",
+    ]
