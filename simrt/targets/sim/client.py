@@ -172,7 +172,9 @@ class Client:
             return
         if self.wire.silent:
             self._unheard(link, self.arrived_in_part, part)
-        elif self._stalls or self._backlog:
+            return
+        self._heard_ns = self.world.now
+        if self._stalls or self._backlog:
             self._backlog.append(part)
         else:
             self._handle_part(link, part)
@@ -212,7 +214,7 @@ class Client:
         if head.status == 200:
             self.opened = True
             self._failed = 0
-            if self.group.watchdog_ns is not None and self._watch is None:
+            if self.group.watchdog_ns is not None:
                 self._watch_over()
             self._draw_for(link)
             if head.retry_ns is not None:
@@ -302,9 +304,10 @@ class Client:
         self._backlog.clear()
         self._held = 0
         self._left_ns = None
-        if self._draining is not None:
-            self._draining.cancel()
-            self._draining = None
+        for moment in (self._draining, self._watch):
+            if moment is not None:
+                moment.cancel()
+        self._draining = self._watch = None
         return link
 
     def _refused(self, cause: str) -> None:
@@ -380,10 +383,8 @@ class Client:
 
     def _watch_over(self) -> None:
         """CLI-4: drop a connection on which nothing came for so long."""
-        self._watch = None
         patience = self.group.watchdog_ns
-        if patience is None or self.link is None:
-            return
+        assert patience is not None
         due = self._heard_ns + patience
         if self.world.now >= due:
             self.cut("watchdog")

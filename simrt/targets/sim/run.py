@@ -252,7 +252,7 @@ class Simulation:
                 client.speed_up(why)
             elif fault.kind == "half-open":
                 client.speak_again(why, dead=True)
-            elif fault.kind == "deny":
+            elif fault.kind == "deny" and not self.server.is_denied(client):
                 client.log_in_again()
             elif fault.kind == "disconnect" and fault.for_ns:
                 client.network_back(why)

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from simrt import sse
-from simrt.engine import Channel, EventError, Fate, Hub, Message, Subscription, encode_event
+from simrt.engine import (
+    Channel,
+    EncodedEvent,
+    EventError,
+    Fate,
+    Hub,
+    Message,
+    Subscription,
+    encode_event,
+)
 from simrt.network import Turn
 from simrt.scenario.events import Shapes, render
 from simrt.scenario.model import Scenario
@@ -33,10 +43,17 @@ _HEAD_BYTES = 150
 
 @dataclass(slots=True)
 class Play:
-    """One feature as it runs: the scenario's own, or its neighbour's."""
+    """One feature as it runs: the scenario's own, or its neighbour's.
+
+    Attributes:
+        constants: events that are the same at each send, by the identity of their template.
+        templates: these templates, kept so that no other object gets the identity of one.
+    """
 
     scenario: Scenario
     channel: Channel | None = None
+    constants: dict[int, EncodedEvent] = field(default_factory=dict)
+    templates: list[Any] = field(default_factory=list)
     shapes: Shapes = field(init=False)
     _where: Where = field(init=False)
 
@@ -105,7 +122,7 @@ class Server:
         self._accepted: dict[Link, None] = {}
         self._by_subscription: dict[Subscription, Stream] = {}
         self._hub: Hub | None = None
-        self._denied: dict[str, None] = {}
+        self._denied: Counter[str] = Counter()
         self._fates: list[tuple[Subscription, int, Fate, int]] = []
 
     # --- its life -----------------------------------------------------------------------------
@@ -164,7 +181,7 @@ class Server:
         play = link.client.play
         permission = play.scenario.feature.stream.permission
         client = link.client
-        known = client.group.credentials == "right" and client.name not in self._denied
+        known = client.group.credentials == "right" and not self.is_denied(client)
         if not known and "public" not in permission:
             link.write(Head(401), _HEAD_BYTES)
             del self._accepted[link]
@@ -229,14 +246,17 @@ class Server:
     def deny(self, clients: Sequence[Client]) -> None:
         """These clients' credentials are revoked: open streams close, attempts get 401."""
         for client in clients:
-            self._denied[client.name] = None
+            self._denied[client.name] += 1
             for stream in [s for s in self.streams.values() if s.link.client is client]:
                 self._end(stream, "denied")
 
     def allow(self, clients: Sequence[Client]) -> None:
-        """Their credentials are good again."""
-        for client in clients:
-            self._denied.pop(client.name, None)
+        """Their credentials are good again, as far as this denial goes."""
+        self._denied.subtract(client.name for client in clients)
+
+    def is_denied(self, client: Client) -> bool:
+        """Whether its credentials are revoked."""
+        return self._denied[client.name] > 0
 
     def unheard(self, link: Link, since_ns: int) -> None:
         """What was written at `since_ns` gets no acknowledgement: the network is silent (SSE-5)."""
@@ -284,17 +304,22 @@ class Server:
         if not self.up:
             self._reject(play, event, "down")  # RST-5
             return
-        wall = play.scenario.starts + timedelta(microseconds=now // 1000)
-        data = render(template, n, wall)
-        if play.shapes.problem(event, data) is not None:
-            self._reject(play, event, "shape")
-            return
+        encoded = play.constants.get(id(template))
+        if encoded is None or encoded.event != event:
+            wall = play.scenario.starts + timedelta(microseconds=now // 1000)
+            data = render(template, n, wall)
+            if play.shapes.problem(event, data) is not None:
+                self._reject(play, event, "shape")
+                return
+            try:
+                encoded = encode_event(event, data, max_event_bytes=self.settings.max_event_bytes)
+            except EventError:
+                self._reject(play, event, "event")
+                return
+            if data == template:  # nothing to fill in: every send is like this one
+                play.constants[id(template)] = encoded
+                play.templates.append(template)
         assert play.channel is not None
-        try:
-            encoded = encode_event(event, data, max_event_bytes=self.settings.max_event_bytes)
-        except EventError:
-            self._reject(play, event, "event")
-            return
         receipt = play.channel.send_encoded(encoded, now)
         record = self.world.record
         if record is not None:
