@@ -523,3 +523,24 @@ def test_the_soft_limit_is_raised_where_that_is_enough(
 )
 def test_the_default_speed_ends_within_half_a_minute(duration: str, speed: float) -> None:
     assert default_speed(small(OFFICE, duration=duration)) == speed
+
+
+@pytest.mark.parametrize(("rate", "speed"), [("1/s", 31), ("10/s", 20), ("1000/s", 1)])
+def test_the_default_speed_is_one_that_two_cores_carry(rate: str, speed: int) -> None:
+    crowd = small({"crowd": {"count": 20}}, duration="10m", rate=rate)
+    assert abs(default_speed(crowd) - speed) <= 1
+
+
+def test_what_is_not_there_yet_is_said_before_anything_runs(tmp_path: Path) -> None:
+    """No fault and no setting is left out in silence."""
+    for groups, faults, key in (
+        ({"g": {}}, ({"at": "1s", "half-open": "g", "for": "2s"},), r"faults\[0\].*half-open"),
+        ({"g": {"watchdog": "5s"}}, (), "subscribers.g.watchdog"),
+        ({"g": {"online": {"up": "5s", "down": "5s", "silent": True}}}, (), "g.online.silent"),
+    ):
+        with pytest.raises(UsageError, match=key):
+            server.run(small(groups, faults), 1, history=tmp_path / "h.jsonl")
+    resuming = small(OFFICE, variants={"resume": "last-event-id"})
+    with pytest.raises(UsageError, match="variants"):
+        server.run(resuming, 1, history=tmp_path / "h.jsonl")
+    assert list(tmp_path.iterdir()) == []

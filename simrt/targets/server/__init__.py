@@ -1,5 +1,9 @@
 """The target `server`: the real server in a process of its own, real clients over TCP.
 
+What is real is as it is: the loopback has no `latency`, and a window in messages is what the kernel
+makes of it (measured, in the header). Times mean no more than the header's resolution: lateness of
+timers, 99th percentile, times speed.
+
 File by file: `run` is the target's interface (signals, open files, the merged history), `conduct`
 the course of one run, `troubles` the networks and faults in it, `process` one server process and
 `lives` one after another, `calls` the callers of hooks, `credentials` what they and the clients
