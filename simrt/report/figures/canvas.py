@@ -169,7 +169,7 @@ def time_axis(
     from matplotlib.ticker import MaxNLocator
 
     axes.set_xlim(start_s / unit.seconds, end_s / unit.seconds)
-    axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 3, 5, 6, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 3, 5, 10]))
     if label:
         axes.set_xlabel(f"{unit.name} since the start")
     else:

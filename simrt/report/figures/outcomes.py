@@ -143,7 +143,7 @@ def _finding(shares: dict[str, dict[str, float]]) -> str:
     share, label = max(causes)
     return (
         f"Of 100 events {words.of_hundred(arrived)} reach {worst}; "
-        f"most of the others: {label} ({words.percent(share)})"
+        f"most of the others: {label}, {words.percent(share)}"
     )
 
 

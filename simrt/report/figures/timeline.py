@@ -61,40 +61,44 @@ def _timeline(story: Story, lanes: Sequence[Lane], window: Window, many: bool) -
 
 
 def closeup(stories: Sequence[Story], lanes: Sequence[Sequence[Lane]]) -> tuple[Figure, ...]:
-    """A short stretch with single marks, where most was missed; none where the timeline has them.
+    """A short stretch with single marks, where the worst begins; none where the timeline has them.
 
     The same stretch on all targets: the one of the first target that missed anything.
     """
     if not is_aggregated(stories, lanes):
         return ()
     windows = [_worst_window(story, shown) for story, shown in zip(stories, lanes, strict=True)]
-    window = next((found for found in windows if found is not None), None)
-    if window is None:
+    found = [(w, story.target) for w, story in zip(windows, stories, strict=True) if w is not None]
+    if not found:
         return ()
+    window, where = found[0]
     with settings():
         return tuple(
-            _closeup(story, shown, window) for story, shown in zip(stories, lanes, strict=True)
+            _closeup(story, shown, window, where)
+            for story, shown in zip(stories, lanes, strict=True)
         )
 
 
 def _worst_window(story: Story, lanes: Sequence[Lane]) -> Window | None:
-    """A stretch with about CLOSE_MARKS marks that begins shortly before the worst losses."""
+    """A stretch with about CLOSE_MARKS marks, around the beginning of the worst run of misses."""
     import numpy as np
 
     sends = np.array(story.send_ns, dtype=np.int64)
     lost = np.zeros(len(sends), dtype=np.int64)
     for lane in lanes:
         lost += np.isin(np.frombuffer(lane.person.outcomes, dtype=np.uint8), MISSED_CODES)
-    if not lost.any():
+    hit = np.flatnonzero(lost)
+    if not hit.size:
         return None
     width = max(2, CLOSE_MARKS // (1 + len(lanes)))
-    within = np.convolve(lost, np.ones(width, dtype=np.int64))[width - 1 :]
-    first = max(0, int(np.argmax(within)) - width // 4)
+    runs = np.split(hit, np.flatnonzero(np.diff(hit) > width // 4) + 1)
+    worst = max(runs, key=lambda run: int(lost[run].sum()))
+    first = max(0, int(worst[0]) - width // 3)
     last = min(len(sends) - 1, first + width - 1)
     return Window(int(sends[first]), max(int(sends[last]), int(sends[first]) + 1_000_000))
 
 
-def _closeup(story: Story, lanes: Sequence[Lane], window: Window) -> Figure:
+def _closeup(story: Story, lanes: Sequence[Lane], window: Window, where: str) -> Figure:
     canvas = draw_lanes(story, lanes, window, aggregated=False)
     span = (
         f"{words.seconds(window.length_s)} from {words.clock_time(window.start_ns)} after the start"
@@ -124,7 +128,8 @@ def _closeup(story: Story, lanes: Sequence[Lane], window: Window) -> Figure:
         key="closeup",
         target=story.target,
         finding=finding,
-        how=f"The {span}, where the shown clients missed most, event by event. {DOTS}",
+        how=f"The {span}, where the worst run of misses among the clients shown for "
+        f"{where} begins, event by event. {DOTS}",
         note="",
         alt=alt,
         svg=inline_svg(canvas, f"closeup-{story.target}", f"Closer look on {story.target}", alt),
