@@ -46,7 +46,8 @@ def _item(number: int, verdicts: tuple[Verdict, ...], targets: Sequence[str]) ->
         first = max(counted, key=lambda verdict: _weight(verdict, number))
         return Item(number, status, f"{first.sentence} ({judged:,} things judged)", verdicts)
     first = deciding[0]
-    return Item(number, status, f"{first.check} on {first.target}: {first.sentence}", verdicts)
+    where = f" on {first.target}" if first.target else ""
+    return Item(number, status, f"{first.check}{where}: {first.sentence}", verdicts)
 
 
 # Which checker's sentence says most about an item that passed.
