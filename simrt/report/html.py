@@ -21,6 +21,7 @@ from simrt.report.figures.staleness import staleness
 from simrt.report.figures.timeline import closeup, timeline
 from simrt.report.figures.waiting import waiting
 from simrt.report.glossary import GLOSSARY
+from simrt.report.lane import choose_lanes, follow
 from simrt.report.palette import (
     OUTCOMES,
     RING,
@@ -32,7 +33,7 @@ from simrt.report.palette import (
     outcome_look,
 )
 from simrt.report.source import scenario_yaml
-from simrt.report.story import Story, choose_lanes, follow, tell
+from simrt.report.story import Story, tell
 from simrt.results import Check, Run
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from simrt.report.figures.staleness import staleness
 from simrt.report.figures.timeline import timeline
 from simrt.report.html import environment
+from simrt.report.lane import choose_lanes, follow
 from simrt.report.palette import css_variables
-from simrt.report.story import choose_lanes, follow, tell
+from simrt.report.story import tell
 from simrt.results import Run
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import simrt
 from simrt.report.figures.timeline import timeline
-from simrt.report.story import choose_lanes, follow, tell
+from simrt.report.lane import choose_lanes, follow
+from simrt.report.story import tell
 from tests.docs.rules import ROOT
 
 SCENARIO = ROOT / "scenarios" / "patterns" / "live-admin-notifications.yml"

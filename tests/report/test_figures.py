@@ -13,8 +13,9 @@ from simrt.report.figures.staleness import staleness
 from simrt.report.figures.timeline import closeup, timeline
 from simrt.report.figures.waiting import waiting
 from simrt.report.html import panels
+from simrt.report.lane import choose_lanes, follow
 from simrt.report.palette import css_names
-from simrt.report.story import choose_lanes, follow, tell
+from simrt.report.story import tell
 from tests.report.synthetic import play, scenario
 
 

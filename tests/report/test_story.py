@@ -5,17 +5,8 @@ import pytest
 
 from simrt.history import FORMAT, Header, History, Row
 from simrt.metrics import measure
-from simrt.report.story import (
-    DELAY_BINS,
-    choose_lanes,
-    delay_bin,
-    delay_edge_s,
-    follow,
-    in_faults,
-    overlap_ns,
-    peaks,
-    tell,
-)
+from simrt.report.lane import choose_lanes, follow, peaks
+from simrt.report.story import DELAY_BINS, delay_bin, delay_edge_s, in_faults, overlap_ns, tell
 from tests.report.synthetic import play, scenario
 
 S = 1_000_000_000

@@ -16,6 +16,7 @@ from simrt.report.figures.canvas import (
     time_axis,
     time_unit,
 )
+from simrt.report.lane import Lane
 from simrt.report.palette import (
     AWAY,
     GRID,
@@ -28,7 +29,7 @@ from simrt.report.palette import (
     RING,
     UNFINISHED,
 )
-from simrt.report.story import CODES, Lane, Story
+from simrt.report.story import CODES, Story
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from simrt.report import words
 from simrt.report.figures.canvas import Figure, Table, inline_svg, settings
 from simrt.report.figures.lanes import BINS, Window, draw_lanes
+from simrt.report.lane import Lane
 from simrt.report.palette import MISSED, UNFINISHED
-from simrt.report.story import CODES, MISSED_CODES, Lane, Story, in_faults, overlap_ns
+from simrt.report.story import CODES, MISSED_CODES, Story, in_faults, overlap_ns
 
 # More marks than this in one drawing are no longer marks but a grey wall: then shares are drawn.
 MAX_MARKS = 900

@@ -20,8 +20,9 @@ from simrt.report.figures.canvas import (
     time_axis,
     time_unit,
 )
+from simrt.report.lane import Lane, peaks
 from simrt.report.palette import BUFFER, INK, NETWORK, PAPER
-from simrt.report.story import Lane, Story, peaks
+from simrt.report.story import Story
 
 if TYPE_CHECKING:
     import numpy as np
