@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from simrt.checks import Progress
     from simrt.errors import Mistake
-    from simrt.results import Run
+    from simrt.results import Check, Run
     from simrt.scenario.model import Scenario
 
 app = typer.Typer(
@@ -54,6 +55,13 @@ def check(
     runs: Annotated[int, typer.Option(help="How many seeds the simulator runs.", min=1)] = 20,
     speed: Speed = None,
     reports: Annotated[Path, typer.Option(help="Folder for the reports.")] = Path("reports"),
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Say only what did not pass.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON.")] = False,
+    time_limit: Annotated[
+        float | None, typer.Option(help="Seconds after which it ends with exit code 4.", min=1)
+    ] = None,
 ) -> None:
     """Run scenarios, judge them, write the report. The main job.
 
@@ -62,12 +70,13 @@ def check(
     from simrt.checks import check_all
     from simrt.errors import SimrtError
     from simrt.report import prune, write_index
-    from simrt.report.text import check_lines
+    from simrt.report.text import annotation_lines, check_lines
     from simrt.runs import TARGETS
 
     scenarios = _load_all(paths or [Path("scenarios")])
     codes: list[int] = []
-    with _progress(f"{len(scenarios)} scenarios") as tell:
+    done: list[Check] = []
+    with _time_limit(time_limit), _progress(f"{len(scenarios)} scenarios") as tell:
         for found in check_all(
             scenarios,
             on=tuple(on or TARGETS),
@@ -84,11 +93,20 @@ def check(
                 codes.append(found.exit_code)
                 continue
             codes.append(found.exit_code)
-            for line in check_lines(found):
-                _say(line)
+            done.append(found)
+            if not as_json and not (quiet and found.exit_code == EXIT_PASS):
+                _say_all(check_lines(found))
+            if os.environ.get("GITHUB_ACTIONS") == "true":
+                _say_plain(annotation_lines(found))
+    index = None
     if any(reports.glob("*/*/verdicts.json")):
         prune(reports)
-        _say(f"Report: {write_index(reports)}")
+        index = write_index(reports)
+    if as_json:
+        _print_json(done, codes)
+        raise typer.Exit(_worst(codes))
+    if index is not None and not (quiet and _worst(codes) == EXIT_PASS):
+        _say(f"Report: {index}")
     _leave(codes, _again(paths, on, seed, runs))
 
 
@@ -269,9 +287,53 @@ def _again(paths: list[Path] | None, on: list[str] | None, seed: int, runs: int)
     return " ".join([*parts, f"--seed {seed} --runs {runs}"])
 
 
+def _say_all(lines: Sequence[str]) -> None:
+    for line in lines:
+        _say(line)
+
+
+def _say_plain(lines: Sequence[str]) -> None:
+    """Lines for a program that reads them: nothing in them is markup."""
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+
+
+def _print_json(checks: Sequence[Check], codes: Sequence[int]) -> None:
+    import json
+
+    from simrt.report.tables import verdicts_json
+
+    said = {"exit_code": _worst(codes), "checks": [verdicts_json(check) for check in checks]}
+    sys.stdout.write(json.dumps(said, indent=2, ensure_ascii=False) + "\n")
+
+
+@contextmanager
+def _time_limit(seconds: float | None) -> Iterator[None]:
+    """End what is inside after so many real seconds, as by an error of the target."""
+    from simrt.errors import TargetError
+
+    if seconds is None:
+        yield
+        return
+
+    def over(_number: int, _frame: object) -> None:
+        raise TargetError(f"not done within the time limit of {seconds:g} s; histories are kept")
+
+    before = signal.signal(signal.SIGALRM, over)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _worst(codes: Sequence[int]) -> int:
+    return next((code for code in _WORST_FIRST if code in codes), EXIT_PASS)
+
+
 def _leave(codes: Sequence[int], command: str) -> None:
     """End with the worst code; a run that did not pass says last how to repeat it."""
-    worst = next((code for code in _WORST_FIRST if code in codes), EXIT_PASS)
+    worst = _worst(codes)
     if worst != EXIT_PASS:
         _say(f"To repeat it: {command}")
     raise typer.Exit(worst)

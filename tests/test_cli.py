@@ -126,6 +126,33 @@ def test_a_declared_counterexample_passes_when_exactly_that_fails(lively, tmp_pa
     assert done.returncode == 1
 
 
+def test_what_programs_read(lively, tmp_path):
+    failing = lively(expect=["received(g) <= 1"])
+    command = ("check", failing, "--on", "sim", "--runs", 1, "--reports", tmp_path)
+    done = simrt(*command, "--json", env={**os.environ, "GITHUB_ACTIONS": ""})
+    said = json.loads(done.stdout)
+    assert (done.returncode, said["exit_code"]) == (1, 1)
+    assert said["checks"][0]["status"] == "fail"
+    noted = simrt(*command, env={**os.environ, "GITHUB_ACTIONS": "true"})
+    lines = [line for line in noted.stdout.splitlines() if line.startswith("::")]
+    assert len(lines) == 1
+    assert lines[0].startswith(f"::error file={failing},title=feature%3A 3. Replay%2C TTL")
+
+
+def test_quiet_says_nothing_of_what_passes(lively, tmp_path):
+    command = ("check", lively(), "--on", "sim", "--runs", 1, "--reports", tmp_path, "--quiet")
+    done = simrt(*command)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_time_limit_ends_a_check(scenario, tmp_path):
+    long = scenario(publish=[{"event": "e", "arrivals": {"poisson": "5000/s"}}], count=100)
+    command = ("check", long, "--on", "sim", "--runs", 1, "--reports", tmp_path)
+    done = simrt(*command, "--time-limit", 3)
+    assert done.returncode == 4
+    assert "not done within the time limit of 3 s" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -30,6 +30,28 @@ def check_lines(check: Check) -> list[str]:
     return lines
 
 
+def annotation_lines(check: Check) -> list[str]:
+    """What did not pass, as GitHub shows it beside the scenario's file: a line a finding."""
+    level = {Status.FAIL: "error", Status.INCONCLUSIVE: "warning"}
+    lines = []
+    for item in check.items if check.status in level else ():
+        if item.status in level:
+            place = f"file={_property(check.scenario.file)}," if check.scenario.file else ""
+            title = _property(f"{check.scenario.name}: {item.number}. {item.title}")
+            text = _escaped(item.sentence)
+            lines.append(f"::{level[item.status]} {place}title={title}::{text}")
+    return lines
+
+
+def _escaped(text: str) -> str:
+    """A command's text ends at a line's end, and a percent sign begins an escape."""
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _escaped(text).replace(":", "%3A").replace(",", "%2C")
+
+
 def run_lines(run: Run) -> list[str]:
     """A run: its status, and a line a verdict with the first findings of those that failed."""
     where = f"{run.target}, seed {run.seed}"
