@@ -158,6 +158,49 @@ def judge(
 
 
 @app.command()
+def validate(
+    cases: Annotated[
+        Path | None,
+        typer.Argument(metavar="[CASES]", help="A JSON file of cases; default: those of simrt."),
+    ] = None,
+    sends: Annotated[
+        int,
+        typer.Option(help="Messages measured for each case; a tenth as many outages.", min=1000),
+    ] = 100_000,
+    seed: Annotated[int, typer.Option(help="The seeds of all runs follow from it.")] = 1,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="ID", help="Only this case; repeat for several."),
+    ] = None,
+) -> None:
+    """Run the simulator on cases whose exact answer is known, and compare.
+
+    Prints for each case what is expected, the estimate, its standard error and z, their distance in
+    standard errors. Exit code 1 if any z is 4 or more away from 0.
+
+    Example: [bold]simrt validate --only mm1-inf-aoi[/bold]
+    """
+    from simrt.validation import SHIPPED, chosen, plan, read_cases
+    from simrt.validation import validate as run_cases
+    from simrt.validation.text import heading, last_line, line
+
+    path = cases or SHIPPED
+    plans = [plan(case, sends, seed) for case in chosen(read_cases(path), only or ())]
+    width = max(len(one.case.id) for one in plans)
+    runs = sum(len(one.seeds) for one in plans)
+    findings = []
+    _say_plain([heading(width)])
+    with _progress(f"{len(plans)} cases") as tell:
+        for finding in run_cases(plans, lambda done: tell(f"run {done} of {runs}", done / runs)):
+            findings.append(finding)
+            _say_plain([line(finding, width)])
+            sys.stdout.flush()  # a case takes seconds; whoever reads along sees each at once
+    again = " ".join(["simrt validate", *([str(cases)] if cases else [])])
+    _say_plain([last_line(findings, f"{again} --sends {sends} --seed {seed}")])
+    raise typer.Exit(EXIT_PASS if all(finding.passed for finding in findings) else EXIT_FAIL)
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of the scenario format, for editors.
 

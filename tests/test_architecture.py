@@ -27,15 +27,19 @@ ALLOWED = {
     "results": {"checkers", "errors", "history", "metrics", "scenario", "report"},
     "report": {"checkers", "clock", "errors", "history", "metrics", "results", "scenario"},
     "antipatterns": {"checkers", "scenario"},
+    "probe": {"scenario"},
     "workers": {"errors"},
     "checklist": {"checkers", "metrics", "results", "scenario"},
     "summary": {"checkers", "metrics", "results", "scenario"},
     "runs": {"checkers", "errors", "history", "metrics", "results", "scenario", "targets"},
     "checks": {
-        "antipatterns", "checkers", "checklist", "clock", "errors", "history", "metrics", "report",
-        "results", "runs", "scenario", "summary", "workers",
+        "antipatterns", "checkers", "checklist", "clock", "errors", "history", "metrics", "probe",
+        "report", "results", "runs", "scenario", "summary", "workers",
     },
-    "cli": {"checks", "errors", "report", "results", "runs", "scenario"},
+    "validation": {
+        "clock", "errors", "history", "metrics", "scenario", "targets", "theory", "workers",
+    },
+    "cli": {"validation", "checks", "errors", "report", "results", "runs", "scenario"},
     "__init__": {"checks", "errors", "history", "results", "runs", "scenario"},
 }  # fmt: skip
 

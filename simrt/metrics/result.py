@@ -62,6 +62,14 @@ class Metrics:
         """The metrics, in the order of `METRICS`."""
         return tuple(METRICS)
 
+    def totals(self, group: str = ALL) -> Totals:
+        """The sums that all figures of a group but its quantiles follow from."""
+        return self._of(group, None)
+
+    def sketch(self, metric: str, group: str = ALL) -> Sketch:
+        """The distribution that the quantiles of a group follow from; empty if there is none."""
+        return self._sketches.get((group, metric), Sketch())
+
     def groups(self) -> tuple[str, ...]:
         """The groups of the scenario in file order, then `all`."""
         return (*self._groups, ALL)

@@ -96,6 +96,15 @@ class Sketch:
         if other.low is not None and other.high is not None:
             self._stretch(other.low, other.high)
 
+    def less(self, other: Sketch) -> Sketch:
+        """All but what another sketch counted, which must be a part of this one; both settled."""
+        left = Sketch()
+        left.low, left.high = self.low, self.high
+        left.total = self.total - other.total
+        left._weights = _difference(self._weights, other._weights)
+        left._cover = _difference(self._cover, other._cover)
+        return left
+
     def settle(self) -> None:
         """Count what still waits, so that the sketch is as small as it can be."""
         if self.values:
@@ -203,6 +212,13 @@ class Sketch:
         _add(self._weights, last, stop - bounds_of(last)[0])
         _add(self._cover, first + 1, 1)
         _add(self._cover, last, -1)
+
+
+def _difference(counts: dict[int, int], less: dict[int, int]) -> dict[int, int]:
+    left = dict(counts)
+    for bucket, by in less.items():
+        _add(left, bucket, -by)
+    return {bucket: number for bucket, number in left.items() if number}
 
 
 def _add(counts: dict[int, int], bucket: int, by: int) -> None:

@@ -90,6 +90,14 @@ class Totals:
         for name in _MAXIMA:
             setattr(self, name, max(getattr(self, name), getattr(other, name)))
 
+    def less(self, other: Totals) -> Totals:
+        """The sums without what an earlier reading, or a part, had counted; no maxima."""
+        left = Totals()
+        left.outcomes = [a - b for a, b in zip(self.outcomes, other.outcomes, strict=True)]
+        for name in _SUMS:
+            setattr(left, name, getattr(self, name) - getattr(other, name))
+        return left
+
     @property
     def sent(self) -> int:
         """Messages sent while a member."""

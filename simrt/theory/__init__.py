@@ -17,7 +17,15 @@ identities in the tests.
 
 from simrt.theory.catalogue import FORMULAS, Formula
 from simrt.theory.expiry import md1_patience, mm1_patience, one_slot_patience
-from simrt.theory.laws import Law, deterministic, erlang, exponential, hyperexponential, uniform
+from simrt.theory.laws import (
+    Dist,
+    Law,
+    deterministic,
+    erlang,
+    exponential,
+    hyperexponential,
+    uniform,
+)
 from simrt.theory.model import Model, Outages, Sends
 from simrt.theory.outages import both_limits_replay, last_n_replay, max_age_replay
 from simrt.theory.predict import predict, predict_quantile
@@ -42,6 +50,7 @@ __all__ = [
     "Sends",
     "Outages",
     "Law",
+    "Dist",
     "exponential",
     "deterministic",
     "erlang",

@@ -1,0 +1,30 @@
+"""The simulator against closed forms: cases, runs, what they came to."""
+
+from simrt.validation.cases import FORMAT, SHIPPED, Case, CaseError, chosen, read_cases
+from simrt.validation.validate import (
+    DEFAULT_SENDS,
+    MOST_Z,
+    Finding,
+    Plan,
+    estimate,
+    plan,
+    simulate,
+    validate,
+)
+
+__all__ = [
+    "read_cases",
+    "chosen",
+    "Case",
+    "CaseError",
+    "FORMAT",
+    "SHIPPED",
+    "plan",
+    "Plan",
+    "validate",
+    "simulate",
+    "estimate",
+    "Finding",
+    "MOST_Z",
+    "DEFAULT_SENDS",
+]
