@@ -149,6 +149,23 @@ def test_an_entry_keeps_its_times_whatever_stands_beside_it():
     assert [a.t_ns for a in arrivals(more_groups, Randomness(1))] == alone
 
 
+def test_streams_are_named_by_event_and_ordinal_from_one():
+    law = {"poisson": "1/s"}
+    found = list(arrivals(made(("a", law), ("b", law), ("a", law)), Randomness(1)))
+    for index, name in enumerate(("arrivals/a/1", "arrivals/b/1", "arrivals/a/2")):
+        mine = [arrival.t_ns for arrival in found if arrival.publish_index == index]
+        gaps = Randomness(1).exponential(name, S)
+        sums = np.cumsum([gaps.at(place) for place in range(len(mine))])
+        assert mine == sums.tolist()
+
+
+def test_the_times_of_on_periods_are_those_of_a_clock_that_stops_in_between():
+    busy = times({"poisson": "10/s"}, "400s")
+    law = {"on-off": {"rate": "10/s", "on": "20s", "off": "40s"}}
+    expected = [t + t // (20 * S) * 40 * S for t in busy if t < 200 * S]
+    assert times(law, "600s") == expected
+
+
 def test_two_entries_of_one_event_are_independent():
     law = {"poisson": "1/s"}
     found = list(arrivals(made(("a", law), ("a", law)), Randomness(1)))

@@ -76,6 +76,30 @@ def test_every_check_has_a_wrong_file():
     assert {check.__name__ for check in consistency.CHECKS} <= {wrong.check for wrong in WRONG}
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("atMost: 30s", "atMost: 3s"),
+        ('job: "*/4 * * * *", timezone: Europe/Berlin,', "job: 1ms,"),
+        ("{at: 7m,", "{at: 599999999999ns,"),
+        ("{at: 7m, disconnect: train, by: 0.5}", "{at: 303s, restart: server, for: 1s}"),
+        ("by: 0.5", "by: 1"),
+        ("[2s, 5s]", "[5s, 5s]"),
+        ("{low: 5s, high: 15s}", "{low: 15s, high: 15s}"),
+        ("starts: 2026", "starts: 2200"),
+        ("{user: [GET]}", "{public: [POST], user: [GET]}"),
+        ("missed_fraction(office)", "missed_fraction(all)"),
+        ("title: Live admin notifications", "title: " + "x" * 200),
+        ("channel: admin-notifications", "channel: " + "ä" * 100),
+        ("count: 20", "count: 100000"),
+        ("quiet: 60s", "quiet: 0"),
+    ],
+)
+def test_what_is_just_allowed_is_allowed(old, new, folder):
+    assert TEXT.count(old) == 1
+    load(write(folder, TEXT.replace(old, new)))
+
+
 def every_part(part=Part):
     for below in part.__subclasses__():
         if below.__module__.startswith("simrt."):
