@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from simrt.antipatterns import judge_antipatterns
@@ -15,6 +15,7 @@ from simrt.clock import stamp, stopwatch
 from simrt.errors import UsageError
 from simrt.history import Header, read_history
 from simrt.metrics import Estimate, Metrics, estimates
+from simrt.probe import probe_of
 from simrt.results import Check, Run
 from simrt.runs import TARGETS, judge, record
 from simrt.scenario.model import Scenario
@@ -40,6 +41,7 @@ class _Job:
     seed: int
     history: Path
     keep: bool
+    probe: bool
     speed: float | None
 
 
@@ -48,6 +50,7 @@ class _Done:
     """What comes back from it: never the rows."""
 
     plan: int
+    probe: bool
     target: str
     seed: int
     header: Header
@@ -175,7 +178,13 @@ def _plan(
         for run in range(runs if target == "sim" else 1):
             if target in on:
                 path = folder / "runs" / f"{target}-{seed + run}.jsonl.gz"
-                jobs.append(_Job(number, scenario, target, seed + run, path, run == 0, speed))
+                keep = run == 0
+                jobs.append(_Job(number, scenario, target, seed + run, path, keep, False, speed))
+    probe = probe_of(scenario)
+    if probe is not None:
+        target = "sim" if "sim" in on else on[0]
+        path = folder / "runs" / f"{target}-probe-{seed}.jsonl.gz"
+        jobs.append(_Job(number, probe, target, seed, path, True, True, speed))
     return _Plan(scenario, folder, jobs)
 
 
@@ -194,6 +203,7 @@ def _run_one(job: _Job, progress: Callable[[float], None] | None = None) -> _Don
         history.save(kept)
     return _Done(
         job.plan,
+        job.probe,
         job.target,
         job.seed,
         history.header,
@@ -208,9 +218,11 @@ def _run_one(job: _Job, progress: Callable[[float], None] | None = None) -> _Don
 def _conclude(plan: _Plan, on: Sequence[str], seed: int, runs: int) -> Check:
     from simrt.report import write_report
 
-    scenario, done, folder = plan.scenario, plan.done, plan.folder
+    scenario, folder = plan.scenario, plan.folder
+    done = [one for one in plan.done if not one.probe]
     # What `expect` asks to be reached is judged over all runs, below: one seed may well miss it.
     verdicts = [v for one in done for v in one.verdicts if v.check != "reached"]
+    verdicts = _with_probe(verdicts, [one for one in plan.done if one.probe])
     figures: list[Estimate] = []
     for target in dict.fromkeys(one.target for one in done):
         of_target = [one for one in done if one.target == target]
@@ -260,6 +272,24 @@ def _conclude(plan: _Plan, on: Sequence[str], seed: int, runs: int) -> Check:
     )
     write_report(result, folder)
     return result
+
+
+def _with_probe(verdicts: list[Verdict], probes: Sequence[_Done]) -> list[Verdict]:
+    """Let the probe run judge what the scenario itself leaves open: items 4 and 5."""
+    told = [
+        replace(verdict, sentence=f"In a probe run with a disconnect and a restart: {sentence}")
+        for probe in probes
+        for verdict in probe.verdicts
+        if verdict.check in ("reconnect", "restart")
+        for sentence in [verdict.sentence[:1].lower() + verdict.sentence[1:]]
+    ]
+    judged = {verdict.check for verdict in told}
+    rest = [
+        verdict
+        for verdict in verdicts
+        if verdict.check not in judged or verdict.status is not Status.NOT_APPLICABLE
+    ]
+    return rest + told
 
 
 def _status(scenario: Scenario, verdicts: Sequence[Verdict]) -> Status:
