@@ -10,12 +10,22 @@ from simrt.results import Item
 from simrt.scenario.model import Scenario
 from simrt.scenario.units import format_duration
 
+# need -> the limit that it hits, and what to use instead
 _NEEDS = {
-    "guaranteed-delivery": "a slow or absent client misses events by design",
-    "cross-instance": "two servers share nothing",
-    "durable": "a restart empties every channel",
-    "unbounded-replay": "the history holds the newest bufferSize events only",
+    "guaranteed-delivery": (
+        "a slow or absent client misses events by design",
+        "a queue with acknowledgements",
+    ),
+    "cross-instance": ("two servers share nothing", "a message broker between the servers"),
+    "durable": ("a restart empties every channel", "a database, and a signal that it changed"),
+    "unbounded-replay": (
+        "the history holds the newest bufferSize events only",
+        "an event log that clients read from a position",
+    ),
 }
+_NICE = ": nice-to-have"
+
+
 # metric -> what happened, in a product owner's words
 _CAUSES = {
     "missed_dropped_oldest": "dropped from a full buffer",
@@ -33,11 +43,32 @@ def fit_of(scenario: Scenario) -> tuple[str, str]:
     Returns:
         `good fit`, `weak fit` or `wrong abstraction`, and a sentence that names the limit.
     """
-    needs = scenario.intent.needs
-    if needs:
-        limits = "; ".join(f"{need}: {_NEEDS[need]}" for need in needs)
-        return "wrong abstraction", f"It needs what channels cannot give ({limits})."
+    must = [need for need in scenario.intent.needs if not need.endswith(_NICE)]
+    if must:
+        limit, instead = _limits(must)
+        return (
+            "wrong abstraction",
+            f"It must have {' and '.join(must)}, but {limit}: use {instead}.",
+        )
+    nice = [need.removesuffix(_NICE) for need in scenario.intent.needs]
+    if nice:
+        limit, instead = _limits(nice)
+        return "weak fit", (
+            f"It would like {' and '.join(nice)}, but {limit}: if that matters, use {instead}."
+        )
+    size = scenario.feature.options.buffer_size
+    wanted = scenario.feature.stream.replay.last_n
+    if wanted is not None and wanted > size:
+        return "weak fit", (
+            f"It counts on {wanted:,} events of replay, but the buffer keeps {size:,}: "
+            f"raise bufferSize, or let the client fetch what is older."
+        )
     return "good fit", "Nothing that it needs is beyond lightweight channels."
+
+
+def _limits(needs: Sequence[str]) -> tuple[str, str]:
+    told = [_NEEDS[need] for need in needs]
+    return "; ".join(limit for limit, _ in told), "; ".join(instead for _, instead in told)
 
 
 def two_digits(value: float) -> str:

@@ -5,6 +5,7 @@ import pytest
 from simrt.checkers.verdict import Status
 from simrt.metrics import METRICS, Estimate
 from simrt.results import Item
+from simrt.scenario import scenario
 from simrt.summary import _CAUSES, age, fit_of, percent, sentence_of
 from tests.targets.small import small
 
@@ -34,6 +35,25 @@ def test_no_cause_is_named_where_none_is_the_main_one():
     values = {("slow", "missed_fraction"): 0.25}
     even = {("slow", "missed_offline"): 50.0, ("slow", "missed_expired"): 50.0}
     assert "most of them" not in told(values | even)
+
+
+@pytest.mark.parametrize(
+    ("needs", "last_n", "fit", "words"),
+    [
+        ([], 2, "good fit", "Nothing"),
+        (["durable"], 2, "wrong abstraction", "a database"),
+        (["cross-instance", "unbounded-replay"], 2, "wrong abstraction", "an event log"),
+        (["durable: nice-to-have"], 2, "weak fit", "would like durable"),
+        (["durable: nice-to-have", "cross-instance"], 2, "wrong abstraction", "broker"),
+        ([], 99, "weak fit", "the buffer keeps 4"),
+    ],
+)
+def test_the_fit_names_the_limit_and_what_to_use_instead(needs, last_n, fit, words):
+    data = small(replay={"lastN": last_n, "maxAge": "none"}).normalised()
+    data["intent"]["needs"] = needs
+    found, reason = fit_of(scenario(data))
+    assert found == fit
+    assert words in reason
 
 
 def test_a_failure_says_what_failed():

@@ -111,7 +111,16 @@ RetrySpread = Annotated[
 
 # --- intent -----------------------------------------------------------------------------------
 
-Need = Literal["guaranteed-delivery", "cross-instance", "durable", "unbounded-replay"]
+Need = Literal[
+    "guaranteed-delivery",
+    "cross-instance",
+    "durable",
+    "unbounded-replay",
+    "guaranteed-delivery: nice-to-have",
+    "cross-instance: nice-to-have",
+    "durable: nice-to-have",
+    "unbounded-replay: nice-to-have",
+]
 
 
 class Intent(Part):
