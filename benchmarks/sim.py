@@ -63,9 +63,7 @@ def load() -> Scenario:
                     "replay": {"lastN": 0, "maxAge": "none"},
                 },
                 "events": {"e": {"type": "object", "examples": [{"id": "7"}]}},
-                "senders": [
-                    {"hook": "POST /e", "permission": {"token:t": ["POST"]}, "sends": "e"}
-                ],
+                "senders": [{"hook": "POST /e", "permission": {"token:t": ["POST"]}, "sends": "e"}],
             },
             "workload": {
                 "duration": f"{DURATION_S}s",
