@@ -6,9 +6,12 @@ validation (6).
 
 from __future__ import annotations
 
+import os
 import shlex
+import signal
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from simrt.checkers.verdict import Status, Verdict, worst
@@ -88,12 +91,15 @@ def judge_settings(scenario: Scenario) -> Verdict:
     return Verdict("settings", status, 5, sentence, ("OPT-3", "REP-6", "REP-7"), 3, tuple(warnings))
 
 
-def judge_site(scenario: Scenario, time_limit_s: float = SITE_TIME_LIMIT_S) -> Verdict:
+def judge_site(
+    scenario: Scenario, output: Path | None = None, time_limit_s: float = SITE_TIME_LIMIT_S
+) -> Verdict:
     """Run the site's own validation command in its directory; item 6.
 
     Arguments:
         scenario: names the command and the directory, relative to its own file.
-        time_limit_s: real seconds after which the command is ended.
+        output: the file that keeps what the command said, or None.
+        time_limit_s: real seconds after which the command is ended, with all that it started.
     """
     site = scenario.site
     if site is None:
@@ -104,23 +110,36 @@ def judge_site(scenario: Scenario, time_limit_s: float = SITE_TIME_LIMIT_S) -> V
     if not folder.is_dir():
         return _site(Status.INCONCLUSIVE, 0, f"The site's directory {site.directory} is missing.")
     try:
-        done = subprocess.run(
+        process = subprocess.Popen(
             shlex.split(command),
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=time_limit_s,
-            check=False,
+            start_new_session=True,
         )
     except (OSError, ValueError) as error:
         return _site(Status.INCONCLUSIVE, 0, f"`{command}` could not be started: {error}.")
+    late = False
+    try:
+        said, _ = process.communicate(timeout=time_limit_s)
     except subprocess.TimeoutExpired:
-        return _site(Status.FAIL, 1, f"`{command}` did not end within {time_limit_s:g} s.")
-    output = tuple(done.stdout.decode("utf-8", "replace").splitlines()[-_OUTPUT_LINES:])
-    if done.returncode:
-        return _site(Status.FAIL, 1, f"`{command}` ended with {done.returncode}.", output)
-    return _site(Status.PASS, 1, f"`{command}` ended with 0.", output)
+        late = True
+    finally:
+        # A command that starts others must not leave them behind.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    if late:
+        said, _ = process.communicate()
+    if output is not None:
+        output.write_bytes(said)
+    lines = tuple(said.decode("utf-8", "replace").splitlines()[-_OUTPUT_LINES:])
+    if late:
+        sentence = f"`{command}` did not end within {time_limit_s:g} s."
+        return _site(Status.FAIL, 1, sentence, lines)
+    if process.returncode:
+        return _site(Status.FAIL, 1, f"`{command}` ended with {process.returncode}.", lines)
+    return _site(Status.PASS, 1, f"`{command}` ended with 0.", lines)
 
 
 def _site(status: Status, judged: int, sentence: str, evidence: tuple[str, ...] = ()) -> Verdict:

@@ -239,7 +239,7 @@ def _conclude(plan: _Plan, on: Sequence[str], seed: int, runs: int) -> Check:
         verdicts.extend(expected)
         verdicts.extend(judge_stale(scenario, one.metrics, target, one.seed) for one in of_target)
         figures.extend(estimates(measured, target))
-    verdicts.extend((judge_settings(scenario), judge_site(scenario)))
+    verdicts.extend((judge_settings(scenario), judge_site(scenario, folder / "site.txt")))
     verdicts.extend(judge_antipatterns(scenario))
     checklist = items(verdicts, on)
     status = _status(scenario, verdicts)

@@ -1,0 +1,154 @@
+"""The judges of the checklist that need no history, and how verdicts become items."""
+
+import sys
+
+import pytest
+
+from simrt.checkers.verdict import Status, Verdict
+from simrt.checklist import items, judge_settings, judge_site, judge_stale
+from simrt.scenario import scenario
+from tests.targets.small import small
+
+
+def with_site(tmp_path, command, directory="."):
+    data = small().normalised()
+    data["site"] = {"directory": directory, "validate": command}
+    return scenario(data, tmp_path)
+
+
+def python(code):
+    return f"{sys.executable} -c '{code}'"
+
+
+def test_without_a_site_item_6_does_not_apply():
+    assert judge_site(small()).status is Status.NOT_APPLICABLE
+
+
+def test_the_sites_own_command_decides_and_its_output_is_kept(tmp_path):
+    output = tmp_path / "site.txt"
+    good = judge_site(with_site(tmp_path, python('print("all clean")')), output)
+    assert (good.status, good.judged, good.evidence) == (Status.PASS, 1, ("all clean",))
+    assert output.read_text() == "all clean\n"
+    bad = judge_site(with_site(tmp_path, python('print("broken"); raise SystemExit(3)')), output)
+    assert (bad.status, bad.evidence) == (Status.FAIL, ("broken",))
+    assert "ended with 3" in bad.sentence
+
+
+def test_it_runs_in_its_directory(tmp_path):
+    (tmp_path / "site").mkdir()
+    found = judge_site(with_site(tmp_path, python("import os; print(os.getcwd())"), "site"))
+    assert found.evidence == (str(tmp_path / "site"),)
+
+
+def test_a_command_that_does_not_end_is_ended_with_its_children(tmp_path):
+    script = tmp_path / "slow.sh"
+    script.write_text("#!/bin/sh\necho started\nsleep 600 &\necho $!\nwait\n")
+    script.chmod(0o755)
+    found = judge_site(with_site(tmp_path, str(script)), time_limit_s=1)
+    assert found.status is Status.FAIL
+    assert "within 1 s" in found.sentence
+    started, child = found.evidence
+    assert started == "started"
+    from pathlib import Path
+
+    state = Path(f"/proc/{child}/stat")
+    assert not state.exists() or state.read_text().split()[2] == "Z"
+
+
+@pytest.mark.parametrize("command", ["no-such-command-anywhere", "./not-there"])
+def test_a_command_that_cannot_be_started_is_inconclusive(tmp_path, command):
+    found = judge_site(with_site(tmp_path, command))
+    assert (found.status, found.judged) == (Status.INCONCLUSIVE, 0)
+    assert "could not be started" in found.sentence
+
+
+def test_a_site_that_is_gone_by_now_is_inconclusive(tmp_path):
+    (tmp_path / "site").mkdir()
+    made = with_site(tmp_path, "true", "site")
+    (tmp_path / "site").rmdir()
+    found = judge_site(made)
+    assert found.status is Status.INCONCLUSIVE
+    assert "is missing" in found.sentence
+
+
+@pytest.mark.rules("OPT-3")
+def test_an_undecided_setting_fails():
+    data = small().normalised()
+    del data["feature"]["options"]["onFull"]
+    del data["feature"]["stream"]["replay"]["maxAge"]
+    found = judge_settings(scenario(data))
+    assert found.status is Status.FAIL
+    assert "onFull, maxAge" in found.sentence
+
+
+@pytest.mark.rules("REP-6", "REP-7")
+@pytest.mark.parametrize(
+    ("options", "replay", "words"),
+    [
+        ({}, {"lastN": 9, "maxAge": "none"}, "lastN 9 promises more than bufferSize 4"),
+        ({"messageTTL": "1m"}, {"lastN": 1, "maxAge": "2m"}, "maxAge promises more"),
+        ({"onFull": "drop-newest"}, {"lastN": 4, "maxAge": "none"}, "refuses new events"),
+        ({"onFull": "drop-newest"}, {"lastN": "none", "maxAge": "1m"}, "refuses new events"),
+    ],
+)
+def test_a_promise_that_the_channel_cannot_keep_is_said(options, replay, words):
+    found = judge_settings(small(options=options, replay=replay))
+    assert found.status is Status.PASS
+    assert words in found.sentence
+
+
+def test_decided_and_consistent_settings_pass_without_a_word():
+    found = judge_settings(small(replay={"lastN": 2, "maxAge": "none"}))
+    assert found.sentence == "All five settings are decided and consistent."
+
+
+class Measured:
+    def __init__(self, **values):
+        self.values = values
+
+    def value(self, metric):
+        return self.values.get(metric)
+
+
+@pytest.mark.parametrize(
+    ("useful", "replayed", "resurfaced", "status"),
+    [
+        ("none", 5, 5, Status.NOT_APPLICABLE),
+        ("1m", 0, 0, Status.NOT_APPLICABLE),
+        ("1m", 5, 0, Status.PASS),
+        ("1m", 5, 1, Status.FAIL),
+    ],
+)
+def test_news_that_no_longer_helps_must_not_resurface(useful, replayed, resurfaced, status):
+    data = small().normalised()
+    data["intent"]["useful_for"] = useful
+    measured = Measured(replayed=replayed, resurfaced=resurfaced)
+    assert judge_stale(scenario(data), measured, "sim", 1).status is status
+
+
+def verdict(status, item=3, check="loss", judged=1, target="sim"):
+    return Verdict(check, status, judged, f"{check} {status.value}.", (), item, (), target)
+
+
+def test_the_worst_verdict_makes_an_item():
+    for statuses, worst in [
+        ([Status.PASS, Status.FAIL, Status.INCONCLUSIVE], Status.FAIL),
+        ([Status.PASS, Status.INCONCLUSIVE], Status.INCONCLUSIVE),
+        ([Status.PASS, Status.NOT_APPLICABLE], Status.PASS),
+        ([Status.NOT_APPLICABLE], Status.NOT_APPLICABLE),
+        ([], Status.NOT_APPLICABLE),
+    ]:
+        found = items([verdict(status) for status in statuses], ("sim", "server"))
+        assert [item.status for item in found if item.number == 3] == [worst]
+
+
+def test_an_item_says_what_decided_it():
+    (item,) = [i for i in items([verdict(Status.FAIL)], ("sim",)) if i.number == 3]
+    assert item.sentence == "loss on sim: loss fail."
+    (item,) = [i for i in items([verdict(Status.PASS, judged=7)], ("sim",)) if i.number == 3]
+    assert item.sentence == "loss pass. (7 things judged)"
+
+
+def test_a_target_that_was_left_out_is_said():
+    first = items([], ("sim",))[0]
+    assert "it was left out" in first.sentence
