@@ -300,6 +300,13 @@ def test_members_draw_from_the_streams_that_sim_draws_from(tmp_path: Path) -> No
         draws = Randomness(5).draws(f"drain/g/1/{life}", law)
         seqs = (1, 2, 300)
         assert [member.client._drain(epoch, seq) for seq in seqs] == [draws.at(n) for n in seqs]
+    taken = member.client._drain("a", 7)
+    member.slow_down("fault/0", 3)
+    member.slow_down("fault/1", 2.5)
+    assert member.client._drain("a", 7) == round(taken * 7.5)
+    member.speed_up("fault/0")
+    member.speed_up("fault/1")
+    assert member.client._drain("a", 7) == taken
     share = Randomness(5).uniform("reconnect/g/1").at(3)
     client = member.client
     assert client._jitter(3) == share

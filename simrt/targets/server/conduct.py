@@ -150,6 +150,7 @@ class Conductor:
             lives=self._lives,
             part=self._part,
             randomness=self._randomness,
+            call=lambda event, template, n: self._call(0, event, template, n),
         )
         await self._lives.begin(self._clock)
         await asyncio.sleep(self._clock.loop_s(-self._clock.now()))
@@ -348,18 +349,19 @@ class Conductor:
         self, coming: Iterator[tuple[int, int, Arrival]], due: tuple[int, int, Arrival] | None
     ) -> None:
         while due is not None and due[0] <= self._clock.now():
-            self._call(due[1], due[2])
+            _, index, arrival = due
+            self._call(index, arrival.event, arrival.data, arrival.n)
             due = next(coming, None)
         if due is not None:
             self._at(due[0], self._arrive, coming, due)
 
-    def _call(self, index: int, arrival: Arrival) -> None:
-        hook = self.plays[index].feature.hook_for(arrival.event)
+    def _call(self, index: int, event: str, template: Any, n: int) -> None:
+        hook = self.plays[index].feature.hook_for(event)
         assert hook is not None
         assert hook.hook is not None
 
         def body() -> bytes:
-            return msgspec.json.encode(render(arrival.data, arrival.n, self._clock.wall()))
+            return msgspec.json.encode(render(template, n, self._clock.wall()))
 
         self._callers[index, hook.hook].call(body)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -147,6 +148,7 @@ class Member:
         self.name = f"{group}/{number}"
         self.number = number
         self.rows = Rows(part, play, self.name, lives)
+        self._factors: dict[str, float] = {}
         stream = play.feature.stream
         shown = credentials.headers(
             self.settings.credentials, play.feature.project, stream.permission, "GET", self.name
@@ -172,9 +174,20 @@ class Member:
             if life not in streams:
                 name = f"drain/{self.name}/{life}"
                 streams[life] = randomness.draws(name, self.settings.drain)
-            return streams[life].at(seq)
+            drain_ns = streams[life].at(seq)
+            return (
+                round(drain_ns * math.prod(self._factors.values())) if self._factors else drain_ns
+            )
 
         return drain
+
+    def slow_down(self, why: str, factor: float) -> None:
+        """Each event that it begins to handle takes so many times as long; factors multiply."""
+        self._factors[why] = factor
+
+    def speed_up(self, why: str) -> None:
+        """One such factor is gone."""
+        del self._factors[why]
 
     def end(self) -> None:
         """Say what it holds when the run ends."""

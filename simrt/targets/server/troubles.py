@@ -7,14 +7,17 @@ from typing import Any
 
 from simrt.clock import RealClock
 from simrt.history import Row
+from simrt.scenario.events import payload
 from simrt.scenario.model import Fault, Scenario
 from simrt.scenario.randomness import Randomness
 from simrt.targets.server.lives import Lives
 from simrt.targets.server.members import Member
 from simrt.targets.server.record import Part
 
-KINDS = ("restart", "stall", "disconnect")
+KINDS = ("restart", "stall", "slow", "disconnect", "burst")
 """The faults that are injected here."""
+
+_OF_GROUPS = ("stall", "slow", "disconnect")
 
 At = Callable[..., None]
 """Do something at an instant of scenario time: `at(t_ns, action, *arguments)`."""
@@ -32,6 +35,7 @@ class Troubles:
         lives: the server's lives.
         part: where rows go.
         randomness: the named draws.
+        call: calls the hook of an event: `call(event, template of its data, n)`.
 
     Attributes:
         heals: the `heal` rows of restarts: their time is known only when the server listens.
@@ -49,9 +53,11 @@ class Troubles:
         lives: Lives,
         part: Part,
         randomness: Randomness,
+        call: Callable[[str, Any, int], None],
     ) -> None:
         self.heals: list[Row] = []
         self.downs = 0
+        self._scenario = scenario
         self._faults = scenario.faults
         self._duration_ns = scenario.workload.duration_ns
         self._groups = groups
@@ -61,6 +67,7 @@ class Troubles:
         self._lives = lives
         self._part = part
         self._randomness = randomness
+        self._call = call
 
     def begin(self) -> None:
         """Scenario time 0: everybody is online, every fault is to come."""
@@ -98,8 +105,10 @@ class Troubles:
 
     def _hit(self, index: int, fault: Fault) -> Sequence[Member]:
         """The members that a fault hits: the group, or the share of it that `by` says."""
+        if fault.kind not in _OF_GROUPS:
+            return ()
         members = self._groups[fault.whom]
-        if fault.by is None:
+        if fault.kind != "disconnect" or fault.by is None:
             return members
         count = max(1, round(len(members) * fault.by))
         chosen = self._randomness.choice(f"faults/{index}", len(members), count)
@@ -107,16 +116,21 @@ class Troubles:
 
     def _strike(self, index: int, fault: Fault) -> None:
         heals_ns = min(fault.heals_ns, self._duration_ns)
-        members = [] if fault.kind == "restart" else self._hit(index, fault)
+        members = self._hit(index, fault)
         self._part.write("fault", cause=fault.kind, detail=_detail(index, fault, members))
         if fault.kind == "restart":
             self.downs += 1
             self._lives.kill(self._clock)
             self._at(heals_ns, lambda: self._spawn(self._revive(index, fault)))
             return
+        if fault.kind == "burst":
+            self._burst(fault, heals_ns)
+        why = _reason(index)
         for member in members:
             if fault.kind == "stall":
                 member.client.stall()
+            elif fault.kind == "slow":
+                member.slow_down(why, float(fault.by or 1))
             elif fault.for_ns:
                 member.client.go_offline("disconnect")
             else:
@@ -125,11 +139,34 @@ class Troubles:
 
     def _heal(self, index: int, fault: Fault, members: Sequence[Member]) -> None:
         self._part.write("heal", cause=fault.kind, detail=_detail(index, fault, members))
+        why = _reason(index)
         for member in members:
             if fault.kind == "stall":
                 member.client.heal()
+            elif fault.kind == "slow":
+                member.speed_up(why)
             elif fault.for_ns:
                 member.client.go_online()
+
+    def _burst(self, fault: Fault, heals_ns: int) -> None:
+        """So many more calls, evenly over the fault's time, the first at its start."""
+        feature, count = self._scenario.feature, int(fault.by or 1)
+        entries = [e for e in self._scenario.workload.publish if e.event == fault.whom]
+        hook = feature.hook_for(fault.whom)
+        assert hook is not None
+        template = payload(feature, entries[0] if entries else hook)
+
+        def due_ns(number: int) -> int:
+            return fault.at_ns + (heals_ns - fault.at_ns) * number // count
+
+        def call_what_is_due(number: int) -> None:
+            while number < count and due_ns(number) <= self._clock.now():
+                number += 1
+                self._call(fault.whom, template, number)
+            if number < count:
+                self._at(due_ns(number), call_what_is_due, number)
+
+        call_what_is_due(0)
 
     async def _revive(self, index: int, fault: Fault) -> None:
         """The last of overlapping restarts to heal brings the server back."""
@@ -152,6 +189,11 @@ class Troubles:
 def lives_of(faults: Sequence[Fault]) -> int:
     """How many server processes a run with these faults needs."""
     return 1 + sum(fault.kind == "restart" for fault in faults)
+
+
+def _reason(index: int) -> str:
+    """What tells one fault's effect from another's on the same client."""
+    return f"fault/{index}"
 
 
 def _detail(index: int, fault: Fault, members: Sequence[Member]) -> dict[str, Any]:
