@@ -21,9 +21,9 @@ ARCHITECTURE = ROOT / "docs" / "architecture.md"
 # In the order in which data passes through them; then what all of them use.
 ROOMS = (
     "engine", "sse", "scenario", "targets", "server", "client", "history.py", "checkers", "metrics",
-    "theory", "results.py", "runs.py", "workers.py", "antipatterns.py", "checklist.py",
-    "summary.py", "checks.py", "report", "cli.py", "__init__.py", "network.py", "clock.py",
-    "errors.py",
+    "theory", "validation", "testing", "results.py", "runs.py", "workers.py", "probe.py",
+    "antipatterns.py", "checklist.py", "summary.py", "checks.py", "report", "cli.py", "__init__.py",
+    "network.py", "clock.py", "errors.py",
 )  # fmt: skip
 
 # What cannot say itself what it is.
@@ -32,6 +32,7 @@ _SAID = {
     "report/templates/parts.html.j2": "Parts that pages share: badges, tables, figures.",
     "report/templates/report.html.j2": "The page of a check, section by section.",
     "report/templates/run.html.j2": "A run in a notebook.",
+    "validation/closed_forms.json": "Cases whose answer is known without simulation.",
     "report/templates/style.css": "How pages look: light, dark and on paper.",
 }
 _PART = re.compile(r"\s*\((?:item \d|[A-Z]{3}-\d[^)]*)\)")
@@ -55,6 +56,7 @@ def _place(room: str) -> int:
 
 def first_words(path: Path) -> str:
     """What a Python file says of itself, up to the first sentence's end."""
+    assert path.suffix == ".py", f"say in tests/docs/files.py what {path} is"
     said = (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").split("\n\n")[0]
     assert said, f"{path} does not say what it is"
     return _PART.sub("", " ".join(said.split()))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import simrt
+from simrt.cli import app
 from simrt.scenario.model import Fault
 from simrt.targets.server.troubles import KINDS
 from tests.docs.blocks import blocks_of
@@ -57,6 +58,13 @@ def test_the_readme_says_of_every_fault_where_it_can_be_injected() -> None:
     assert set(rows) == set(Fault.choices())
     on_server = {name for name, where in rows.items() if where.split("|")[1].strip() == "yes"}
     assert on_server == set(KINDS)
+
+
+def test_the_readme_names_every_command() -> None:
+    section = README.split("\n## Commands\n")[1].split("\n## ")[0]
+    named = re.findall(r"^\| `simrt (\w+)` \|", section, re.MULTILINE)
+    known = [command.callback.__name__ for command in app.registered_commands if command.callback]
+    assert sorted(named) == sorted(known)
 
 
 def test_the_readme_names_every_public_name() -> None:
