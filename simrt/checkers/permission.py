@@ -3,7 +3,8 @@
 Five probes ask the real endpoint with no, wrong, expired, another project's and the right
 credentials; all but the right ones must get 401 before the first byte, the right ones 200 (SSE-4).
 The channel's name opens nothing (CHN-4). Groups of the scenario that carry other credentials than
-the right ones must be refused, give up, and never be connected. An endpoint that is declared
+the right ones must be refused, give up, and never be connected. So must a group that the fault
+`deny` takes its credentials from, for as long as that lasts. An endpoint that is declared
 `public` lets everybody in, and the verdict says so.
 """
 
@@ -33,6 +34,30 @@ class _Permission(Watch):
         self._strangers = {n for n, group in groups.items() if group.credentials != "right"}
         self._refused: dict[str, int] = {}
         self._gone: set[str] = set()
+        self._denials: dict[str, int] = {}
+        self._allowed_ns: dict[str, int] = {}  # per group: when a denial was last over
+        self._newest_ns: dict[str, int] = {}  # per subscriber: its newest row before
+
+    def on_fault(self, row: Row, _: Subscription | None) -> None:
+        if row.cause == "deny":
+            self._deny(row, 1)
+
+    def on_heal(self, row: Row, _: Subscription | None) -> None:
+        if row.cause == "deny":
+            self._deny(row, -1)
+
+    def _deny(self, row: Row, by: int) -> None:
+        whom = str((row.detail or {}).get("whom", ""))
+        self._denials[whom] = self._denials.get(whom, 0) + by
+        self._allowed_ns[whom] = row.t_ns
+
+    def _denied(self, row: Row) -> bool:
+        return not self._public and self._denials.get(row.group, 0) > 0
+
+    def _was_denied(self, row: Row) -> bool:
+        """Whether its credentials were bad at some time since its newest row before."""
+        since = self._newest_ns.get(row.subscriber, 0)
+        return self._denied(row) or self._allowed_ns.get(row.group, -1) >= since
 
     def on_refuse(self, row: Row, _: Subscription | None) -> None:
         status = int((row.detail or {}).get("status", 0))
@@ -44,8 +69,9 @@ class _Permission(Watch):
             self.judged += stranger
             if stranger and status != 401 and not self._public:
                 self.fail(row, f"answered {status}, wrong credentials get 401 (SSE-4)")
-            elif not stranger and status in (401, 403):
+            elif not stranger and status in (401, 403) and not self._was_denied(row):
                 self.fail(row, f"answered {status} in spite of the right credentials (SSE-4)")
+        self._newest_ns[row.subscriber] = row.t_ns
 
     def on_gave_up(self, row: Row, _: Subscription | None) -> None:
         self._gone.add(row.subscriber)
@@ -54,6 +80,10 @@ class _Permission(Watch):
         if row.group in self._strangers and not self._public:
             self.judged += 1
             self.fail(row, "was let in without the right credentials (SSE-4)")
+        elif self._denied(row) and self.ledger.exact:
+            self.judged += 1
+            self.fail(row, "was let in while its credentials were revoked (SSE-4)")
+        self._newest_ns[row.subscriber] = row.t_ns
         if (row.detail or {}).get("status", 200) != 200:
             self.fail(row, "a stream begins with status 200 (SSE-4)")
         probe = row.subscriber.partition("/")[2]
@@ -61,6 +91,8 @@ class _Permission(Watch):
             self.fail(row, "this probe must not be let in (SSE-4)")
 
     def on_close(self, row: Row, _: Subscription | None) -> None:
+        if side(row) == "client":
+            self._newest_ns[row.subscriber] = row.t_ns
         if row.group == PROBE and side(row) == "client":
             self._answer(row, int((row.detail or {}).get("status", 0)))
 

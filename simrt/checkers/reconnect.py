@@ -23,7 +23,7 @@ from simrt.scenario.model import Subscribers
 
 # On a target with measured time, how many resolutions late is certainly too late.
 _CERTAINLY = 20
-_CLOSE_CAUSES = ("client", "network", "stalled", "gone", "slow", "shutdown", "expired")
+_CLOSE_CAUSES = ("client", "network", "stalled", "gone", "slow", "shutdown", "expired", "denied")
 
 
 @dataclass(slots=True)
@@ -40,6 +40,8 @@ class Client:
         gone: whether it gave up.
         offline: the row since which it has no network, or None.
         moved_ns: when its network last came or went.
+        silent: the row since which its network is silent, or None (NET-7).
+        spoke_ns: when its last silence ended; -1 before.
         left: attempts that the client broke off while they were under way, with their rows.
         last_seen: epoch and number of the newest event that it received.
     """
@@ -54,8 +56,14 @@ class Client:
     gone: bool = False
     offline: Row | None = None
     moved_ns: int = -1
+    silent: Row | None = None
+    spoke_ns: int = -1
     left: dict[int, Row] = field(default_factory=dict)
     last_seen: tuple[str, int] = ("", 0)
+
+    def heard_since(self, t_ns: int) -> bool:
+        """Whether no silence held anything up since then."""
+        return self.silent is None and self.spoke_ns < t_ns
 
 
 class _Reconnects(Watch):
@@ -67,6 +75,8 @@ class _Reconnects(Watch):
         self._down_ns = -1
         self._up_ns = 0
         self._disturbed: dict[str, int] = {}
+        self._lasting: dict[str, int] = {}
+        self._denials: dict[str, int] = {}
         self._claims: list[tuple[Row, Key]] = []
         self._tolerance_ns = ledger.header.resolution_ns
         self._reconnects = 0
@@ -87,6 +97,8 @@ class _Reconnects(Watch):
         allowed = client.group.latency_ns + self._tolerance_ns
         if client.offline and row.t_ns - client.offline.t_ns > allowed:
             self.fail(row, "connected without a network (CLI-2)")
+        if client.silent and row.t_ns - client.silent.t_ns > self._tolerance_ns:
+            self.fail(row, "connected through a network that lets nothing pass (NET-7)")
         if client.told and since is not None:
             self._reconnects += 1
             self._slowest_ns = max(self._slowest_ns, row.t_ns - since.t_ns)
@@ -102,8 +114,11 @@ class _Reconnects(Watch):
         else:
             self._attempted(row, client)
             soon = client.group.latency_ns + self._tolerance_ns
-            left = {n: old for n, old in client.left.items() if row.t_ns - old.t_ns <= soon}
-            client.left = {**left, row.connection: row}
+            client.left = {
+                number: old
+                for number, old in client.left.items()
+                if row.t_ns - old.t_ns <= soon or not client.heard_since(old.t_ns)
+            } | {row.connection: row}
         if row.cause == "offline" and not self._is_offline(row, client):
             self.fail(row, "failed for want of a network, and had one")
         elif row.cause == "down" and not self._was_down(row, client):
@@ -140,6 +155,8 @@ class _Reconnects(Watch):
         elif row.cause in ("offline", "disconnect"):
             if not self._is_offline(row, client):
                 self.fail(row, f"ended because of {row.cause}, and had a network")
+        elif row.cause == "watchdog":
+            self._watched(row, client, subscription)
         elif row.cause != "client":
             self.fail(row, f"cause {row.cause or 'missing'} is no reason for a client to end")
         client.connected, client.since = False, row
@@ -174,16 +191,26 @@ class _Reconnects(Watch):
 
     def on_offline(self, row: Row, _: Subscription | None) -> None:
         client = self._client(row)
-        if client is not None:
-            if client.offline is not None:
-                self.fail(row, "its network had gone before")
+        if client is None:
+            return
+        silent = row.cause == "silent"
+        if (client.silent if silent else client.offline) is not None:
+            self.fail(row, "its network had gone before")
+        if silent:
+            client.silent = row
+        else:
             client.offline, client.moved_ns = row, row.t_ns
 
     def on_online(self, row: Row, _: Subscription | None) -> None:
         client = self._client(row)
-        if client is not None:
-            if client.offline is None:
-                self.fail(row, "its network had not gone")
+        if client is None:
+            return
+        silent = row.cause == "silent"
+        if (client.silent if silent else client.offline) is None:
+            self.fail(row, "its network had not gone")
+        if silent:
+            client.silent, client.spoke_ns = None, row.t_ns
+        else:
             client.offline, client.moved_ns = None, row.t_ns
 
     def on_restart(self, row: Row, _: Subscription | None) -> None:
@@ -193,17 +220,36 @@ class _Reconnects(Watch):
 
     def on_fault(self, row: Row, _: Subscription | None) -> None:
         self._disturb(row, -1)
+        if row.cause == "deny":
+            whom = self._whom(row)
+            self._denials[whom] = self._denials.get(whom, 0) + 1
 
     def on_heal(self, row: Row, _: Subscription | None) -> None:
         if row.cause == "restart":
             self._up_ns = row.t_ns
         self._disturb(row, row.t_ns)
+        if row.cause == "deny":
+            self._allowed_again(self._whom(row))
 
     def _disturb(self, row: Row, until_ns: int) -> None:
-        """A fault on a group: -1 while it lasts, then when it healed."""
-        whom = str((row.detail or {}).get("whom", ""))
-        if row.cause != "restart" and whom:
-            self._disturbed[whom] = until_ns
+        """A fault on a group: -1 while one lasts, then when the last healed."""
+        whom = self._whom(row)
+        if row.cause in ("restart", "burst") or not whom:
+            return
+        lasting = self._lasting.get(whom, 0) + (1 if until_ns < 0 else -1)
+        self._lasting[whom] = lasting
+        self._disturbed[whom] = -1 if lasting > 0 else row.t_ns
+
+    def _allowed_again(self, whom: str) -> None:
+        """The group logs in: who had given up connects anew."""
+        self._denials[whom] = self._denials.get(whom, 0) - 1
+        for name, client in self._clients.items():
+            if name.partition("/")[0] == whom and client.gone and self._denials[whom] <= 0:
+                client.gone, client.since, client.failures = False, None, 0
+
+    @staticmethod
+    def _whom(row: Row) -> str:
+        return str((row.detail or {}).get("whom", ""))
 
     # --- judging -----------------------------------------------------------------------------
 
@@ -222,8 +268,10 @@ class _Reconnects(Watch):
     def _was_left(self, row: Row, client: Client) -> bool:
         """The request was under way when the client left; the server accepts it all the same."""
         left = client.left.pop(row.connection, None)
+        if left is None:
+            return False
         allowed = client.group.latency_ns + self._tolerance_ns
-        return left is not None and row.t_ns - left.t_ns <= allowed
+        return row.t_ns - left.t_ns <= allowed or not client.heard_since(left.t_ns)
 
     def _attempted(self, row: Row, client: Client) -> None:
         if client.connected:
@@ -246,7 +294,8 @@ class _Reconnects(Watch):
         if early and not settling and not self._returned_at_once(client, since):
             least = seconds(bounds.least_ns)
             self.fail(row, f"tried again after {seconds(waited)}, at least {least} (CLI-1)")
-        if waited > bounds.most_ns and self.ledger.exact and self._undisturbed(row, since):
+        undisturbed = self._undisturbed(row, since) and client.heard_since(since.t_ns)
+        if waited > bounds.most_ns and self.ledger.exact and undisturbed:
             most = seconds(bounds.most_ns)
             self.fail(row, f"tried again only after {seconds(waited)}, at most {most} (CLI-1)")
 
@@ -292,6 +341,8 @@ class _Reconnects(Watch):
     def _server_close(self, row: Row, subscription: Subscription | None) -> None:
         if row.cause not in _CLOSE_CAUSES:
             self.fail(row, f"cause {row.cause or 'missing'} is no reason for a server to close")
+        elif row.cause == "denied" and self._denials.get(row.group, 0) <= 0:
+            self.fail(row, "denied, and its credentials were good (SSE-4)")
         if subscription is not None:
             self._noticed(row, subscription)
         deadline = self.scenario.server.write_deadline_ns
@@ -302,9 +353,22 @@ class _Reconnects(Watch):
                     row, f"stalled after {seconds(idle)}, allowed {seconds(deadline)} (STR-1)"
                 )
 
+    def _watched(self, row: Row, client: Client, subscription: Subscription | None) -> None:
+        """CLI-4: nothing came for as long as the watchdog says; heartbeats leave no row."""
+        allowed, window = client.group.watchdog_ns, client.group.window_msgs
+        if allowed is None:
+            self.fail(row, "dropped by a watchdog, and the group has none (CLI-4)")
+        elif subscription is not None and window and client.heard_since(subscription.opened_ns):
+            idle = row.t_ns - subscription.last_taken_ns - client.group.latency_ns
+            if 0 <= idle < allowed - self._tolerance_ns:
+                self.fail(row, f"dropped after {seconds(idle)}, not {seconds(allowed)} (CLI-4)")
+
     def _noticed(self, row: Row, subscription: Subscription) -> None:
         """The server learns of the client's end when that arrives, and ends its side (NET-4)."""
         left = subscription.client_end
+        client = self._clients.get(subscription.subscriber)
+        if client is not None and left is not None and not client.heard_since(left.t_ns):
+            return  # a silence held up the news (NET-7)
         group = self.ledger.groups.get(subscription.subscriber.partition("/")[0])
         if left is None or group is None:
             return
@@ -337,11 +401,12 @@ class _Reconnects(Watch):
             self.fail(since, "refused for good, and no gave-up follows (CLI-3)")
             return
         bounds = self._bounds(client, since)
-        if client.offline is not None:
+        if client.offline is not None or client.silent is not None:
             return
         waited = self.ledger.now - since.t_ns
         most = bounds.most_ns + _CERTAINLY * self._tolerance_ns
-        if waited > most and self._undisturbed(since, since):
+        undisturbed = self._undisturbed(since, since) and client.heard_since(since.t_ns)
+        if waited > most and undisturbed:
             self.judged += 1
             self.fail(since, f"{name} never tried again, at most {seconds(most)} allowed (CLI-1)")
 

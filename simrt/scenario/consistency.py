@@ -16,7 +16,7 @@ from simrt.errors import Mistake
 from simrt.scenario.documents import KeyPath
 from simrt.scenario.draft import Draft, one_choice
 from simrt.scenario.expect import EVERYONE, parse_expectation
-from simrt.scenario.model import MOST_BURST, Fault, Reconnect
+from simrt.scenario.model import MOST_BURST, Fault, Online, Reconnect
 from simrt.scenario.sending import SENDING_CHECKS
 from simrt.scenario.units import format_duration, parse_duration, zone_of
 from simrt.scenario.words import described, listed, nearest
@@ -25,6 +25,8 @@ Finding: TypeAlias = tuple[KeyPath, Mistake]
 Check: TypeAlias = Callable[[Draft], Iterator[Finding]]
 
 SHORTEST_INTERVAL_NS = 1_000_000
+# With shorter ones a client that cannot connect would try for ever within one instant.
+SHORTEST_WAIT_NS = 1_000_000
 # Names of groups that simrt itself uses in histories and metrics.
 RESERVED_GROUPS = (EVERYONE, "neighbour", "probe")
 
@@ -168,6 +170,23 @@ def reconnects(draft: Draft) -> Iterator[Finding]:
             yield draft.wrong((*path, key), allowed)
 
 
+def waits(draft: Draft) -> Iterator[Finding]:
+    """Clients wait before they try again, and networks do not come and go without end (CLI-1)."""
+    shortest = format_duration(SHORTEST_WAIT_NS)
+    asked: list[KeyPath] = [
+        ("workload", "subscribers", group, "reconnect", "after") for group in draft.groups
+    ]
+    for path in (*asked, ("server", "retrySpread", 0)):
+        wait_ns = draft.duration_ns(*path)
+        if wait_ns is not None and wait_ns < SHORTEST_WAIT_NS:
+            yield draft.wrong(path, f"a wait of {shortest} or more")
+    for group in draft.groups:
+        path = ("workload", "subscribers", group, "online")
+        law = draft.part(Online, path) if draft.mapping(*path) else None
+        if law is not None and law.up.mean_ns + law.down.mean_ns < SHORTEST_WAIT_NS:
+            yield draft.wrong(path, f"periods up and down that together last {shortest} or more")
+
+
 # --- faults -------------------------------------------------------------------------------------
 
 
@@ -245,8 +264,8 @@ def restarts_apart(draft: Draft) -> Iterator[Finding]:
             times.append((at_ns, path, at_ns + for_ns))
     up_ns = 0
     for at_ns, path, heals_ns in sorted(times, key=lambda one: one[0]):
-        if at_ns < up_ns:
-            allowed = f"a time when the server is up again, from {format_duration(up_ns)} on"
+        if at_ns <= up_ns and up_ns:
+            allowed = f"a time when the server is up again, after {format_duration(up_ns)}"
             yield draft.wrong((*path, "at"), allowed)
         up_ns = max(up_ns, heals_ns)
 
@@ -297,6 +316,7 @@ CHECKS: tuple[Check, ...] = (
     schedules,
     group_names,
     reconnects,
+    waits,
     fault_groups,
     fault_times,
     fault_lengths,

@@ -87,9 +87,34 @@ def test_a_watchdog_drops_a_connection_on_which_nothing_came():
             faults=[{"at": "2500ms", "half-open": "g", "for": "4s"}],
         )
     )
-    # Last heard at 2.0 s; dropped at 3.5 s; dialled at 4.5 s into the silence; through at 6.5 s.
-    assert told(rows, "close") == [(3500, "close", "watchdog"), (6500, "close", "client")]
+    # Last heard at 2.0 s; dropped at 3.5 s, unheard; dialled at 4.5 s into the silence; through at
+    # 6.5 s, as are events of the old connection: the answer to them is a reset.
+    assert told(rows, "close") == [(3500, "close", "watchdog"), (6500, "close", "network")]
     assert times(rows, "connect") == [(0, 0), (6500, 0)]
+
+
+@pytest.mark.rules("NET-5", "NET-7", "CLI-4")
+def test_a_server_holds_a_connection_that_was_left_in_a_silence_until_it_writes():
+    rows = simulate(
+        small(
+            duration="9s",
+            latency="100ms",
+            watchdog="1s",
+            publish=[{"event": "e", "arrivals": {"periodic": "0.2/s"}}],
+            reconnect={"after": "500ms", "jitter": "0s"},
+            faults=[{"at": "1s", "half-open": "g", "for": "3s"}],
+        )
+    )
+    # The head came at 0.4 s, then nothing: dropped at 1.4 s, unheard. Dialled at 1.9 s; at the heal
+    # the dial is through. The server holds both connections until it writes to the old one, at
+    # 5.0 s. (The new one heard its head at 4.3 s and that event at 5.1 s: dropped at 6.1 s.)
+    assert told(rows, "connect", "close")[:5] == [
+        (300, "connect", ""),
+        (1400, "close", "watchdog"),
+        (4200, "connect", ""),
+        (5200, "close", "network"),
+        (6100, "close", "watchdog"),
+    ]
 
 
 def test_without_a_watchdog_a_client_waits_as_long_as_it_takes():

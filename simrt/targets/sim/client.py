@@ -146,6 +146,7 @@ class Client:
     def arrived(self, link: Link, item: Head | Heartbeat | Message | End, units: int) -> None:
         """Something that the server wrote is here, whole."""
         if link is not self.link:
+            self._astray(link)
             return
         if self.wire.silent:
             self._unheard(link, self.arrived, item, units)
@@ -169,6 +170,7 @@ class Client:
     def arrived_in_part(self, link: Link, part: Part) -> None:
         """A piece of something that the server wrote is here: the window is in bytes."""
         if link is not self.link:
+            self._astray(link)
             return
         if self.wire.silent:
             self._unheard(link, self.arrived_in_part, part)
@@ -189,6 +191,15 @@ class Client:
             if part.last:
                 held, self._held = self._held, 0
                 self._handle(link, part.item, held)
+
+    def _astray(self, link: Link) -> None:
+        """It belongs to a connection that was left in a silence: the answer is a reset (NET-5)."""
+        if not link.left_unheard or not link.server_open:
+            return
+        if self.wire.silent:
+            self._unheard(link, self._astray)
+        else:
+            self._after(1, link, self.server.reset, link)
 
     def _unheard(self, link: Link, action: Callable[..., None], *args: object) -> None:
         """A silence holds up what the server wrote; the server hears nothing of it (NET-7)."""
@@ -282,12 +293,19 @@ class Client:
             self._refused("network")
 
     def cut(self, cause: str) -> None:
-        """End the connection from this side (NET-4): what was not received is lost."""
+        """End the connection from this side (NET-4): what was not received is lost.
+
+        In a silence nobody hears of it: the server holds on until its next write is answered by a
+        reset, or until its own deadlines (NET-7).
+        """
         if self.link is None:
             return
         opened = self.opened
         link = self._drop_link()
-        self._after(1, link, self.server.left, link)
+        if self.wire.silent:
+            link.left_unheard = True
+        else:
+            self._after(1, link, self.server.left, link)
         if opened:
             self._last_row("close", link, cause)
             self._try_again()
@@ -398,7 +416,8 @@ class Client:
         if self.gave_up:
             self._had = None  # a new EventSource has no last id
         self.gave_up = False
-        if self.link is None and self._timer is None:
+        waits_for_network = self.group.reconnect == "at-once" and not self.online
+        if self.link is None and self._timer is None and not waits_for_network:
             self._failed = 0
             self.dial_at(self.world.now)
 

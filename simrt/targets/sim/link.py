@@ -70,6 +70,7 @@ class Link:
         stream: the server's end, from subscribe to close.
         client_open: whether the client's end is open.
         server_open: whether the server's end is open.
+        left_unheard: whether the client left it while its network was silent.
     """
 
     def __init__(self, world: World, client: Client, number: int) -> None:
@@ -79,6 +80,7 @@ class Link:
         self.life = -1
         self.client_open = True
         self.server_open = False
+        self.left_unheard = False
         self.stream: Stream | None = None
         self.in_flight = 0
         self.latency_ns = client.group.latency_ns
