@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from simrt.checkers.verdict import Status, Verdict, worst
 from simrt.errors import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS
 from simrt.history import History
 from simrt.metrics import Estimate, Metrics
 from simrt.scenario.model import Scenario
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ITEMS = {
     1: "The subscription endpoint is permissioned correctly",
@@ -52,6 +56,16 @@ class Run:
     def status(self) -> Status:
         """The worst verdict."""
         return worst(verdict.status for verdict in self.verdicts)
+
+    def to_frame(self) -> pd.DataFrame:
+        """The history as a data frame; columns as `History.to_frame` says."""
+        return self.history.to_frame()
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the verdicts and the figures of the report."""
+        from simrt.report import run_html
+
+        return run_html(self)
 
 
 @dataclass(frozen=True, slots=True)
