@@ -20,8 +20,8 @@ def mm1_patience(rate_per_s: float, drain_s: float, ttl_s: float) -> dict[str, f
     Returns:
         `expired_fraction`, `missed_fraction`, `latency_s`, `staleness_s`, `peak_staleness_s`.
 
-    Source: expired fraction: Barrer 1957, Oper. Res. 5(5); not checked against the original. The
-    age: renewal cycle, derived.
+    Source: expired fraction: Barrer 1957, Oper. Res. 5(5). The age: the renewal cycle of Kaul,
+    Yates, Gruteser 2012, derived. Not checked against the originals.
     """
     load, spare = rate_per_s * drain_s, 1 / drain_s - rate_per_s
     # (1 - exp(-x)) / x and (1 - exp(-x) (1 + x)) / x^2 with x = spare * ttl, also at 0.
