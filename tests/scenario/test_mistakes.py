@@ -93,11 +93,48 @@ def test_every_check_has_a_wrong_file():
         ("channel: admin-notifications", "channel: " + "ä" * 100),
         ("count: 20", "count: 100000"),
         ("quiet: 60s", "quiet: 0"),
+        ("{at: 7m,", "{at: 0, for: 0,"),
+        ("{poisson: 4/s}", "{periodic: 33333/s}"),
     ],
 )
 def test_what_is_just_allowed_is_allowed(old, new, folder):
     assert TEXT.count(old) == 1
     load(write(folder, TEXT.replace(old, new)))
+
+
+WITHOUT_EXAMPLE = TEXT.replace('      examples: [{id: "7", status: published}]\n', "")
+OTHERS = WITHOUT_EXAMPLE[
+    WITHOUT_EXAMPLE.index(
+        "    - {event: content-updated, arrivals: {batch"
+    ) : WITHOUT_EXAMPLE.index("  subscribers:")
+]
+BARE = WITHOUT_EXAMPLE.replace(OTHERS, "").replace(', data: {id: "{n}", status: published}}', "}")
+HOOK = "permission: {token:editor: [POST]}, "
+
+
+def test_what_is_published_needs_data_from_somewhere(folder):
+    (found,) = mistakes(folder, BARE)
+    assert found.path == "workload.publish[0].data"
+    assert str(found).endswith("missing; allowed: data, or an example in the event's schema: "
+                               "without either nothing can be sent")  # fmt: skip
+    load(write(folder, BARE.replace(HOOK, HOOK + "data: {id: a, status: draft}, ")))
+
+
+def test_a_trace_that_brings_all_data_needs_no_other(folder):
+    row = '{"t": %d, "event": "content-updated", "data": {"id": "1", "status": "draft"}}\n'
+    (folder / "all.jsonl").write_text(row % 1 + row % 2)
+    (folder / "some.jsonl").write_text(row % 1 + '{"t": 2, "event": "content-updated"}\n')
+    load(write(folder, BARE.replace("{poisson: 4/s}", "{trace: {file: all.jsonl}}")))
+    (found,) = mistakes(folder, BARE.replace("{poisson: 4/s}", "{trace: {file: some.jsonl}}"))
+    assert found.path == "workload.publish[0].data"
+
+
+def test_data_of_just_the_largest_size_is_allowed(folder):
+    largest = 65536 - len('{"id":"","status":"published"}')
+    text = TEXT.replace('{id: "{n}", status: published}}', "{id: %s, status: published}}")
+    load(write(folder, text.replace("%s", "x" * largest)))
+    (found,) = mistakes(folder, text.replace("%s", "x" * (largest + 1)))
+    assert found.found == "65537 bytes"
 
 
 def every_part(part=Part):
