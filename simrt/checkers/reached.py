@@ -40,12 +40,24 @@ STATES = {
     "offline": "a client lost its network",
     "refused": "an attempt to connect failed",
     "gave-up": "a client was refused for good",
+    "rejected": "what a hook or job would have sent did not fit its declared shape or size",
     "stall": "a group of clients stopped reading",
+    "slow": "a group of clients handled events more slowly, or faster",
     "disconnect": "a group of clients was cut off",
+    "half-open": "the network lost the connections of a group without a word",
+    "silent": "a client's network let nothing pass, and nobody was told",
+    "burst": "many events were sent beside the usual ones",
+    "deny": "the credentials of a group were revoked",
+    "denied": "the server ended a connection whose credentials had been revoked",
     "stalled": "the server ended a connection that accepted nothing for too long",
+    "gone": "the server ended a connection that acknowledged nothing for too long",
+    "watchdog": "a client dropped a connection on which nothing came for too long",
     "unfinished": "the run ended with events pending or in flight",
     "forgotten-channel": "a channel without subscribers and unexpired history was used again",
 }
+
+_FAULTS = ("stall", "slow", "disconnect", "half-open", "burst", "deny")
+_ENDS = {"server": ("denied", "stalled", "gone"), "client": ("watchdog",)}
 
 
 class _States(Watch):
@@ -78,7 +90,8 @@ class _States(Watch):
             self._newest_send_ns[stream] = row.t_ns
 
     def on_reject(self, row: Row, _: Subscription | None) -> None:
-        self._met("down", self._own(row) and row.cause == "down")
+        if self._own(row):
+            self._met("down" if row.cause == "down" else "rejected")
 
     def on_drop(self, row: Row, subscription: Subscription | None) -> None:
         if not self._own(row) or subscription is None or row.cause not in self.counts:
@@ -153,7 +166,8 @@ class _States(Watch):
             server = side(row) == "server"
             lost = subscription.queue if server else subscription.in_flight
             self._met("connection-lost", bool(lost))
-            self._met("stalled", server and row.cause == "stalled")
+            if row.cause in _ENDS["server" if server else "client"]:
+                self._met(row.cause)
 
     def on_end(self, row: Row, subscription: Subscription | None) -> None:
         if self._own(row) and subscription is not None:
@@ -161,12 +175,13 @@ class _States(Watch):
             self._met("unfinished", bool(held))
 
     def on_offline(self, row: Row, _: Subscription | None) -> None:
-        self._met("offline", row.group in self.scenario.workload.subscribers)
+        if row.group in self.scenario.workload.subscribers:
+            self._met("silent" if row.cause == "silent" else "offline")
 
     # --- faults ------------------------------------------------------------------------------
 
     def on_fault(self, row: Row, _: Subscription | None) -> None:
-        if row.cause in ("stall", "disconnect"):
+        if row.cause in _FAULTS:
             self._met(row.cause)
 
     def on_restart(self, row: Row, _: Subscription | None) -> None:

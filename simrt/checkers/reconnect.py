@@ -90,6 +90,8 @@ class _Reconnects(Watch):
         client = self._client(row)
         if client is None:
             return
+        if client.silent and row.t_ns - client.silent.t_ns > self._tolerance_ns:
+            self.fail(row, "connected through a network that lets nothing pass (NET-7)")
         if self._was_left(row, client):
             return
         since = client.since
@@ -97,8 +99,6 @@ class _Reconnects(Watch):
         allowed = client.group.latency_ns + self._tolerance_ns
         if client.offline and row.t_ns - client.offline.t_ns > allowed:
             self.fail(row, "connected without a network (CLI-2)")
-        if client.silent and row.t_ns - client.silent.t_ns > self._tolerance_ns:
-            self.fail(row, "connected through a network that lets nothing pass (NET-7)")
         if client.told and since is not None:
             self._reconnects += 1
             self._slowest_ns = max(self._slowest_ns, row.t_ns - since.t_ns)

@@ -203,7 +203,7 @@ class _Reader:
     _end = _close
 
     def _offline(self, fields: dict[str, Any], bare: list[str], _: dict[str, str]) -> None:
-        fields["subscriber"] = bare[0]
+        fields.update(subscriber=bare[0], cause=" ".join(bare[1:]))
 
     _online = _offline
 

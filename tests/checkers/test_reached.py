@@ -132,8 +132,8 @@ def test_a_state_that_was_never_reached_is_inconclusive():
 
 
 def test_a_state_that_does_not_exist_is_inconclusive_and_says_which_do():
-    found = inconclusive("reached", history("1 end run", scenario(expect=["reached(gone)"])))
-    assert "there is no state 'gone'; there are drop-oldest, " in found.evidence[0]
+    found = inconclusive("reached", history("1 end run", scenario(expect=["reached(lost)"])))
+    assert "there is no state 'lost'; there are drop-oldest, " in found.evidence[0]
 
 
 def test_without_reached_it_does_not_apply():
