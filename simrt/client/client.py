@@ -347,6 +347,16 @@ class Client:
         if self._reconnect.at_once:
             self.dial()
 
+    def log_in_again(self) -> None:
+        """Its credentials are good again: connect anew, also after having given up."""
+        if self.gave_up:
+            self._last_event_id = ""  # a new EventSource has no last id
+        self.gave_up = False
+        waits_for_network = self._reconnect.at_once and not self.online
+        if self._connection is None and self._timer is None and not waits_for_network:
+            self._failed = 0
+            self.dial()
+
     def disconnect(self) -> None:
         """The connection is cut, the network stays (the fault of that name)."""
         self._cut("disconnect")

@@ -5,6 +5,9 @@ of a `user`. A browser's EventSource cannot set a header, so a stream (and only 
 accepts it in the cookie `simrt_credential`; set that cookie with `HttpOnly; Secure;
 SameSite=Strict`. A hook never looks at cookies: another site could make a browser send them. No
 credential is read from the address, because addresses end up in logs.
+
+A credential has a name that is no secret: `user:SUBJECT` or `token:NAME`. By it it can be revoked,
+and restored. A revoked `token:NAME` is revoked for everybody who shows that token.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from simrt.errors import UsageError
 COOKIE = "simrt_credential"
 ALGORITHM = "HS256"
 LEAST_SECRET_BYTES = 32
+MOST_REVOKED = 100_000
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 Permission = Mapping[str, Sequence[str]]
@@ -59,18 +63,26 @@ class Identity:
 
     Attributes:
         who: `user` or `token:NAME`, as permissions spell it.
+        name: `user:SUBJECT` or `token:NAME`, by which it can be revoked.
         expires_s: when it ends, seconds since 1970 on the clock's calendar; None = never.
     """
 
     who: str
+    name: str
     expires_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """The permission is given; until `expires_s`, seconds since 1970, or for good."""
+    """The permission is given.
+
+    Attributes:
+        expires_s: until when, seconds since 1970; None = for good.
+        credential: the name of the credential that it rests on; empty where none was needed.
+    """
 
     expires_s: float | None = None
+    credential: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +135,34 @@ class Gate:
 
     def __init__(self, secrets: Secrets) -> None:
         self._secrets = secrets
+        self._revoked: dict[tuple[str, str], None] = {}
+
+    def revoke(self, project: str, credential: str) -> None:
+        """From now on this credential is worth nothing (401); harmless when repeated.
+
+        Streams that it opened are the server's to end: `Server.revoke`. A revocation lasts as long
+        as the process: whoever keeps a list tells it to the next one before that listens.
+
+        Arguments:
+            project: where.
+            credential: its name, `user:SUBJECT` (the `sub` of a JWT) or `token:NAME`.
+
+        Raises:
+            UsageError: for a name that is none, or more than `MOST_REVOKED` of them.
+        """
+        kind, colon, rest = credential.partition(":")
+        if kind not in ("user", "token") or not colon or (kind == "token" and not rest):
+            raise UsageError(f"credential {credential!r}: write user:SUBJECT or token:NAME")
+        if len(self._revoked) >= MOST_REVOKED and (project, credential) not in self._revoked:
+            raise UsageError(
+                f"{MOST_REVOKED:,} credentials are revoked already; restore some, or change the"
+                " secret that signs them"
+            )
+        self._revoked[project, credential] = None
+
+    def restore(self, project: str, credential: str) -> None:
+        """A revoked credential is good again; harmless when it was not revoked."""
+        self._revoked.pop((project, credential), None)
 
     def judge(
         self,
@@ -146,10 +186,10 @@ class Gate:
         if credential is None:
             return Denied(401, "a credential is needed: Authorization: Bearer …")
         identity = self._identify(project, credential, wall)
-        if identity is None:
+        if identity is None or (project, identity.name) in self._revoked:
             return Denied(401, "the credential is not valid here, or has expired")
         if method in permission.get(identity.who, ()):
-            return Granted(identity.expires_s)
+            return Granted(identity.expires_s, identity.name)
         return Denied(403, "the credential does not allow this")
 
     def _identify(self, project: str, credential: str, wall: datetime) -> Identity | None:
@@ -160,7 +200,7 @@ class Gate:
             if hmac.compare_digest(secret.encode(), offered):
                 found = name
         if found is not None:
-            return Identity(f"token:{found}")
+            return Identity(f"token:{found}", f"token:{found}")
         return self._user(project, credential, wall) if self._secrets.jwt else None
 
     def _user(self, project: str, credential: str, wall: datetime) -> Identity | None:
@@ -186,7 +226,7 @@ class Gate:
             return None
         if now_s >= expires_s or now_s < begins_s:
             return None
-        return Identity("user", expires_s)
+        return Identity("user", f"user:{claims.get('sub', '')}", expires_s)
 
 
 def _is_date(value: object) -> bool:

@@ -3,7 +3,9 @@
 The first line of stdin is one JSON object, `Orders`. When the server listens it prints
 `{"port", "epoch", "pid", "t_ns"}`. With `"hold": true` it makes everything ready, prints
 `{"held": true, "pid"}` and waits for the line `listen` or `listen ZERO_NS`. Then, each answered by
-one line of JSON: `count` gives the open subscriptions, `end` ends the record of the run. The end of
+one line of JSON: `count` gives the open subscriptions, `end` ends the record of the run. While held
+and later, `revoke` and `restore`, each with a line of JSON as in `Named`, take credentials away and
+give them back: a life that begins knows from its first connection on what is revoked. The end of
 stdin, or SIGTERM, ends the process in an orderly way. What goes wrong before it listens is one
 line on stderr and exit status 4, or 2 for orders that make no sense.
 """
@@ -28,7 +30,7 @@ from simrt.clock import RealClock
 from simrt.engine import EpochError
 from simrt.errors import EXIT_ERROR, EXIT_USAGE, SimrtError, TargetError, UsageError
 from simrt.scenario.model import Scenario
-from simrt.server.access import Secrets
+from simrt.server.access import Gate, Secrets
 from simrt.server.compiled import compile_site
 from simrt.server.lateness import Lateness
 from simrt.server.recorder import Recorder
@@ -79,6 +81,18 @@ class Orders(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hold: bool = False
 
 
+class Named(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which credentials `revoke` and `restore` mean.
+
+    Attributes:
+        project: where.
+        credentials: their names, `user:SUBJECT` or `token:NAME`.
+    """
+
+    project: str
+    credentials: list[str]
+
+
 def main() -> int:
     """Run the process; returns its exit status."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
@@ -90,9 +104,12 @@ def main() -> int:
         site = build_site(orders)
         recorder = None if orders.record is None else Recorder(Path(orders.record), _stop)
         zero_ns = orders.zero_ns
+        gate = Gate(Secrets(orders.secret, orders.tokens))
         if orders.hold:
             say({"held": True, "pid": os.getpid()})
-            told = (lines.wait() or "").split()
+            while (line := lines.wait()) is not None and is_rule(line):
+                say(rule(line, gate))
+            told = (line or "").split()
             if told[:1] != ["listen"]:
                 return 0  # the end of stdin: nobody wants a server any more
             zero_ns = int(told[1]) if len(told) > 1 else zero_ns
@@ -100,7 +117,7 @@ def main() -> int:
         # Not before: a process that waits for its turn shares the port with the one that listens.
         sock = bind(orders.host, orders.port, orders.sndbuf)
         clock = RealClock(orders.starts, orders.speed, zero_ns)
-        asyncio.run(_live(orders, site, clock, recorder, lines, sock))
+        asyncio.run(_live(orders, site, clock, recorder, lines, sock, gate))
     except SimrtError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
@@ -152,6 +169,26 @@ def build_site(orders: Orders) -> Site:
 def say(words: dict[str, Any]) -> None:
     """One line of JSON on stdout."""
     os.write(1, json.dumps(words).encode() + b"\n")
+
+
+def is_rule(line: str) -> bool:
+    """Whether a line says something about credentials."""
+    return line.partition(" ")[0] in ("revoke", "restore")
+
+
+def rule(line: str, whom: Gate | Server) -> dict[str, Any]:
+    """Obey `revoke` or `restore`; returns the answer."""
+    word, _, rest = line.partition(" ")
+    try:
+        named = msgspec.json.decode(rest, type=Named)
+        for credential in named.credentials:
+            if word == "revoke":
+                whom.revoke(named.project, credential)
+            else:
+                whom.restore(named.project, credential)
+    except (msgspec.MsgspecError, UsageError) as error:
+        return {"error": f"{word}: {error}"}
+    return {f"{word}d": len(named.credentials)}
 
 
 class Lines:
@@ -216,8 +253,11 @@ class Commands(asyncio.Protocol):
         elif line == "end":
             self.end()
             say({"ended": True, "late_ns": self._lateness.p99_ns()})
+        elif is_rule(line):
+            say(rule(line, self._server))
         else:
-            say({"error": f"unknown command {line[:40]!r}; write count or end"})
+            known = "count, end, revoke {…} or restore {…}"
+            say({"error": f"unknown command {line[:40]!r}; write {known}"})
 
     def end(self) -> None:
         """End the record of the run."""
@@ -231,13 +271,14 @@ async def _live(
     recorder: Recorder | None,
     lines: Lines,
     sock: Any,
+    gate: Gate,
 ) -> None:
     """From `listen` to the end."""
     loop = asyncio.get_running_loop()
     server = Server(
         site,
         clock,
-        secrets_=Secrets(orders.secret, orders.tokens),
+        gate=gate,
         epoch=orders.epoch,
         share=unforeseen() if orders.seed is None else seeded(orders.seed),
         limits=Limits(idle_s=_IDLE_S, request_s=_REQUEST_S, sndbuf_bytes=orders.sndbuf),

@@ -61,6 +61,7 @@ class Server:
         site: what it offers.
         clock: the time.
         secrets_: what credentials are compared with.
+        gate: judges credentials, where some are revoked before it starts; None makes one.
         epoch: the life's name; None draws 128 random bits (HUB-2).
         share: the draws of `retry`; None takes the operating system's.
         limits: bounds.
@@ -80,6 +81,7 @@ class Server:
         clock: SiteClock,
         *,
         secrets_: Secrets | None = None,
+        gate: Gate | None = None,
         epoch: str | None = None,
         share: Share | None = None,
         limits: Limits | None = None,
@@ -90,7 +92,7 @@ class Server:
         self.clock = clock
         self.limits = limits or Limits()
         self.recorder = recorder
-        self.gate = Gate(secrets_ or Secrets())
+        self.gate = gate or Gate(secrets_ or Secrets())
         self.loop = asyncio.get_running_loop()
         self.app = App(self)
         self.state = server_state()
@@ -310,6 +312,7 @@ class Server:
             subscription,
             who,
             head=(RAW_HEAD if bare else b"") + retry,
+            credential=granted.credential,
             expires_ns=expires_ns,
             notsent_lowat_bytes=self.limits.notsent_lowat_bytes,
         )
@@ -320,6 +323,25 @@ class Server:
             self.recorder.subscribed(now, outlet.where, who, subscription, endpoint.replay)
             self.recorder.flush()
         return stream
+
+    def revoke(self, project: str, credential: str) -> None:
+        """A credential is worth nothing any more: what it opened ends, cause `denied` (SSE-4).
+
+        Arguments:
+            project: where.
+            credential: its name, `user:SUBJECT` or `token:NAME`.
+
+        Raises:
+            UsageError: as `Gate.revoke`.
+        """
+        self.gate.revoke(project, credential)
+        for stream, endpoint in list(self._streams.items()):
+            if stream.credential == credential and endpoint.project == project:
+                stream.end("denied")
+
+    def restore(self, project: str, credential: str) -> None:
+        """A revoked credential is good again."""
+        self.gate.restore(project, credential)
 
     def counts(self) -> list[OpenCount]:
         """Every open subscription, in order of acceptance."""

@@ -48,7 +48,8 @@ class Stream(asyncio.Protocol):
         who: whose connection it is.
         head: what goes out first: the response's head, if the transport is a bare connection,
             and the first `retry`.
-        expires_ns: when its credential ends, scenario time; None = never (STR-4).
+        credential: the name of the credential that opened it; empty where none was needed.
+        expires_ns: when that ends, scenario time; None = never (STR-4).
         notsent_lowat_bytes: TCP_NOTSENT_LOWAT; None leaves the system's.
 
     Attributes:
@@ -64,12 +65,14 @@ class Stream(asyncio.Protocol):
         who: Who,
         *,
         head: bytes,
+        credential: str,
         expires_ns: int | None,
         notsent_lowat_bytes: int | None,
     ) -> None:
         self.outlet = outlet
         self.subscription = subscription
         self.who = who
+        self.credential = credential
         self.closed: asyncio.Future[None] = outlet.loop.create_future()
         self.ended = False
         self.on_lost: Callable[[Exception | None], None] | None = None

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from simrt.client import Client, Endpoint, Reconnect
+from simrt.client.reconnect import AT_ONCE
 
 from .scripted import (
     STREAM,
@@ -351,5 +352,51 @@ def test_closing_while_dialling_leaves_nothing() -> None:
                 client.close()
                 await client.wait_closed()
                 assert notes.seen == []
+
+    run(main)
+
+
+@pytest.mark.rules("CLI-3", "SSE-4")
+def test_who_logs_in_again_connects_anew_without_a_last_id() -> None:
+    async def main() -> None:
+        async def refused(peer: Peer) -> None:
+            await peer.say(b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n")
+
+        async def once(peer: Peer) -> None:
+            await peer.say(STREAM + block(7))
+
+        server = Server(once, refused, streaming)
+        async with server.listening():
+            notes = Notes()
+            clock = Jumping()
+            async with using(Client(clock, server.endpoint, notes)) as client:
+                await notes.until("gave-up")
+                assert b"Last-Event-ID: e1:7" in server.peers[1].request
+                client.log_in_again()
+                client.log_in_again()  # an attempt is under way
+                await notes.until("opened", 2)
+                assert not client.gave_up
+                assert b"Last-Event-ID" not in server.peers[2].request
+                client.log_in_again()  # a stream is open
+                await turns()
+                assert client.attempt == 3
+
+    run(main)
+
+
+@pytest.mark.rules("CLI-1")
+def test_who_logs_in_again_without_a_network_waits_for_it() -> None:
+    async def main() -> None:
+        server = Server(streaming)
+        async with server.listening():
+            notes = Notes()
+            client = Client(Standing(), server.endpoint, notes, reconnect=AT_ONCE)
+            async with using(client):
+                await notes.until("opened")
+                client.go_offline()
+                client.log_in_again()
+                assert client.attempt == 1
+                client.go_online()
+                await notes.until("opened", 2)
 
     run(main)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from simrt.errors import UsageError
 from simrt.server import Secrets, Server, compile_site
+from simrt.server.access import Gate
 from tests.server.rig import (
     KEY,
     TOKENS,
     VirtualClock,
     feature,
+    last,
     rig,
     settle,
     started,
@@ -192,3 +195,84 @@ async def test_refusals_log_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     await on.ask("BREW", "/shop/news", token=secret)
     assert secret not in caplog.text
     assert EDITOR not in caplog.text
+
+
+# --- revocation -------------------------------------------------------------------------------
+
+
+@pytest.mark.rules("SSE-4")
+@virtual
+async def test_who_is_revoked_loses_the_stream_and_comes_back_when_restored(tmp_path: Path) -> None:
+    on = await rig(record=tmp_path / "rows", permission={"user": ["GET"], "token:reader": ["GET"]})
+    shown = {"u": user_token(sub="u"), "v": user_token(sub="v"), "reader": READER}
+    opened = {who: await on.ask("GET", "/shop/news", token=it) for who, it in shown.items()}
+
+    async def statuses() -> dict[str, int]:
+        return {
+            who: (await on.ask("GET", "/shop/news", token=it)).answer.status
+            for who, it in shown.items()
+        }
+
+    on.server.revoke("shop", "user:u")
+    await settle()
+    assert {who: client.gone() for who, client in opened.items()} == {
+        "u": True,
+        "v": False,
+        "reader": False,
+    }
+    assert last(on, "close").cause == "denied"
+    assert await statuses() == {"u": 401, "v": 200, "reader": 200}
+    on.server.revoke("shop", "token:reader")
+    await settle()
+    assert opened["reader"].gone()
+    assert await statuses() == {"u": 401, "v": 200, "reader": 401}
+    on.server.revoke("shop", "user:u")  # again: one restore is enough
+    on.server.restore("shop", "user:u")
+    on.server.restore("shop", "token:reader")
+    on.server.restore("shop", "user:never revoked")
+    assert await statuses() == dict.fromkeys(shown, 200)
+    assert not opened["v"].gone()
+
+
+@pytest.mark.rules("SSE-4", "PRJ-1")
+@virtual
+async def test_a_revocation_is_of_one_project_and_one_kind() -> None:
+    site = compile_site([feature(permission={"user": ["GET"]}), feature(project="other",
+                        permission={"user": ["GET"]})])  # fmt: skip
+    on = started(Server(site, VirtualClock(asyncio.get_running_loop()), secrets_=Secrets(KEY)))
+    streams = {
+        project: await on.ask("GET", f"/{project}/news", token=user_token(project))
+        for project in ("shop", "other")
+    }
+    on.server.revoke("shop", "token:u")  # no token: the user of that name is somebody else
+    await settle()
+    assert not streams["shop"].gone()
+    on.server.revoke("shop", "user:u")
+    await settle()
+    assert streams["shop"].gone()
+    assert not streams["other"].gone()
+    again = await on.ask("GET", "/other/news", token=user_token("other"))
+    assert again.answer.status == 200
+
+
+@virtual
+async def test_what_is_public_needs_no_credential_and_loses_none() -> None:
+    on = await rig(permission={"public": ["GET"]})
+    client = await on.ask("GET", "/shop/news", token=user_token())
+    on.server.revoke("shop", "user:u")
+    await settle()
+    assert not client.gone()
+    assert (await on.ask("GET", "/shop/news", token=user_token())).answer.status == 200
+
+
+def test_revocations_are_named_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = Gate(Secrets(KEY))
+    for name in ("u", "", "token:", "public:x"):
+        with pytest.raises(UsageError, match="user:SUBJECT or token:NAME"):
+            gate.revoke("shop", name)
+    monkeypatch.setattr("simrt.server.access.MOST_REVOKED", 2)
+    gate.revoke("shop", "user:")
+    gate.revoke("shop", "user:a")
+    gate.revoke("shop", "user:a")
+    with pytest.raises(UsageError, match="restore some"):
+        gate.revoke("shop", "user:b")

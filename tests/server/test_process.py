@@ -18,7 +18,7 @@ from simrt.server import Server, bind, compile_site, serve
 from simrt.server.process import build_site, read_orders
 from simrt.sse import Retry
 from tests.server.live import Live, Socket, fails, live, orders
-from tests.server.rig import feature, request
+from tests.server.rig import feature, request, user_token
 
 pytestmark = pytest.mark.real
 
@@ -156,6 +156,35 @@ def test_held_until_told(tmp_path: Path) -> None:
         assert server.hello["t_ns"] > 10**10  # ten times what the machine has been up
         with Socket(server.port) as poster:
             assert poster.post() == 200
+
+
+@pytest.mark.rules("SSE-4")
+def test_credentials_are_revoked_while_held_and_later() -> None:
+    def told(word: str, *names: str) -> str:
+        return f"{word} {json.dumps({'project': 'shop', 'credentials': names})}"
+
+    with Live(feature(permission={"user": ["GET"]}), hold=True) as server:
+        server.hear()
+        assert server.tell(told("revoke", "user:u", "user:v")) == {"revoked": 2}
+        assert server.tell(told("restore", "user:v")) == {"restored": 1}
+        assert "user:SUBJECT" in server.tell(told("revoke", "u"))["error"]
+        assert "revoke" in server.tell("revoke everybody")["error"]
+        server.hello = server.tell("listen")
+
+        def answered(subject: str) -> bytes:
+            client = Socket(server.port).subscribe(token=user_token(sub=subject))
+            with client:
+                client.read(lambda: b"\r\n" in client.got)
+                return bytes(client.got[9:12])
+
+        assert (answered("u"), answered("v")) == (b"401", b"200")
+        with Socket(server.port).subscribe(token=user_token(sub="v")) as client:
+            client.read(client.began)
+            assert server.tell(told("revoke", "user:v")) == {"revoked": 1}
+            client.read()  # to the end
+        assert server.tell(told("restore", "user:u", "user:v")) == {"restored": 2}
+        assert (answered("u"), answered("v")) == (b"200", b"200")
+        assert "error" in server.tell("restore {}")
 
 
 def test_held_and_then_not_wanted() -> None:

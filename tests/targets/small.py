@@ -16,6 +16,7 @@ def small(
     faults=(),
     server=None,
     variants=None,
+    permission=None,
     **group,
 ):
     """One feature, one group `g`, sends every second at 1 s, 2 s, … unless told otherwise."""
@@ -31,7 +32,7 @@ def small(
                 | (options or {}),
                 "stream": {
                     "path": "/stream",
-                    "permission": {"user": ["GET"]},
+                    "permission": permission or {"user": ["GET"]},
                     "replay": replay or {"lastN": 0, "maxAge": "none"},
                 },
                 "events": {"e": {"type": "object", "examples": [{"n": "{n}"}]}},

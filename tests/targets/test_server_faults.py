@@ -13,6 +13,7 @@ import pytest
 
 from simrt.checkers import judge
 from simrt.checkers.verdict import Status
+from simrt.errors import UsageError
 from simrt.history import History, Row, read_history
 from simrt.scenario.model import Scenario
 from simrt.targets import server
@@ -100,3 +101,65 @@ def test_a_burst_is_so_many_more_calls(tmp_path: Path) -> None:
     # Evenly over the time: each may be late, as everything here may, and none is early.
     assert all(row.t_ns >= 2 * S + 2 * S * n // 30 for n, row in enumerate(sends[:30]))
     assert rows[strikes[0]].detail == {"index": 0, "whom": "e"}
+
+
+@pytest.mark.rules("SSE-4", "CLI-3")
+def test_who_is_denied_loses_the_stream_and_returns_when_it_may(tmp_path: Path) -> None:
+    """Also where the server restarts meanwhile: a new life knows what is revoked."""
+    after_the_restart = {"after": "8s", "jitter": "0s"}
+    spec = small(
+        duration="30s",
+        subscribers={"g": {"count": 3, "reconnect": after_the_restart}, "other": {}},
+        faults=[
+            {"at": "5s", "deny": "g", "for": "15s"},
+            {"at": "10s", "restart": "server", "for": "500ms"},
+        ],
+    )
+    rows = own(history_of(spec, tmp_path))
+    begin, end = place(rows, "fault", "deny"), place(rows, "heal", "deny")
+    kinds = ("connect", "close", "refuse", "gave-up")
+    for who in ("g/0", "g/1", "g/2"):
+        of_who = [told([row], *kinds) for row in rows[begin:end] if row.subscriber == who]
+        assert [(kind, cause) for [(kind, _, cause)] in filter(None, of_who)] == [
+            ("close", "denied"),
+            ("close", "server"),
+            ("refuse", "status"),
+            ("gave-up", "status"),
+        ]
+        after = [row for row in rows[end:] if row.subscriber == who]
+        assert [row.kind for row in after if row.kind in kinds] == ["connect"]
+        assert sum(row.kind == "receive" for row in after) >= 9
+    assert [row.detail for row in rows if row.kind == "refuse" and row.group == "g"] == [
+        {"status": 401}
+    ] * 3
+    others = told(rows, "close", "gave-up")
+    assert [cause for _, who, cause in others if who == "other/0"] == ["server"]
+
+
+@pytest.mark.rules("SSE-4")
+def test_a_token_can_be_denied_where_one_group_shows_it(tmp_path: Path) -> None:
+    spec = small(
+        count=2,
+        permission={"token:reader": ["GET"]},
+        faults=[
+            {"at": "3s", "deny": "g", "for": "3s"},
+            {"at": "4s", "deny": "g", "for": "4s"},  # the last to heal counts
+        ],
+    )
+    rows = own(history_of(spec, tmp_path))
+    heals = [at for at, row in enumerate(rows) if row.kind == "heal"]
+    connects = [at for at, row in enumerate(rows) if row.kind == "connect"]
+    assert [at < heals[0] for at in connects] == [True, True, False, False]
+    assert connects[2] > heals[1]
+
+
+def test_what_a_real_server_cannot_deny_is_said(tmp_path: Path) -> None:
+    faults = [{"at": "3s", "deny": "g", "for": "3s"}]
+    reader = {"token:reader": ["GET"]}
+    for spec, what in (
+        (small(permission={"public": ["GET"]}, faults=faults), "public"),
+        (small(permission=reader, faults=faults, subscribers={"g": {}, "h": {}}), "group h"),
+        (small(permission={"token:t": ["GET"]}, faults=faults), "hook POST /e"),
+    ):
+        with pytest.raises(UsageError, match=f"faults.0..deny.*{what}"):
+            server.run(spec, 1, history=tmp_path / "history.jsonl")

@@ -208,7 +208,8 @@ class Conductor:
         latest_ns = self._duration_ns + self.scenario.server.quiet_ns
         while self._clock.now() < latest_ns:
             server = self._lives.running
-            if server is not None and not self._timers and not self._troubles.downs:
+            troubled = self._timers or self._troubles.downs or self._troubles.denials
+            if server is not None and not troubled:
                 answer = await server.ask("count")
                 counts = {(who, number): rest for who, number, *rest in answer["counts"]}
                 if self._settled(counts):

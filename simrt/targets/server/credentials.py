@@ -15,6 +15,12 @@ _ALGORITHM = "HS256"
 _DAY = timedelta(days=1)
 
 
+def needed(permission: Mapping[str, Sequence[str]] | None, method: str) -> str:
+    """What an endpoint asks for, as clients here show it: `public`, `user` or `token:NAME`."""
+    allowed = [who for who, methods in (permission or {}).items() if method in methods]
+    return "public" if not allowed or "public" in allowed else allowed[0]
+
+
 class Credentials:
     """The secrets of one run, and the headers made from them.
 
@@ -60,8 +66,7 @@ class Credentials:
             method: the HTTP method.
             subject: who asks.
         """
-        allowed = [who for who, methods in (permission or {}).items() if method in methods]
-        who = allowed[0] if allowed else "public"
+        who = needed(permission, method)
         if kind == "none" or (kind == "right" and who == "public"):
             return ()
         if who.startswith("token:"):

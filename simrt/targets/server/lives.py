@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from simrt.clock import RealClock
+from simrt.errors import TargetError
 from simrt.targets.server.merge import Life
 from simrt.targets.server.process import COMMAND, ServerProcess
 
 # Processes that wait, ready, for a restart: all that a run needs, within reason. Each costs some
 # 60 MB and half a second of a core, which a run that has begun had better not spend.
 _MOST_SPARES = 8
+
+
+Credential = tuple[str, str]
+"""Project, and the name by which a server revokes a credential: `user:SUBJECT` or `token:NAME`."""
 
 
 class Lives:
@@ -46,6 +52,7 @@ class Lives:
         self._command = command
         self._processes: list[ServerProcess] = []
         self._spares: list[ServerProcess] = []
+        self._revoked: dict[Credential, None] = {}
 
     @property
     def current(self) -> int:
@@ -98,6 +105,8 @@ class Lives:
         if not self._spares:
             await self._start_one()
         process = self._spares.pop(0)
+        told = dict(self._revoked)
+        await _rule(process, "revoke", told)
         life = Life(process.record)
         self.lives.append(life)
         listening = await process.listen(clock.zero_ns)
@@ -106,7 +115,25 @@ class Lives:
         self.epochs.append(listening.epoch)
         self.running = process
         process.died.add_done_callback(lambda _: self._died(process))
+        # What was said while it began.
+        await _rule(process, "revoke", [each for each in self._revoked if each not in told])
+        await _rule(process, "restore", [each for each in told if each not in self._revoked])
         return life
+
+    async def revoke(self, credentials: Iterable[Credential]) -> None:
+        """Take credentials away, in this life and in those to come, until they are restored."""
+        new = [each for each in credentials if each not in self._revoked]
+        self._revoked.update(dict.fromkeys(new))
+        if self.running is not None:
+            await _rule(self.running, "revoke", new)
+
+    async def restore(self, credentials: Iterable[Credential]) -> None:
+        """Give credentials back; they are good when this returns."""
+        good = [each for each in credentials if each in self._revoked]
+        for each in good:
+            del self._revoked[each]
+        if self.running is not None:
+            await _rule(self.running, "restore", good)
 
     def _died(self, process: ServerProcess) -> None:
         if not process.ended_by_us:
@@ -133,3 +160,25 @@ class Lives:
         """The last resort: no process is left, whatever happened; blocks until then."""
         for process in self._processes:
             process.bury()
+
+
+async def _rule(process: ServerProcess, word: str, credentials: Iterable[Credential]) -> None:
+    """Say `revoke` or `restore`.
+
+    Raises:
+        TargetError: where the server cannot.
+    """
+    by_project: dict[str, list[str]] = {}
+    for project, name in credentials:
+        by_project.setdefault(project, []).append(name)
+    for project, names in by_project.items():
+        try:
+            answer = await process.ask(
+                f"{word} {json.dumps({'project': project, 'credentials': names})}"
+            )
+        except TargetError:
+            if process.ended_by_us:
+                return  # killed meanwhile: the next life is told when it begins
+            raise
+        if "error" in answer:
+            raise TargetError(f"the server cannot {word} credentials: {answer['error']}")

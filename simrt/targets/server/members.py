@@ -12,7 +12,7 @@ from simrt.clock import Clock
 from simrt.scenario.model import Scenario, Subscribers
 from simrt.scenario.randomness import Draws, Randomness
 from simrt.sse import Event, parse_event_id
-from simrt.targets.server.credentials import Credentials
+from simrt.targets.server.credentials import Credentials, needed
 from simrt.targets.server.lives import Lives
 from simrt.targets.server.record import Part
 
@@ -128,6 +128,9 @@ class Member:
         randomness: the named draws.
         credentials: what it shows.
         rcvbuf_bytes: its SO_RCVBUF.
+
+    Attributes:
+        credential: what a server must revoke to shut it out.
     """
 
     def __init__(
@@ -153,6 +156,9 @@ class Member:
         shown = credentials.headers(
             self.settings.credentials, play.feature.project, stream.permission, "GET", self.name
         )
+        who = needed(stream.permission, "GET")
+        # By this name the server revokes what the member shows; a token is one for all.
+        self.credential = (play.feature.project, who if who != "user" else f"user:{self.name}")
         self.client = Client(
             clock,
             endpoint_of(play, address),

@@ -15,10 +15,11 @@ from types import FrameType
 
 from simrt.errors import TargetError, UsageError
 from simrt.scenario.arrivals import arrivals
-from simrt.scenario.model import Scenario, Variants
+from simrt.scenario.model import Scenario, Sender, Variants
 from simrt.scenario.randomness import Randomness
 from simrt.targets.header import header_of
 from simrt.targets.server.conduct import Conductor
+from simrt.targets.server.credentials import needed
 from simrt.targets.server.merge import merge
 from simrt.targets.server.process import COMMAND
 from simrt.targets.server.troubles import KINDS
@@ -135,6 +136,8 @@ def _refuse_unknown(scenario: Scenario) -> None:
                 f"faults[{index}]: the target server cannot do {fault.kind} yet, only"
                 f" {', '.join(KINDS)}: run the scenario on sim"
             )
+        if fault.kind == "deny":
+            _refuse_denial(scenario, f"faults[{index}].deny")
     if scenario.variants != Variants():
         raise UsageError("variants: the target server has none yet: run the scenario on sim")
     for name, group in scenario.workload.subscribers.items():
@@ -147,6 +150,32 @@ def _refuse_unknown(scenario: Scenario) -> None:
                     f"workload.subscribers.{name}.{key}: the target server cannot do that yet:"
                     " run the scenario on sim"
                 )
+
+
+def _refuse_denial(scenario: Scenario, key: str) -> None:
+    """A real server revokes credentials, and a token is one credential for all who show it.
+
+    Raises:
+        UsageError: where nothing can be revoked, or not for this group alone.
+    """
+    feature, groups = scenario.feature, scenario.workload.subscribers
+    who = needed(feature.stream.permission, "GET")
+    if who == "public":
+        raise UsageError(
+            f"{key}: the stream is public, so there is no credential to revoke: write permission"
+            " user, or run the scenario on sim"
+        )
+    shown_by = [f"group {name}" for name in groups]
+    shown_by += [f"hook {hook.hook}" for hook in feature.hooks if _asks(hook, who)]
+    if who != "user" and len(shown_by) > 1:
+        raise UsageError(
+            f"{key}: a real server can revoke {who} only for all who show it, that is"
+            f" {', '.join(shown_by)}: write permission user for the stream"
+        )
+
+
+def _asks(hook: Sender, who: str) -> bool:
+    return needed(hook.permission, hook.method) == who
 
 
 def _allow_files(scenario: Scenario) -> None:

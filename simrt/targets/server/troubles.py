@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
@@ -10,14 +11,14 @@ from simrt.history import Row
 from simrt.scenario.events import payload
 from simrt.scenario.model import Fault, Scenario
 from simrt.scenario.randomness import Randomness
-from simrt.targets.server.lives import Lives
+from simrt.targets.server.lives import Credential, Lives
 from simrt.targets.server.members import Member
 from simrt.targets.server.record import Part
 
-KINDS = ("restart", "stall", "slow", "disconnect", "burst")
+KINDS = ("restart", "stall", "slow", "disconnect", "burst", "deny")
 """The faults that are injected here."""
 
-_OF_GROUPS = ("stall", "slow", "disconnect")
+_OF_GROUPS = ("stall", "slow", "disconnect", "deny")
 
 At = Callable[..., None]
 """Do something at an instant of scenario time: `at(t_ns, action, *arguments)`."""
@@ -40,6 +41,7 @@ class Troubles:
     Attributes:
         heals: the `heal` rows of restarts: their time is known only when the server listens.
         downs: how many restarts are under way.
+        denials: how many faults `deny` are under way.
     """
 
     def __init__(
@@ -56,6 +58,8 @@ class Troubles:
         call: Callable[[str, Any, int], None],
     ) -> None:
         self.heals: list[Row] = []
+        self.denials = 0
+        self._denied: Counter[Credential] = Counter()
         self.downs = 0
         self._scenario = scenario
         self._faults = scenario.faults
@@ -125,6 +129,12 @@ class Troubles:
             return
         if fault.kind == "burst":
             self._burst(fault, heals_ns)
+        elif fault.kind == "deny":
+            self.denials += 1
+            self._denied.update(member.credential for member in members)
+            self._spawn(self._lives.revoke([member.credential for member in members]))
+            self._at(heals_ns, lambda: self._spawn(self._allow(index, fault, members)))
+            return
         why = _reason(index)
         for member in members:
             if fault.kind == "stall":
@@ -167,6 +177,16 @@ class Troubles:
                 self._at(due_ns(number), call_what_is_due, number)
 
         call_what_is_due(0)
+
+    async def _allow(self, index: int, fault: Fault, members: Sequence[Member]) -> None:
+        """The group logs in again: who no other fault denies connects anew."""
+        self._denied.subtract(member.credential for member in members)
+        free = [member for member in members if not self._denied[member.credential]]
+        await self._lives.restore(dict.fromkeys(member.credential for member in free))
+        self._part.write("heal", cause=fault.kind, detail=_detail(index, fault, members))
+        for member in free:
+            member.client.log_in_again()
+        self.denials -= 1
 
     async def _revive(self, index: int, fault: Fault) -> None:
         """The last of overlapping restarts to heal brings the server back."""
