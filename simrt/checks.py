@@ -138,9 +138,11 @@ def check_all(
         for number, scenario in enumerate(scenarios)
     ]
     simulated = [job for plan in plans for job in plan.jobs if job.target == "sim"]
-    for number, done in enumerate(simulate_all(_run_one, simulated), 1):
-        plans[done.plan].done.append(done)
+    for number, (job, result) in enumerate(simulate_all(_run_one, simulated), 1):
+        _note(plans[job.plan], result)
         tell("simulating", number / len(simulated))
+    for plan in plans:
+        plan.done.sort(key=lambda one: (one.probe, one.seed))
     shares: dict[int, float] = {}
     played = [job for plan in plans for job in plan.jobs if job.target != "sim"]
 
@@ -153,13 +155,17 @@ def check_all(
         for plan in plans:
             while plan.failed is None and len(plan.done) < len(plan.jobs):
                 job, result = next(ended)
-                if isinstance(result, Exception):
-                    plans[job.plan].failed = result
-                else:
-                    plans[job.plan].done.append(result)
+                _note(plans[job.plan], result)
             yield plan.failed or _conclude(plan, on, seed, runs)
     finally:
         ended.close()
+
+
+def _note(plan: _Plan, result: _Done | Exception) -> None:
+    if isinstance(result, Exception):
+        plan.failed = plan.failed or result
+    else:
+        plan.done.append(result)
 
 
 def _plan(

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
-import signal
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Generator, Sequence
 from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
 from os import cpu_count
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from simrt.errors import TargetError
 
@@ -22,96 +19,116 @@ REAL_AT_ONCE = 3
 # A forked child would share the parent's threads and event loops in an unknown state.
 _context = multiprocessing.get_context("spawn")
 
+Work = Callable[[J, Callable[[float], None]], D]
 
-def simulate_all(work: Callable[[J], D], jobs: Sequence[J]) -> Iterator[D]:
-    """Do jobs that keep a core busy, one a core, and give their results in order.
+
+def simulate_all(
+    work: Work[J, D], jobs: Sequence[J]
+) -> Generator[tuple[J, D | Exception], None, None]:
+    """Do jobs that keep a core busy, one process a core.
 
     Arguments:
-        work: a function of a module, called with a job in another process.
+        work: a function of a module, called with a job and with what to tell progress to.
         jobs: what to do.
+
+    Yields:
+        Each job with its result, or with the error that ended it, as they end. A caller that stops
+        early ends what is under way.
     """
     workers = min(len(jobs), cpu_count() or 1)
     if workers <= 1:
-        yield from map(work, jobs)
+        for job in jobs:
+            yield job, work(job, lambda _share: None)
         return
-    pool = ProcessPoolExecutor(workers, _context, initializer=_leave_interrupts_to_the_parent)
-    try:
-        yield from pool.map(work, jobs)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    shares = [range(number, len(jobs), workers) for number in range(workers)]
+    yield from _play_all(work, jobs, shares, workers, lambda _job, _share: None)
 
 
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def play_all(
+    work: Work[J, D], jobs: Sequence[J], tell: Callable[[J, float], None]
+) -> Generator[tuple[J, D | Exception], None, None]:
+    """Do jobs that mostly wait, a few at once, each in a process of its own.
+
+    Arguments:
+        work: a function of a module, called with a job and with what to tell progress to. SIGTERM
+            is sent to its process when the caller ends early: it keeps what it recorded.
+        jobs: what to do.
+        tell: told a job and the share of it that is done.
+
+    Yields:
+        As `simulate_all`.
+    """
+    shares = [range(number, number + 1) for number in range(len(jobs))]
+    yield from _play_all(work, jobs, shares, REAL_AT_ONCE, tell)
 
 
-class _Player(Generic[J]):
-    """One job that runs in a process of its own."""
+class _Player:
+    """A process that does some of the jobs, one after the other."""
 
-    def __init__(self, number: int, work: Callable[..., Any], job: J) -> None:
-        self.number = number
+    def __init__(self, work: Work[Any, Any], jobs: Sequence[Any], share: range) -> None:
+        self.waiting = list(share)
         self.pipe, theirs = _context.Pipe(duplex=False)
-        self.process: BaseProcess = _context.Process(target=_play, args=(theirs, work, job))
+        mine = [(number, jobs[number]) for number in share]
+        self.process = _context.Process(target=_play, args=(theirs, work, mine))
         self.process.start()
         theirs.close()  # else its end would never be seen here
 
     def end(self) -> None:
-        """Let it end in order: it keeps what it recorded."""
+        """Let it end in order, whatever it does."""
         if self.process.is_alive():
             self.process.terminate()
         self.process.join()
         self.pipe.close()
 
 
-def _play(pipe: Connection, work: Callable[..., Any], job: Any) -> None:
+def _play(pipe: Connection, work: Work[Any, Any], jobs: Sequence[tuple[int, Any]]) -> None:
     try:
-        done = work(job, lambda share: pipe.send(("share", share)))
-        pipe.send(("done", done))
+        for number, job in jobs:
+
+            def tell(share: float, number: int = number) -> None:
+                pipe.send(("share", number, share))
+
+            try:
+                pipe.send(("done", number, work(job, tell)))
+            except Exception as error:  # noqa: BLE001 - whatever it is, the parent says it
+                pipe.send(("done", number, error))
     except KeyboardInterrupt:
         return  # the parent ended it, or will end too
-    except Exception as error:  # noqa: BLE001 - whatever it is, the parent says it
-        pipe.send(("failed", error))
 
 
-def play_all(
-    work: Callable[[J, Callable[[float], None]], D],
+def _play_all(
+    work: Work[J, D],
     jobs: Sequence[J],
+    shares: Sequence[range],
+    at_once: int,
     tell: Callable[[J, float], None],
 ) -> Generator[tuple[J, D | Exception], None, None]:
-    """Do jobs that mostly wait, a few at once.
-
-    Arguments:
-        work: a function of a module, called with a job and with what to tell progress to, in
-            another process. SIGTERM is sent to it when the caller ends early.
-        jobs: what to do.
-        tell: told a job and the share of it that is done.
-
-    Yields:
-        Each job with its result, or with the error that ended it, as they end.
-    """
-    waiting = list(enumerate(jobs))[::-1]
-    playing: dict[Connection, _Player[J]] = {}
+    coming = list(shares)[::-1]
+    playing: dict[Connection, _Player] = {}
     try:
-        while waiting or playing:
-            while waiting and len(playing) < REAL_AT_ONCE:
-                number, job = waiting.pop()
-                player = _Player(number, work, job)
+        while coming or playing:
+            while coming and len(playing) < at_once:
+                player = _Player(work, jobs, coming.pop())
                 playing[player.pipe] = player
             for pipe in wait(list(playing)):
                 assert isinstance(pipe, Connection)
                 player = playing[pipe]
-                job = jobs[player.number]
                 try:
-                    kind, value = pipe.recv()
+                    kind, number, value = pipe.recv()
                 except EOFError:
+                    del playing[pipe]
                     player.end()
-                    kind, value = "failed", TargetError("the run's process died without a word")
-                if kind == "share":
-                    tell(job, value)
+                    for number in player.waiting:
+                        yield jobs[number], TargetError("the run's process died without a word")
                     continue
-                del playing[pipe]
-                player.end()
-                yield job, value
+                if kind == "share":
+                    tell(jobs[number], value)
+                    continue
+                player.waiting.remove(number)
+                if not player.waiting:
+                    del playing[pipe]
+                    player.end()
+                yield jobs[number], value
     finally:
         for player in playing.values():
             player.end()
