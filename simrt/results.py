@@ -15,6 +15,8 @@ from simrt.scenario.model import Scenario
 if TYPE_CHECKING:
     import pandas as pd
 
+    from simrt.report.drawing import Drawing
+
 ITEMS = {
     1: "The subscription endpoint is permissioned correctly",
     2: "The event shape is explicit and minimal",
@@ -32,7 +34,7 @@ EXIT_CODES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Run:
     """One scenario, run once on one target, judged and measured.
 
@@ -60,6 +62,24 @@ class Run:
     def to_frame(self) -> pd.DataFrame:
         """The history as a data frame; columns as `History.to_frame` says."""
         return self.history.to_frame()
+
+    def figure(self, name: str, *beside: Run) -> Drawing:
+        """One figure of the report, for a notebook or, by its `.svg`, for a file.
+
+        Arguments:
+            name: `timeline`, `closeup`, `staleness`, `waiting`, `outcomes`, `delay` or
+                `reconnects`.
+            beside: other runs, drawn beside this one on the same axes.
+
+        Raises:
+            UsageError: no such figure, or the runs have no data for it.
+        """
+        from simrt.report.drawing import draw
+
+        return draw(name, (self, *beside))
+
+    def __repr__(self) -> str:
+        return f"{self.scenario.title}, on {self.target}, seed {self.seed}: {self.status.value}"
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the verdicts and the figures of the report."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ from simrt.report.figures.staleness import staleness
 from simrt.report.figures.timeline import closeup, timeline
 from simrt.report.figures.waiting import waiting
 from simrt.report.glossary import GLOSSARY
-from simrt.report.lane import choose_lanes, follow
+from simrt.report.lane import Lane, choose_lanes, follow
 from simrt.report.palette import (
     OUTCOMES,
     RING,
@@ -50,6 +50,17 @@ HEADINGS = {
     "reconnects": "After a restart",
 }
 
+# Each draws one figure a story, on the same axes, or none where there are no data for it.
+FIGURES: dict[str, Callable[[Sequence[Story], Sequence[Sequence[Lane]]], tuple[Figure, ...]]] = {
+    "timeline": timeline,
+    "closeup": closeup,
+    "staleness": lambda stories, _: staleness(stories),
+    "waiting": waiting,
+    "outcomes": lambda stories, _: outcomes(stories),
+    "delay": lambda stories, _: delay(stories),
+    "reconnects": lambda stories, _: reconnects(stories),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Panel:
@@ -75,15 +86,7 @@ def panels(stories: Sequence[Story]) -> tuple[Panel, ...]:
     lanes = [choose_lanes(story) for story in stories]
     for story, shown in zip(stories, lanes, strict=True):
         follow(story, shown)
-    drawn = (
-        timeline(stories, lanes),
-        closeup(stories, lanes),
-        staleness(stories),
-        waiting(stories, lanes),
-        outcomes(stories),
-        delay(stories),
-        reconnects(stories),
-    )
+    drawn = [draw(stories, lanes) for draw in FIGURES.values()]
     return tuple(
         Panel(HEADINGS[figures[0].key], figures[0].how, figures) for figures in drawn if figures
     )
@@ -105,8 +108,8 @@ def report_html(check: Check) -> str:
         groups=experience(check, runs, stories) if stories else (),
         feature=feature(check),
         panels=panels(stories),
-        outcome_looks=_legend(stories),
-        faults=_faults(stories),
+        outcome_looks=outcomes_of(stories),
+        faults=faults_of(stories),
         targets=targets,
         compared=rows,
         difference=difference(rows),
@@ -119,7 +122,7 @@ def report_html(check: Check) -> str:
     )
 
 
-def _legend(stories: Sequence[Story]) -> tuple[Look, ...]:
+def outcomes_of(stories: Sequence[Story]) -> tuple[Look, ...]:
     """The outcomes that occur, and replay where there was one."""
     seen = {
         name
@@ -133,7 +136,8 @@ def _legend(stories: Sequence[Story]) -> tuple[Look, ...]:
     return tuple([*looks, RING] if replayed else looks)
 
 
-def _faults(stories: Sequence[Story]) -> tuple[Look, ...]:
+def faults_of(stories: Sequence[Story]) -> tuple[Look, ...]:
+    """The kinds of fault that happened."""
     kinds = dict.fromkeys(zone.kind for story in stories for zone in story.zones)
     return tuple(fault_look(kind) for kind in kinds)
 
