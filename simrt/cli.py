@@ -243,7 +243,7 @@ def _main(
 def _load_all(paths: Sequence[Path]) -> list[Scenario]:
     """Load every scenario before anything runs; all mistakes of all files at once."""
     from simrt.errors import ScenarioError, UsageError
-    from simrt.scenario import load
+    from simrt.scenario import load, trace_notes
 
     files: list[Path] = []
     for path in paths:
@@ -263,6 +263,8 @@ def _load_all(paths: Sequence[Path]) -> list[Scenario]:
             mistakes.extend(error.mistakes)
     if mistakes:
         raise ScenarioError(tuple(mistakes))
+    for note in dict.fromkeys(note for one in scenarios for note in trace_notes(one)):
+        _complain(note)
     return scenarios
 
 

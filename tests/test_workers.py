@@ -32,6 +32,7 @@ def say_who_and_wait(job, tell):
         return 1
     Path(job).write_text(str(os.getpid()))
     time.sleep(600)
+    return 2
 
 
 def results(found):
