@@ -27,7 +27,7 @@ NS_PER_MS = 1_000_000
 
 
 class Client:
-    """An event-stream client with the manners of a browser (CLI-1 to CLI-3, NET-3, NET-6).
+    """An event-stream client with the manners of a browser (CLI-1 to CLI-4, NET-3, NET-6).
 
     It must be used inside a running event loop; nothing happens before `dial`.
 
@@ -40,6 +40,8 @@ class Client:
         reconnect: when to try again.
         jitter: the share of the jitter (0 to below 1) before an attempt, by the attempt's number.
         patient: come back after 503 with `Retry-After` (CLI-3).
+        watchdog_ns: drop a stream on which nothing came for so long (CLI-4); None = never, as
+            browsers do.
         headers: request headers by attempt.
         dial: how to connect; default: TCP.
         read_bytes: most bytes of one read.
@@ -63,6 +65,7 @@ class Client:
         reconnect: Reconnect | None = None,
         jitter: Callable[[int], float] = lambda attempt: 0.0,  # noqa: ARG005 - no jitter
         patient: bool = False,
+        watchdog_ns: int | None = None,
         headers: Headers = lambda attempt: (),  # noqa: ARG005 - none
         dial: Dial | None = None,
         read_bytes: int = READ_BYTES,
@@ -79,6 +82,7 @@ class Client:
         self._reconnect = reconnect or Reconnect()
         self._jitter = jitter
         self._patient = patient
+        self._watchdog_ns = watchdog_ns
         self._headers = headers
         self._network = dial or tcp()
         self._read_bytes = read_bytes
@@ -99,6 +103,8 @@ class Client:
         self._due_ns = 0
         self._left_ns: int | None = None
         self._free_ns: int | None = None
+        self._heard_ns = 0
+        self._watch: asyncio.TimerHandle | None = None
 
     # --- what it is doing ---------------------------------------------------------------------
 
@@ -178,6 +184,11 @@ class Client:
         if gone is not None and not gone.done():
             gone.set_result(None)
 
+    def heard(self, connection: Connection) -> None:
+        """Bytes came, whatever they say."""
+        if self._watchdog_ns is not None and connection is self._connection:
+            self._heard_ns = self._clock.now()
+
     def arrived(self, connection: Connection, parts: list[Part]) -> None:
         """Parts of the response came in."""
         for part in parts:
@@ -199,6 +210,7 @@ class Client:
             self.received = 0
             self._failed = 0
             self._observer.opened(self.attempt, head)
+            self._watch_over()
         elif head.status in _REDIRECTS and location is not None:
             self._redirect(head, location)
         else:
@@ -292,6 +304,28 @@ class Client:
         self.received += 1
         self._last_event_id = event.last_event_id
         self._observer.receive(self.attempt, event)
+
+    # --- silence ------------------------------------------------------------------------------
+
+    def _watch_over(self) -> None:
+        """CLI-4: drop a stream on which nothing came, not even a heartbeat, for so long."""
+        self._watch = None
+        if self._watchdog_ns is None or self._connection is None:
+            return
+        now = self._clock.now()
+        left_ns = self._heard_ns + self._watchdog_ns - now
+        if left_ns <= 0:
+            # What came while it did not read is with the kernel.
+            silent_ms = self._connection.unheard_ms()
+            if silent_ms is not None:
+                ns_per_ms = round(NS_PER_S / (self._clock.loop_s(NS_PER_S) * 1000))
+                self._heard_ns = max(self._heard_ns, now - silent_ms * ns_per_ms)
+                left_ns = self._heard_ns + self._watchdog_ns - now
+        if left_ns <= 0:
+            self._cut("watchdog")
+            return
+        delay_s = self._clock.loop_s(left_ns)
+        self._watch = asyncio.get_running_loop().call_later(delay_s, self._watch_over)
 
     # --- stalls -------------------------------------------------------------------------------
 
@@ -414,9 +448,10 @@ class Client:
         self.opened = False
         self._queue.clear()
         self._left_ns = self._free_ns = None
-        if self._draining is not None:
-            self._draining.cancel()
-            self._draining = None
+        for timer in (self._draining, self._watch):
+            if timer is not None:
+                timer.cancel()
+        self._draining = self._watch = None
         connection.abort()
         if connection not in self._leaving:
             for task in self._dials:

@@ -8,6 +8,8 @@ what was read and is not handled yet is beyond every policy of the server.
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,6 +22,10 @@ MAX_HEAD_BYTES = 64 * 1024
 
 READ_BYTES = 2048
 """Most bytes of one read."""
+
+
+# Where `struct tcp_info` of Linux keeps the milliseconds since data last came.
+_LAST_DATA_RECEIVED = 52
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,9 @@ class Owner(Protocol):
 
     def connected(self, connection: Connection) -> None:
         """The transport is there; the request follows at once."""
+
+    def heard(self, connection: Connection) -> None:
+        """Bytes came; what they say, if it is complete, follows at once."""
 
     def arrived(self, connection: Connection, parts: list[Part]) -> None:
         """Parts of the response, in order; `End` is the last part of all."""
@@ -111,6 +120,26 @@ class Connection(asyncio.BufferedProtocol):
         else:
             self._transport.pause_reading()
 
+    def unheard_ms(self) -> int | None:
+        """For how long nothing came, in real milliseconds, while this side did not read.
+
+        Data that waits unread is with the kernel, which knows when it came. None while this side
+        reads, or where nobody can tell.
+        """
+        if self._transport is None or self._reading:
+            return None
+        sock = self._transport.get_extra_info("socket")
+        if sock is None or not hasattr(socket, "TCP_INFO"):
+            return None
+        try:
+            info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_DATA_RECEIVED + 4)
+        except OSError:
+            return None
+        if len(info) < _LAST_DATA_RECEIVED + 4:
+            return None
+        (since_ms,) = struct.unpack_from("=I", info, _LAST_DATA_RECEIVED)
+        return int(since_ms)
+
     def abort(self) -> None:
         """End it from this side, now."""
         self._aborted = self._over = True
@@ -137,6 +166,7 @@ class Connection(asyncio.BufferedProtocol):
         """So many bytes came."""
         if self._over:
             return
+        self._owner.heard(self)
         if self._head is None:
             self._head_bytes += nbytes
         try:

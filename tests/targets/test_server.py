@@ -535,7 +535,6 @@ def test_what_is_not_there_yet_is_said_before_anything_runs(tmp_path: Path) -> N
     """No fault and no setting is left out in silence."""
     for groups, faults, key in (
         ({"g": {}}, ({"at": "1s", "half-open": "g", "for": "2s"},), r"faults\[0\].*half-open"),
-        ({"g": {"watchdog": "5s"}}, (), "subscribers.g.watchdog"),
         ({"g": {"online": {"up": "5s", "down": "5s", "silent": True}}}, (), "g.online.silent"),
     ):
         with pytest.raises(UsageError, match=key):

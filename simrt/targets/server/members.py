@@ -167,6 +167,7 @@ class Member:
             reconnect=reconnect_of(self.settings),
             jitter=randomness.uniform(f"reconnect/{self.name}").at,
             patient=self.settings.client == "patient",
+            watchdog_ns=self.settings.watchdog_ns,
             headers=named(self.name, shown),
             dial=tcp(rcvbuf_bytes),
             max_event_bytes=2 * play.server.max_event_bytes,

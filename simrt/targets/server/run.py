@@ -141,10 +141,7 @@ def _refuse_unknown(scenario: Scenario) -> None:
     if scenario.variants != Variants():
         raise UsageError("variants: the target server has none yet: run the scenario on sim")
     for name, group in scenario.workload.subscribers.items():
-        for key, asked in (
-            ("online.silent", group.online is not None and group.online.silent),
-            ("watchdog", group.watchdog_ns is not None),
-        ):
+        for key, asked in (("online.silent", group.online is not None and group.online.silent),):
             if asked:
                 raise UsageError(
                     f"workload.subscribers.{name}.{key}: the target server cannot do that yet:"
