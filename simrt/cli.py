@@ -394,7 +394,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     try:
         arguments = None if argv is None else list(argv)
-        sys.exit(app(args=arguments, prog_name="simrt", standalone_mode=False) or EXIT_PASS)
+        code = app(args=arguments, prog_name="simrt", standalone_mode=False) or EXIT_PASS
+        if code == EXIT_INTERRUPTED:  # typer makes this of Ctrl-C
+            raise KeyboardInterrupt
+        sys.exit(code)
     except typer.TyperException as error:
         _complain(f"{error.format_message()}\nsimrt --help and simrt VERB --help say more.")
         sys.exit(error.exit_code)
@@ -402,7 +405,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         _complain(str(error))
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        _complain("interrupted; recorded histories are kept")
+        _complain("interrupted; what was recorded is kept")
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output is gone; there is nobody to tell.

@@ -216,6 +216,7 @@ def test_ctrl_c_keeps_what_was_recorded(scenario, tmp_path):
     _, complaints = running.communicate(timeout=60)
     assert running.returncode == 130
     assert f"kept in {path}" in complaints
+    assert "interrupted; what was recorded is kept" in complaints
     assert "Traceback" not in complaints
     judged = simrt("judge", path)
     assert judged.returncode == 3  # cut short: nothing false, not everything known
