@@ -29,6 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+_INTERRUPTED = "interrupted; what was recorded is kept"
 _WORST_FIRST = (EXIT_INTERRUPTED, EXIT_ERROR, EXIT_FAIL, EXIT_INCONCLUSIVE)
 
 Targets = Annotated[
@@ -396,7 +397,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         arguments = None if argv is None else list(argv)
         code = app(args=arguments, prog_name="simrt", standalone_mode=False) or EXIT_PASS
         if code == EXIT_INTERRUPTED:  # typer makes this of Ctrl-C
-            raise KeyboardInterrupt
+            _complain(_INTERRUPTED)
         sys.exit(code)
     except typer.TyperException as error:
         _complain(f"{error.format_message()}\nsimrt --help and simrt VERB --help say more.")
@@ -405,7 +406,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         _complain(str(error))
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        _complain("interrupted; what was recorded is kept")
+        _complain(_INTERRUPTED)
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output is gone; there is nobody to tell.
