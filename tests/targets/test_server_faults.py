@@ -163,3 +163,94 @@ def test_what_a_real_server_cannot_deny_is_said(tmp_path: Path) -> None:
     ):
         with pytest.raises(UsageError, match=f"faults.0..deny.*{what}"):
             server.run(spec, 1, history=tmp_path / "history.jsonl")
+
+
+def of(rows: list[Row], who: str, *kinds: str) -> list[tuple[str, str]]:
+    """(kind, cause) of one subscriber's rows of these kinds, in order."""
+    return [(row.kind, row.cause) for row in rows if row.subscriber == who and row.kind in kinds]
+
+
+@pytest.mark.rules("NET-7")
+def test_after_a_silence_the_network_delivers_what_is_under_way(tmp_path: Path) -> None:
+    """Nobody is told, nothing is lost, nothing comes twice, no connection ends."""
+    spec = small(
+        duration="20s",
+        options={"bufferSize": 64},
+        subscribers={
+            "g": {"online": {"up": "4500ms", "down": "5s", "silent": True}},
+            "other": {},
+        },
+    )
+    rows = own(history_of(spec, tmp_path))
+    assert of(rows, "g/0", "offline", "online", "connect", "close") == [
+        ("connect", ""),
+        *[("offline", "silent"), ("online", "silent")] * 2,
+    ]
+    for who in ("g/0", "other/0"):
+        seqs = [row.seq for row in rows if (row.kind, row.subscriber) == ("receive", who)]
+        assert seqs == list(range(1, 20))
+    at = [n for n, row in enumerate(rows) if row.kind in ("offline", "online")]
+    for begin, end in (at[:2], at[2:]):
+        silent = rows[begin:end]
+        assert of(silent, "g/0", "receive") == []
+        assert len(of(silent, "other/0", "receive")) >= 3
+        assert len(of(silent, "g/0", "take")) >= 3  # the server hears of nothing
+    assert [row.detail for row in rows if row.kind == "offline"] == [{"by": "proxy"}] * 2
+
+
+@pytest.mark.rules("NET-7", "CLI-1")
+def test_half_open_kills_the_connection_and_each_side_learns_it_at_the_heal(tmp_path: Path) -> None:
+    spec = small(
+        duration="20s",
+        count=2,
+        reconnect={"after": "2s", "jitter": "0s"},
+        faults=[{"at": "4500ms", "half-open": "g", "for": "6s"}],
+    )
+    rows = own(history_of(spec, tmp_path))
+    silent = during(rows, "half-open")
+    for who in ("g/0", "g/1"):
+        assert of(silent, who, "connect", "close", "refuse", "receive") == []
+        assert of(rows, who, "offline", "online", "connect", "close")[1:3] == [
+            ("offline", "silent"),
+            ("online", "silent"),
+        ]
+        ends = [row for row in rows if row.kind == "close" and row.subscriber == who]
+        # The server cannot tell the network's reset from a client's.
+        assert sorted(row.cause for row in ends) == ["client", "server"]
+        assert of(rows, who, "connect") == [("connect", "")] * 2
+        seqs = [row.seq for row in rows if (row.kind, row.subscriber) == ("receive", who)]
+        missed = set(range(1, 20)) - set(seqs)
+        assert {6, 7, 8, 9} <= missed
+        assert missed <= set(range(4, 15))
+
+
+@pytest.mark.rules("CLI-4", "NET-7")
+def test_a_watchdog_notices_a_silence_and_dials_into_it(tmp_path: Path) -> None:
+    """The dial gets through when the silence ends; a restart in it is learnt then."""
+    spec = small(
+        duration="30s",
+        subscribers={
+            "g": {"watchdog": "4s", "reconnect": {"after": "1s", "jitter": "0s"}},
+            "patient": {},
+        },
+        faults=[
+            {"at": "4500ms", "half-open": "g", "for": "12s"},
+            {"at": "4500ms", "half-open": "patient", "for": "12s"},
+            {"at": "12s", "restart": "server", "for": "2s"},
+        ],
+    )
+    rows = own(history_of(spec, tmp_path))
+    assert of(rows, "g/0", "offline", "online", "close", "refuse", "connect") == [
+        ("connect", ""),
+        ("offline", "silent"),
+        ("close", "watchdog"),
+        ("online", "silent"),
+        ("connect", ""),
+    ]
+    assert of(rows, "patient/0", "offline", "online", "close", "refuse", "connect") == [
+        ("connect", ""),
+        ("offline", "silent"),
+        ("online", "silent"),
+        ("close", "server"),
+        ("connect", ""),
+    ]

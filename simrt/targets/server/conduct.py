@@ -29,7 +29,7 @@ from simrt.targets.server.merge import Parts
 from simrt.targets.server.probes import probe
 from simrt.targets.server.process import COMMAND
 from simrt.targets.server.record import Part
-from simrt.targets.server.troubles import Troubles, lives_of
+from simrt.targets.server.troubles import Troubles, falls_silent, lives_of
 
 HOST = "127.0.0.1"
 # The server's side of the kernel's window: near the smallest, so that little lies in it.
@@ -303,6 +303,7 @@ class Conductor:
                         randomness=self._randomness,
                         credentials=self._credentials,
                         rcvbuf_bytes=rcvbufs[index, name],
+                        falls_silent=index == 0 and falls_silent(play, name),
                     )
                     for number in range(group.count)
                 ]
@@ -382,7 +383,7 @@ class Conductor:
             task.remove_done_callback(self._spawned_ended)
             task.cancel()
         for member in self._members:
-            member.client.close()
+            member.close()
         await asyncio.gather(*tasks, return_exceptions=True)
         for member in self._members:
             await member.client.wait_closed()

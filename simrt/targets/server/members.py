@@ -15,6 +15,7 @@ from simrt.sse import Event, parse_event_id
 from simrt.targets.server.credentials import Credentials, needed
 from simrt.targets.server.lives import Lives
 from simrt.targets.server.record import Part
+from simrt.targets.server.wire import Wire
 
 
 class Rows:
@@ -92,6 +93,15 @@ class Rows:
         """Its network came back."""
         self._part.write("online", subscriber=self._name)
 
+    def silence(self, kind: str) -> None:
+        """Its network falls silent (`offline`), or is silent no more (`online`).
+
+        The detail says who made the silence: behind a proxy the kernel goes on acknowledging, so
+        nobody can notice a peer that is gone.
+        """
+        detail = {"by": "proxy"}
+        self._part.write(kind, subscriber=self._name, cause="silent", detail=detail)
+
     def _about(
         self, kind: str, connection: int, cause: str, detail: dict[str, Any], epoch: str = ""
     ) -> None:
@@ -128,6 +138,7 @@ class Member:
         randomness: the named draws.
         credentials: what it shows.
         rcvbuf_bytes: its SO_RCVBUF.
+        falls_silent: whether its network can fall silent: it is then reached through a `Wire`.
 
     Attributes:
         credential: what a server must revoke to shut it out.
@@ -146,12 +157,14 @@ class Member:
         randomness: Randomness,
         credentials: Credentials,
         rcvbuf_bytes: int,
+        falls_silent: bool = False,
     ) -> None:
         self.settings = play.workload.subscribers[group]
         self.name = f"{group}/{number}"
         self.number = number
         self.rows = Rows(part, play, self.name, lives)
         self._factors: dict[str, float] = {}
+        self._wire = Wire(tcp(rcvbuf_bytes), self.rows.silence) if falls_silent else None
         stream = play.feature.stream
         shown = credentials.headers(
             self.settings.credentials, play.feature.project, stream.permission, "GET", self.name
@@ -169,7 +182,7 @@ class Member:
             patient=self.settings.client == "patient",
             watchdog_ns=self.settings.watchdog_ns,
             headers=named(self.name, shown),
-            dial=tcp(rcvbuf_bytes),
+            dial=self._wire.dial if self._wire else tcp(rcvbuf_bytes),
             max_event_bytes=2 * play.server.max_event_bytes,
         )
 
@@ -195,6 +208,22 @@ class Member:
     def speed_up(self, why: str) -> None:
         """One such factor is gone."""
         del self._factors[why]
+
+    def fall_silent(self, why: str) -> None:
+        """Nothing passes from now on, and nobody is told (NET-7)."""
+        assert self._wire is not None
+        self._wire.fall_silent(why)
+
+    def speak_again(self, why: str, *, dead: bool = False) -> None:
+        """The silence ends: what is under way arrives, unless the connection is dead by now."""
+        assert self._wire is not None
+        self._wire.speak_again(why, dead=dead)
+
+    def close(self) -> None:
+        """End everything without a word."""
+        self.client.close()
+        if self._wire is not None:
+            self._wire.close()
 
     def end(self) -> None:
         """Say what it holds when the run ends."""

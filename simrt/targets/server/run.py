@@ -22,7 +22,6 @@ from simrt.targets.server.conduct import Conductor
 from simrt.targets.server.credentials import needed
 from simrt.targets.server.merge import merge
 from simrt.targets.server.process import COMMAND
-from simrt.targets.server.troubles import KINDS
 
 NS_PER_S = 1_000_000_000
 # A run takes about so long, in real seconds, unless a speed is asked for.
@@ -131,22 +130,10 @@ def _refuse_unknown(scenario: Scenario) -> None:
         UsageError: naming what this target cannot do yet.
     """
     for index, fault in enumerate(scenario.faults):
-        if fault.kind not in KINDS:
-            raise UsageError(
-                f"faults[{index}]: the target server cannot do {fault.kind} yet, only"
-                f" {', '.join(KINDS)}: run the scenario on sim"
-            )
         if fault.kind == "deny":
             _refuse_denial(scenario, f"faults[{index}].deny")
     if scenario.variants != Variants():
         raise UsageError("variants: the target server has none yet: run the scenario on sim")
-    for name, group in scenario.workload.subscribers.items():
-        for key, asked in (("online.silent", group.online is not None and group.online.silent),):
-            if asked:
-                raise UsageError(
-                    f"workload.subscribers.{name}.{key}: the target server cannot do that yet:"
-                    " run the scenario on sim"
-                )
 
 
 def _refuse_denial(scenario: Scenario, key: str) -> None:

@@ -15,10 +15,7 @@ from simrt.targets.server.lives import Credential, Lives
 from simrt.targets.server.members import Member
 from simrt.targets.server.record import Part
 
-KINDS = ("restart", "stall", "slow", "disconnect", "burst", "deny")
-"""The faults that are injected here."""
-
-_OF_GROUPS = ("stall", "slow", "disconnect", "deny")
+_OF_GROUPS = ("stall", "slow", "disconnect", "half-open", "deny")
 
 At = Callable[..., None]
 """Do something at an instant of scenario time: `at(t_ns, action, *arguments)`."""
@@ -95,13 +92,21 @@ class Troubles:
     def _go_offline(self, member: Member, since_ns: int, period: int) -> None:
         online = member.settings.online
         assert online is not None
-        member.client.go_offline()
+        if online.silent:
+            member.fall_silent("period")
+        else:
+            member.client.go_offline()
         down_ns = self._randomness.draws(f"online/{member.name}/down", online.down).at(period)
         back_ns = min(since_ns + down_ns, self._duration_ns)
         self._at(back_ns, self._go_online, member, back_ns, period)
 
     def _go_online(self, member: Member, since_ns: int, period: int) -> None:
-        member.client.go_online()
+        online = member.settings.online
+        assert online is not None
+        if online.silent:
+            member.speak_again("period")
+        else:
+            member.client.go_online()
         if since_ns < self._duration_ns:
             self._stay_online(member, since_ns, period + 1)
 
@@ -141,6 +146,8 @@ class Troubles:
                 member.client.stall()
             elif fault.kind == "slow":
                 member.slow_down(why, float(fault.by or 1))
+            elif fault.kind == "half-open":
+                member.fall_silent(why)
             elif fault.for_ns:
                 member.client.go_offline("disconnect")
             else:
@@ -155,6 +162,8 @@ class Troubles:
                 member.client.heal()
             elif fault.kind == "slow":
                 member.speed_up(why)
+            elif fault.kind == "half-open":
+                member.speak_again(why, dead=True)
             elif fault.for_ns:
                 member.client.go_online()
 
@@ -204,6 +213,14 @@ class Troubles:
         detail = _detail(index, fault, ())
         self.heals.append(Row(t_ns, "heal", epoch=epoch, cause="restart", detail=detail))
         await self._lives.prepare(lives_of(self._faults))
+
+
+def falls_silent(scenario: Scenario, group: str) -> bool:
+    """Whether the network of this group's members falls silent at some time (NET-7)."""
+    online = scenario.workload.subscribers[group].online
+    return (online is not None and online.silent) or any(
+        (fault.kind, fault.whom) == ("half-open", group) for fault in scenario.faults
+    )
 
 
 def lives_of(faults: Sequence[Fault]) -> int:
