@@ -21,9 +21,10 @@ from simrt.checkers import (
     shape,
 )
 from simrt.checkers.fold import Checker, judge_by
-from simrt.checkers.reached import STATES, reached_states
+from simrt.checkers.reached import reached_states
 from simrt.checkers.verdict import Status, Verdict, worst
 from simrt.history import History
+from simrt.scenario.state_names import STATES
 
 __all__ = ["CHECKERS", "Checker", "STATES", "Status", "Verdict", "judge", "reached_states", "worst"]
 

@@ -15,46 +15,7 @@ from simrt.checkers.ledger import PROBE, Ledger, Stream, Subscription, side
 from simrt.checkers.verdict import Status
 from simrt.history import History, Row
 from simrt.scenario.expect import And, Reached, Term, parse_expectation
-
-STATES = {
-    "drop-oldest": "a full queue lost its oldest event",
-    "drop-newest": "a full queue refused a new event",
-    "replay-refuses-new": "a queue full of replay refused a new event",
-    "expired": "an event was too old: when it was to be taken, or when it was to be replayed",
-    "expired-while-pending": "a take found an event that had become too old in the queue",
-    "expired-at-take": "that event became too old in the very instant of the take",
-    "replayed": "a new connection got at least one event of the past",
-    "empty-history": "a connection began while there was nothing to replay",
-    "replay-clipped-by-lastN": "lastN kept events out of a replay",
-    "replay-clipped-by-maxAge": "maxAge kept events out of a replay",
-    "replay-clipped-by-messageTTL": "messageTTL kept events out of a replay",
-    "replay-clipped-by-bufferSize": "bufferSize kept events out of a replay",
-    "sent-at-subscribe": "an event was sent in the instant in which a connection began",
-    "restart": "the server was killed and came back with empty channels",
-    "restart-during-replay": "that happened while a replay was pending or in flight",
-    "down": "a hook or job met a server that was down",
-    "reconnect": "a client came back after it had been connected",
-    "reconnect-while-open": "it came back while the server still held its old connection",
-    "connection-lost": "a connection ended with events pending or in flight",
-    "duplicate": "a client received an event that it had received before",
-    "offline": "a client lost its network",
-    "refused": "an attempt to connect failed",
-    "gave-up": "a client was refused for good",
-    "rejected": "what a hook or job would have sent did not fit its declared shape or size",
-    "stall": "a group of clients stopped reading",
-    "slow": "a group of clients handled events more slowly, or faster",
-    "disconnect": "a group of clients was cut off",
-    "half-open": "the network lost the connections of a group without a word",
-    "silent": "a client's network let nothing pass, and nobody was told",
-    "burst": "many events were sent beside the usual ones",
-    "deny": "the credentials of a group were revoked",
-    "denied": "the server ended a connection whose credentials had been revoked",
-    "stalled": "the server ended a connection that accepted nothing for too long",
-    "gone": "the server ended a connection that acknowledged nothing for too long",
-    "watchdog": "a client dropped a connection on which nothing came for too long",
-    "unfinished": "the run ended with events pending or in flight",
-    "forgotten-channel": "a channel without subscribers and unexpired history was used again",
-}
+from simrt.scenario.state_names import STATES
 
 _FAULTS = ("stall", "slow", "disconnect", "half-open", "burst", "deny")
 _ENDS = {"server": ("denied", "stalled", "gone"), "client": ("watchdog",)}

@@ -18,6 +18,7 @@ from simrt.scenario.draft import Draft, one_choice
 from simrt.scenario.expect import EVERYONE, parse_expectation
 from simrt.scenario.model import MOST_BURST, Fault, Online, Reconnect
 from simrt.scenario.sending import SENDING_CHECKS
+from simrt.scenario.state_names import STATES
 from simrt.scenario.units import format_duration, parse_duration, zone_of
 from simrt.scenario.words import described, listed, nearest
 
@@ -274,7 +275,7 @@ def restarts_apart(draft: Draft) -> Iterator[Finding]:
 
 
 def expectations(draft: Draft) -> Iterator[Finding]:
-    """An expectation can be read, and names groups that there are."""
+    """An expectation can be read, and names groups and states that there are."""
     lines = draft.document.at(("expect",))
     for index, line in enumerate(lines if isinstance(lines, list) else []):
         if not isinstance(line, str):
@@ -292,6 +293,11 @@ def expectations(draft: Draft) -> Iterator[Finding]:
                 found = f"the group {described(group)}"
                 yield draft.wrong(path, allowed, found=found, nearest=near)
                 break
+        unknown = [state for state in expectation.states if state not in STATES]
+        if unknown:
+            found = f"the state {described(unknown[0])}"
+            near = nearest(unknown[0], STATES)
+            yield draft.wrong(path, f"a state: {listed(STATES)}", found=found, nearest=near)
 
 
 def site_directory(draft: Draft) -> Iterator[Finding]:

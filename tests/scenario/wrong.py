@@ -385,6 +385,8 @@ BETWEEN_PARTS = (
             "{at: §301s, restart: server, for: 1s}", "faults[2].at", "up again, after 302s"),
     between("restarts_apart", "a restart in the instant of the last one's end", "{at: 7m, disconnect: train, by: 0.5}",
             "{at: §302s, restart: server, for: 1s}", "faults[2].at", "up again, after 302s"),
+    between("expectations", "an unknown state", "reached(drop-oldest)", "§reached(drop-oldes)",
+            "expect[2]", 'the state "drop-oldes"', nearest="drop-oldest"),
     between("expectations", "an expectation that says nothing", "reached(drop-oldest)", "§fine",
             "expect[2]", "metric(group) OP number"),
     between("expectations", "an unknown metric", "missed_fraction(office)", "§missd_fraction(office)",
