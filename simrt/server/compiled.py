@@ -36,6 +36,7 @@ def compile_site(scenarios: Sequence[Scenario]) -> Site:
                 write_deadline_ns=server.write_deadline_ns,
                 retry_spread_ns=server.retry_spread_ns,
                 max_event_bytes=server.max_event_bytes,
+                resume=scenario.variants.resume,
             ),
         )
         for sender in feature.senders:

@@ -7,7 +7,7 @@ the answer that they describe. So kill -9 loses no row of something that somebod
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,9 +123,15 @@ class Recorder:
     # --- subscriptions ------------------------------------------------------------------------
 
     def subscribed(
-        self, t_ns: int, where: Where, who: Who, subscription: Subscription, limits: ReplayOptions
+        self,
+        t_ns: int,
+        where: Where,
+        who: Who,
+        subscription: Subscription,
+        limits: ReplayOptions,
+        named: Mapping[str, str | None],
     ) -> None:
-        """`connect`, then `replay`."""
+        """`connect`, then `replay`; `named` is what the client says that it had last."""
         self._known[subscription] = where, who
         self._about("connect", t_ns, where, who, detail={"status": 200})
         replayed = subscription.replayed
@@ -135,6 +141,7 @@ class Recorder:
             "last": replayed[-1] if replayed else 0,
             "last_n": limits.last_n,
             "max_age_ns": limits.max_age_ns,
+            **named,
         }
         self._about("replay", t_ns, where, who, detail=detail)
 

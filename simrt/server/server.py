@@ -24,6 +24,7 @@ from simrt.engine import (
     EventError,
     Hub,
     InvalidNameError,
+    Variants,
     encode_event,
 )
 from simrt.server.access import Gate, Granted, Secrets
@@ -119,6 +120,8 @@ class Server:
             on_fate=None if recorder is None else recorder.fate,
             max_event_bytes=max((each.settings.max_event_bytes for each in site.feeds), default=1),
             max_channels=self.limits.channels,
+            # Each stream's settings say whether it is asked: who names no id gets no resume.
+            variants=Variants(resume="last-event-id"),
         )
         for feed in site.feeds:
             if not feed.channel.names:
@@ -306,7 +309,9 @@ class Server:
         expires_ns = None
         if granted.expires_s is not None:
             expires_ns = round(granted.expires_s * 1_000_000) * 1000 - self._starts_ns
-        subscription = outlet.channel.subscribe(endpoint.replay, now=now)
+        resume = settings.resume != "none"
+        had_last = headers.get("last-event-id") if resume else None
+        subscription = outlet.channel.subscribe(endpoint.replay, now=now, last_event_id=had_last)
         stream = Stream(
             outlet,
             subscription,
@@ -320,7 +325,8 @@ class Server:
         self._streams[stream] = endpoint
         self._per_endpoint[endpoint] = self._per_endpoint.get(endpoint, 0) + 1
         if self.recorder is not None:
-            self.recorder.subscribed(now, outlet.where, who, subscription, endpoint.replay)
+            named = {"last_event_id": had_last} if resume else {}
+            self.recorder.subscribed(now, outlet.where, who, subscription, endpoint.replay, named)
             self.recorder.flush()
         return stream
 

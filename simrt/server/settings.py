@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from simrt.engine import Resume
 from simrt.engine.message import DEFAULT_MAX_EVENT_BYTES
 
 SECOND_NS = 1_000_000_000
@@ -19,6 +20,7 @@ class StreamSettings:
         write_deadline_ns: a connection that accepts nothing for so long is ended (STR-1).
         retry_spread_ns: the least and the most `retry` of a new stream (STR-3).
         max_event_bytes: most bytes of an event's data, compact UTF-8 (PUB-3).
+        resume: the variant: whether `Last-Event-ID` decides the replay (SSE-2).
     """
 
     heartbeat_ns: int | None = 15 * SECOND_NS
@@ -26,6 +28,7 @@ class StreamSettings:
     write_deadline_ns: int | None = 60 * SECOND_NS
     retry_spread_ns: tuple[int, int] | None = (2 * SECOND_NS, 5 * SECOND_NS)
     max_event_bytes: int = DEFAULT_MAX_EVENT_BYTES
+    resume: Resume = "none"
 
 
 @dataclass(frozen=True, slots=True)

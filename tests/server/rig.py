@@ -422,6 +422,7 @@ def feature(
     replay: dict[str, Any] | None = None,
     senders: list[dict[str, Any]] | None = None,
     server: dict[str, Any] | None = None,
+    variants: dict[str, str] | None = None,
 ) -> Scenario:
     """A scenario with one hook, `POST /content`, and a public stream."""
     editor = {"token:editor": ["POST"]}
@@ -444,6 +445,7 @@ def feature(
             },
             "workload": {"duration": "10m", "subscribers": {"a": {}}},
             "server": server or {},
+            "variants": variants or {},
         }
     )
 

@@ -75,6 +75,20 @@ async def test_last_event_id_is_ignored() -> None:
     assert client.seqs == [3]
 
 
+@virtual
+async def test_with_the_variant_a_client_gets_what_followed_its_last_event(tmp_path: Path) -> None:
+    variant = {"resume": "last-event-id"}
+    on = await rig(replay={"lastN": 1}, variants=variant, record=tmp_path / "rows")
+    await sends(on, 4)
+    named = {"e1:1": [2, 3, 4], "e1:4": [], "e0:1": [4], "nonsense": [4], "e1:9": [4]}
+    for last, expected in named.items():
+        client = await on.ask("GET", "/shop/news", headers={"last-event-id": last})
+        assert client.seqs == expected, last
+    assert (await on.ask("GET", "/shop/news")).seqs == [4]
+    said = [(row.detail or {})["last_event_id"] for row in on.rows if row.kind == "replay"]
+    assert said == [*named, None]
+
+
 # --- retry ------------------------------------------------------------------------------------
 
 

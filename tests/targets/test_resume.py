@@ -110,3 +110,26 @@ def test_the_checker_asks_nothing_of_it_without_the_variant():
     rows = []
     sim.run(scenario, 1, write=rows.append)
     assert verdict(scenario, rows).status is Status.PASS
+
+
+@pytest.mark.real
+def test_real_clients_and_a_real_server_do_the_same(tmp_path):
+    """Over TCP, at 5 times the speed: nothing sent while away is missed, and nothing repeated."""
+    from simrt.runs import run
+
+    scenario = small(
+        variants=RESUME,
+        options={"bufferSize": 50},
+        replay={"lastN": 1, "maxAge": "none"},
+        **AT_ONCE,
+    )
+    done = run(scenario, "server", history=tmp_path / "h.jsonl", speed=5)
+    found = {verdict.check: verdict.status for verdict in done.verdicts}
+    for check in ("replay", "order", "accounting", "loss"):
+        assert found[check] is Status.PASS, check
+    rows = [row for row in done.history if row.group == "g"]
+    first, second = replays(rows)
+    assert first == (0, 0, None)
+    assert second[2] == f"{rows[0].epoch}:3"
+    assert second[0] == 4
+    assert seqs(rows) == list(range(1, 10))

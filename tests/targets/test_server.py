@@ -529,11 +529,3 @@ def test_the_default_speed_ends_within_half_a_minute(duration: str, speed: float
 def test_the_default_speed_is_one_that_two_cores_carry(rate: str, speed: int) -> None:
     crowd = small({"crowd": {"count": 20}}, duration="10m", rate=rate)
     assert abs(default_speed(crowd) - speed) <= 1
-
-
-def test_what_is_not_there_yet_is_said_before_anything_runs(tmp_path: Path) -> None:
-    """No setting is left out in silence."""
-    resuming = small(OFFICE, variants={"resume": "last-event-id"})
-    with pytest.raises(UsageError, match="variants"):
-        server.run(resuming, 1, history=tmp_path / "h.jsonl")
-    assert list(tmp_path.iterdir()) == []

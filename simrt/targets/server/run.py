@@ -15,7 +15,7 @@ from types import FrameType
 
 from simrt.errors import TargetError, UsageError
 from simrt.scenario.arrivals import arrivals
-from simrt.scenario.model import Scenario, Sender, Variants
+from simrt.scenario.model import Scenario, Sender
 from simrt.scenario.randomness import Randomness
 from simrt.targets.header import header_of
 from simrt.targets.server.conduct import Conductor
@@ -132,8 +132,6 @@ def _refuse_unknown(scenario: Scenario) -> None:
     for index, fault in enumerate(scenario.faults):
         if fault.kind == "deny":
             _refuse_denial(scenario, f"faults[{index}].deny")
-    if scenario.variants != Variants():
-        raise UsageError("variants: the target server has none yet: run the scenario on sim")
 
 
 def _refuse_denial(scenario: Scenario, key: str) -> None:
