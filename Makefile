@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PYTHON := $(shell command -v python3.11 || command -v python3)
 WORKERS ?= 2
 
-.PHONY: help check check-all test test-fast lint bench clean
+.PHONY: help check check-all test test-fast lint bench clean validate theory
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -29,6 +29,12 @@ lint: $(VENV)/.ready-test ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+validate: $(VENV)/.ready ## the simulator against exact answers, all cases; some minutes
+	$(BIN)/simrt validate simrt/validation/closed_forms.json
+
+theory: $(VENV)/.ready-test ## write tables and figures of docs/theory.md anew; some minutes
+	$(BIN)/python -m tests.docs.theory
 
 bench: $(VENV)/.ready-test ## ratios, side by side in one run
 	$(BIN)/python benchmarks/engine.py

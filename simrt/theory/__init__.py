@@ -41,7 +41,7 @@ from simrt.theory.queues import (
     mm11_staleness,
     mxm1k,
 )
-from simrt.theory.stages import age_cycle, latency_quantile, latency_tail, mph1k
+from simrt.theory.stages import OnFull, age_cycle, latency_quantile, latency_tail, mph1k
 
 __all__ = [
     "predict",
@@ -51,6 +51,7 @@ __all__ = [
     "Outages",
     "Law",
     "Dist",
+    "OnFull",
     "exponential",
     "deterministic",
     "erlang",

@@ -151,20 +151,42 @@ def warm_up(model: Model) -> float:
     return needed
 
 
-def simulate(job: tuple[Model, int, int, int]) -> tuple[list[Batch], float]:
-    """One run of a model.
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run of one case.
+
+    Attributes:
+        model: what runs.
+        warm_up_ns: dropped at the start.
+        measured_ns: measured after it.
+        seed: of the run.
+    """
+
+    model: Model
+    warm_up_ns: int
+    measured_ns: int
+    seed: int
+
+
+def jobs_of(plan: Plan) -> list[Job]:
+    """The runs of a case."""
+    return [Job(plan.case.model, plan.warm_up_ns, plan.measured_ns, seed) for seed in plan.seeds]
+
+
+def simulate(job: Job, tell: Callable[[float], None] | None = None) -> tuple[list[Batch], float]:
+    """One run of a case.
 
     Arguments:
-        job: the model, warm-up and measured time in nanoseconds, the seed.
+        job: which.
+        tell: told the share that is done, 0 to 1, now and then.
 
     Returns:
         Its batches, and the seconds that it took.
     """
-    model, warm_up_ns, measured_ns, seed = job
     seconds = stopwatch()
-    case = scenario(as_scenario_data(model, warm_up_ns + measured_ns))
-    batches = Batches(case, warm_up_ns, BATCHES)
-    sim.run(case, seed, write=batches.feed)
+    case = scenario(as_scenario_data(job.model, job.warm_up_ns + job.measured_ns))
+    batches = Batches(case, job.warm_up_ns, BATCHES)
+    sim.run(case, job.seed, write=batches.feed, progress=tell)
     return batches.finish(), seconds()
 
 
@@ -203,18 +225,15 @@ def validate(
         plans: which, and how.
         progress: told after each run how many are done.
     """
-    jobs = [
-        (plan.case.model, plan.warm_up_ns, plan.measured_ns, seed)
-        for plan in plans
-        for seed in plan.seeds
-    ]
-    results = simulate_all(simulate, jobs)
-    done = 0
+    results: dict[Job, tuple[list[Batch], float]] = {}
+    coming = simulate_all(simulate, [job for plan in plans for job in jobs_of(plan)])
     for plan in plans:
-        runs = []
-        for _ in plan.seeds:
-            runs.append(next(results))
-            done += 1
+        jobs = jobs_of(plan)
+        while not all(job in results for job in jobs):
+            job, result = next(coming)
+            if isinstance(result, Exception):
+                raise result
+            results[job] = result
             if progress is not None:
-                progress(done)
-        yield estimate(plan, runs)
+                progress(len(results))
+        yield estimate(plan, [results[job] for job in jobs])

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from simrt.cli import main
-from simrt.validation import MOST_Z, SHIPPED, Finding, plan, read_cases, simulate, validate
+from simrt.validation import MOST_Z, SHIPPED, Finding, jobs_of, plan, read_cases, simulate, validate
 from simrt.validation import estimate as estimated
 from simrt.validation.text import heading, last_line, line
 from simrt.validation.validate import warm_up
@@ -26,8 +26,7 @@ SENDS = 5_000
 
 def found(case, sends=SENDS, seed=1):
     made = plan(case, sends, seed)
-    jobs = [(case.model, made.warm_up_ns, made.measured_ns, seed) for seed in made.seeds]
-    return estimated(made, [simulate(job) for job in jobs])
+    return estimated(made, [simulate(job) for job in jobs_of(made)])
 
 
 @pytest.mark.parametrize("name", FAST)
