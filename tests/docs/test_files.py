@@ -10,7 +10,6 @@ import pytest
 import simrt
 from simrt.cli import app
 from simrt.scenario.model import Fault
-from simrt.targets.server.troubles import KINDS
 from tests.docs.blocks import blocks_of
 from tests.docs.files import ARCHITECTURE, ROOMS, files, named_files, table_of_imports
 from tests.docs.files import table_of_libraries as libraries
@@ -56,8 +55,7 @@ def test_the_readme_says_of_every_fault_where_it_can_be_injected() -> None:
     section = README.split("\n## What it does not do yet\n")[1].split("\n## ")[0]
     rows = dict(re.findall(r"^\| `([\w-]+)` \|(.*)\|$", section, re.MULTILINE))
     assert set(rows) == set(Fault.choices())
-    on_server = {name for name, where in rows.items() if where.split("|")[1].strip() == "yes"}
-    assert on_server == set(KINDS)
+    assert all(cell.strip().startswith("yes") for row in rows.values() for cell in row.split("|"))
 
 
 def test_the_readme_names_every_command() -> None:
