@@ -293,7 +293,7 @@ def _with_probe(verdicts: list[Verdict], probes: Sequence[_Done]) -> list[Verdic
     rest = [
         verdict
         for verdict in verdicts
-        if verdict.check not in judged or verdict.status is not Status.NOT_APPLICABLE
+        if verdict.check not in judged or verdict.judged
     ]
     return rest + told
 

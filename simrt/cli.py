@@ -60,6 +60,9 @@ def check(
         bool, typer.Option("--quiet", "-q", help="Say only what did not pass.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON.")] = False,
+    against: Annotated[
+        Path | None, typer.Option(help="Another scenario, to hold the one that is checked against.")
+    ] = None,
     time_limit: Annotated[
         float | None, typer.Option(help="Seconds after which it ends with exit code 4.", min=1)
     ] = None,
@@ -69,12 +72,14 @@ def check(
     Example: [bold]simrt check scenarios/patterns --on sim --runs 5[/bold]
     """
     from simrt.checks import check_all
-    from simrt.errors import SimrtError
+    from simrt.errors import SimrtError, UsageError
     from simrt.report import prune, write_index
     from simrt.report.text import annotation_lines, check_lines
     from simrt.runs import TARGETS
 
-    scenarios = _load_all(paths or [Path("scenarios")])
+    scenarios = _load_all([*(paths or [Path("scenarios")]), *([against] if against else [])])
+    if against and len(scenarios) != 2:
+        raise UsageError("--against holds one scenario against one other; name one file before it")
     codes: list[int] = []
     done: list[Check] = []
     with _time_limit(time_limit), _progress(f"{len(scenarios)} scenarios") as tell:
@@ -99,6 +104,14 @@ def check(
                 _say_all(check_lines(found))
             if os.environ.get("GITHUB_ACTIONS") == "true":
                 _say_plain(annotation_lines(found))
+    if against and len(done) == 2:
+        from simrt.report.against import write_against
+
+        first, second = done
+        assert second.folder is not None
+        page = write_against(first, second, second.folder / "against.html")
+        if not as_json:
+            _say(f"Side by side: {page}")
     index = None
     if any(reports.glob("*/*/verdicts.json")):
         prune(reports)
@@ -108,7 +121,7 @@ def check(
         raise typer.Exit(_worst(codes))
     if index is not None and not (quiet and _worst(codes) == EXIT_PASS):
         _say(f"Report: {index}")
-    _leave(codes, _again(paths, on, seed, runs))
+    _leave(codes, _again(paths, on, seed, runs) + (f" --against {against}" if against else ""))
 
 
 @app.command()

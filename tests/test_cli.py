@@ -139,6 +139,33 @@ def test_what_programs_read(lively, tmp_path):
     assert lines[0].startswith(f"::error file={failing},title=feature%3A 3. Replay%2C TTL")
 
 
+def test_one_scenario_against_another_gives_a_page_with_both(scenario, tmp_path):
+    faults = [{"at": "5s", "stall": "g", "for": "10s"}]
+    options = {"bufferSize": 2, "messageTTL": "none"}
+    oldest, newest = (
+        scenario(
+            f"{policy}.yml",
+            window=1,
+            options=options | {"onFull": policy},
+            more={"title": f"<b>{policy}</b>", "faults": faults},
+        )
+        for policy in ("drop-oldest", "drop-newest")
+    )
+    command = ("check", oldest, "--on", "sim", "--runs", 2, "--reports", tmp_path / "out")
+    done = simrt(*command, "--against", newest)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("Side by side: ")]
+    page = Path(line.removeprefix("Side by side: ")).read_text("utf-8")
+    assert "&lt;b&gt;drop-oldest&lt;/b&gt; against" in page
+    assert "<b>drop" not in page
+    assert page.count("<svg ") >= 6
+    # The stalled client misses 8 of 19 sends under either policy: the change is nothing.
+    assert "full buffer refused them" in page
+    wrong = simrt("check", oldest, newest, "--on", "sim", "--against", newest)
+    assert wrong.returncode == 2
+    assert "one scenario against one other" in wrong.stderr
+
+
 def test_quiet_says_nothing_of_what_passes(lively, tmp_path):
     command = ("check", lively(), "--on", "sim", "--runs", 1, "--reports", tmp_path, "--quiet")
     done = simrt(*command)
