@@ -23,11 +23,13 @@ class Block:
         place: document and line of its first line, such as `README.md:12`.
         language: the first word behind the fence.
         text: what stands in it.
+        remark: the words after it; a `yaml part` is laid over the first whole file above it.
     """
 
     place: str
     language: str
     text: str
+    remark: str = ""
 
 
 def blocks_of(path: Path) -> Iterator[Block]:
@@ -37,7 +39,8 @@ def blocks_of(path: Path) -> Iterator[Block]:
     name = path.relative_to(ROOT).as_posix()
     for match in _FENCE.finditer(document):
         line = document.count("\n", 0, match.start()) + 2
-        yield Block(f"{name}:{line}", (match[1].split() or [""])[0], match[2])
+        language, _, remark = match[1].strip().partition(" ")
+        yield Block(f"{name}:{line}", language, match[2], remark)
 
 
 def prose_of(path: Path) -> str:

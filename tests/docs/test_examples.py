@@ -6,6 +6,7 @@ The blocks of one document share a folder and Python's names, in order, as a rea
 from __future__ import annotations
 
 import doctest
+import json
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 import simrt
 from tests.docs.blocks import DOCUMENTS, Block, blocks_of
@@ -29,12 +31,14 @@ def test_examples_work(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)
     Path("scenarios").symlink_to(ROOT / "scenarios")  # examples name files as in the repository
     names: dict[str, Any] = {"__name__": "__main__"}
+    whole: dict[str, Any] = {}
     for block in blocks_of(path):
         assert block.language in LANGUAGES, f"{block.place}: say what it is, one of {LANGUAGES}"
         if block.language == "python":
             _run_python(block, names)
         elif block.language == "yaml":
-            _load(block)
+            whole = whole or YAML(typ="safe").load(block.text)
+            _load(block, whole if block.remark == "part" else {})
         elif block.language == "console":
             for command in commands_of(block.text):
                 _run_command(command, block.place)
@@ -52,10 +56,21 @@ def _run_python(block: Block, names: dict[str, Any]) -> None:
     assert runner.failures == 0, "".join(told)
 
 
-def _load(block: Block) -> None:
+def _load(block: Block, whole: dict[str, Any]) -> None:
     file = Path(f"{block.place.replace('/', '-').replace(':', '-')}.yml")
-    file.write_text(block.text, "utf-8")
+    text = block.text
+    if whole:
+        data = _over(whole, YAML(typ="safe").load(text))
+        text = json.dumps(data, default=lambda moment: moment.isoformat())
+    file.write_text(text, "utf-8")
     simrt.load(file)
+
+
+def _over(whole: Any, part: Any) -> Any:
+    """A file with a part of it written anew; lists and values are replaced as they stand."""
+    if not isinstance(whole, dict) or not isinstance(part, dict):
+        return part
+    return whole | {key: _over(whole.get(key), value) for key, value in part.items()}
 
 
 def _run_command(command: Command, place: str) -> None:
