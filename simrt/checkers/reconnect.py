@@ -336,7 +336,8 @@ class _Reconnects(Watch):
         if not self.ledger.exact:
             return True
         away = self._up_ns < 0 or row.t_ns <= self._up_ns + answer_ns(client.group)
-        return self._down_ns >= 0 and away
+        held_up = not client.heard_since(self._up_ns)
+        return self._down_ns >= 0 and (away or held_up)
 
     def _server_close(self, row: Row, subscription: Subscription | None) -> None:
         if row.cause not in _CLOSE_CAUSES:

@@ -227,3 +227,11 @@ def test_each_fault_and_each_end_is_a_state():
         "slow", "half-open", "burst", "deny", "rejected", "silent", "watchdog", "gone",
     }  # fmt: skip
     assert met < set(STATES)
+
+
+def test_a_silence_holds_up_the_news_that_nobody_listened():
+    begin = BEGIN.replace("0 connect a/0#1\n0 replay a/0#1 -\n", "")
+    down = "1 fault restart server\n1 restart\n{0}2 heal restart server\n{1}9 refuse a/0#1 down\n"
+    held = down.format("1.5 offline a/0 silent\n", "9 online a/0 silent\n")
+    inconclusive("reconnect", history(begin + held, of()))
+    fails("reconnect", history(begin + down.format("", ""), of()), "and the server was up")
