@@ -10,6 +10,29 @@ _BUCKET_NS = 50_000
 _MOST_BUCKETS = 40_000
 
 
+class Delays:
+    """How often what was due came how late, in a table of bounded size."""
+
+    def __init__(self) -> None:
+        self._counts: dict[int, int] = {}
+        self._total = 0
+
+    def note(self, late_ns: int) -> None:
+        """Something came so many nanoseconds late."""
+        bucket = min(max(0, late_ns) // _BUCKET_NS, _MOST_BUCKETS)
+        self._counts[bucket] = self._counts.get(bucket, 0) + 1
+        self._total += 1
+
+    def most_of_ns(self, percent: int) -> int:
+        """The delay that so many of a hundred did not exceed, in nanoseconds; 0 if none came."""
+        seen = 0
+        for bucket in sorted(self._counts):
+            seen += self._counts[bucket]
+            if seen * 100 >= self._total * percent:
+                return (bucket + 1) * _BUCKET_NS
+        return 0
+
+
 class Lateness:
     """A ticker that notes by how much each of its ticks is late, in real time.
 
@@ -19,8 +42,7 @@ class Lateness:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._counts: dict[int, int] = {}
-        self._total = 0
+        self._delays = Delays()
         self._wait()
 
     def stop(self) -> None:
@@ -29,20 +51,12 @@ class Lateness:
 
     def p99_ns(self) -> int:
         """The lateness that 99 % of the ticks did not exceed, real nanoseconds; 0 without ticks."""
-        seen = 0
-        for bucket in sorted(self._counts):
-            seen += self._counts[bucket]
-            if seen * 100 >= self._total * 99:
-                return (bucket + 1) * _BUCKET_NS
-        return 0
+        return self._delays.most_of_ns(99)
 
     def _wait(self) -> None:
         self._due_s = self._loop.time() + _EVERY_S
         self._handle = self._loop.call_at(self._due_s, self._tick)
 
     def _tick(self) -> None:
-        late_ns = max(0, round((self._loop.time() - self._due_s) * 1e9))
-        bucket = min(late_ns // _BUCKET_NS, _MOST_BUCKETS)
-        self._counts[bucket] = self._counts.get(bucket, 0) + 1
-        self._total += 1
+        self._delays.note(round((self._loop.time() - self._due_s) * 1e9))
         self._wait()

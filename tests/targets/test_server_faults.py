@@ -13,7 +13,7 @@ import pytest
 
 from simrt.checkers import judge
 from simrt.checkers.verdict import Status
-from simrt.errors import UsageError
+from simrt.errors import TargetError, UsageError
 from simrt.history import History, Row, read_history
 from simrt.scenario.model import Scenario
 from simrt.targets import server
@@ -254,3 +254,17 @@ def test_a_watchdog_notices_a_silence_and_dials_into_it(tmp_path: Path) -> None:
         ("close", "server"),
         ("connect", ""),
     ]
+
+
+def test_a_run_that_cannot_keep_up_says_so(tmp_path: Path) -> None:
+    """Nothing is sent after the workload, and nobody takes such a run for the scenario."""
+    spec = small(
+        duration="400s",
+        publish=[{"event": "e", "arrivals": {"poisson": "100/s"}}],
+    )
+    path = tmp_path / "history.jsonl"
+    with pytest.raises(TargetError, match=r"could not keep up.*--speed 400"):
+        server.run(spec, 1, history=path, speed=400.0)
+    rows = own(read_history(path).load())
+    assert sum(row.kind == "send" for row in rows) > 100
+    assert not [row for row in rows if row.kind == "send" and row.t_ns > 400 * S + 4 * S]

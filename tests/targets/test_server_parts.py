@@ -18,7 +18,7 @@ from simrt.errors import TargetError
 from simrt.scenario import Randomness, neighbour_of, scenario
 from simrt.scenario.model import Scenario
 from simrt.targets.server.calibrate import calibrate, rcvbuf_of, typical_event
-from simrt.targets.server.calls import Caller, Hook, Line, LostCall
+from simrt.targets.server.calls import Caller, Hook, Line, LostCall, Punctuality
 from simrt.targets.server.credentials import KINDS, Credentials
 from simrt.targets.server.lives import Lives
 from simrt.targets.server.members import Member, reconnect_of
@@ -29,6 +29,8 @@ from tests.targets import small as smallest
 
 small: Callable[..., Scenario] = smallest.small
 
+S = 1_000_000_000
+nothing = contextlib.nullcontext
 HOOK = Hook("p", "c", "e", "POST /e", (("Authorization", "Bearer t"),))
 
 Answering = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
@@ -196,6 +198,47 @@ def test_an_answer_that_is_none_is_an_error(status: bytes) -> None:
             line.close()
 
     run(main)
+
+
+def test_a_call_without_a_body_is_not_made() -> None:
+    async def main() -> None:
+        site = Site()
+        async with site.listening() as port, Called(port).working() as called:
+            for body in (b"1", None, b"3"):
+                called.caller.call(lambda body=body: body)
+            await called.idle()
+            assert site.bodies == [b"1", b"3"]
+
+    run(main)
+
+
+def test_nothing_is_called_after_the_workload() -> None:
+    made = Punctuality(10 * S, speed=20.0)
+    assert made.in_time(9 * S, 10 * S - 1, alone=True)
+    assert not made.in_time(9 * S, 10 * S, alone=True)
+    assert not made.in_time(10 * S - 1, 11 * S, alone=False)
+    assert made.unsent == 2
+    made.check(0)  # a second of the scenario is 50 ms: what a machine is late by
+
+
+def test_a_run_that_fell_behind_says_so() -> None:
+    """Due 0.3 real seconds before the end and not made: another workload than the scenario's."""
+    made = Punctuality(10 * S, speed=20.0)
+    assert not made.in_time(4 * S, 10 * S, alone=False)
+    with pytest.raises(TargetError, match=r"1 calls .* 0.3 s late: .* --speed 20"):
+        made.check(101_000_000)
+
+
+@pytest.mark.parametrize(("late", "fails"), [(9, False), (11, True)])
+def test_a_tenth_of_late_calls_is_too_many(late: int, fails: bool) -> None:
+    made = Punctuality(1000 * S, speed=10.0)
+    for number in range(100):
+        made.in_time(number * S, number * S + (3 * S if number < late else 0), alone=True)
+        made.in_time(number * S, number * S + 30 * S, alone=False)  # a burst queues by design
+    assert 290_000_000 < made.p99_ns() < 310_000_000
+    with pytest.raises(TargetError, match=r"one call .* in ten .* 3 s") if fails else nothing():
+        made.check(0)
+    made.check(101_000_000)  # everything was late on this machine, and the resolution says so
 
 
 # --- credentials ------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from simrt.scenario.neighbour import neighbour_of
 from simrt.scenario.randomness import Randomness
 from simrt.server.lateness import Lateness
 from simrt.targets.server.calibrate import Measured, calibrate, rcvbuf_of
-from simrt.targets.server.calls import Caller, Hook, Line, LostCall
+from simrt.targets.server.calls import Caller, Hook, Line, LostCall, Punctuality
 from simrt.targets.server.credentials import Credentials
 from simrt.targets.server.lives import Lives
 from simrt.targets.server.members import Member
@@ -56,7 +56,7 @@ class Conductor:
     Attributes:
         plays: the scenario and its neighbour.
         window: the calibrated window of each group.
-        resolution_ns: lateness of timers times speed, once it was measured.
+        resolution_ns: lateness of timers and calls times speed, once it was measured.
         complete_ns: when the run ended; None until then.
         begun: whether scenario time 0 was reached.
     """
@@ -85,6 +85,7 @@ class Conductor:
         self._credentials = Credentials(self.plays)
         self._troubles: Troubles | None = None
         self._lost: list[LostCall] = []
+        self._punctuality = Punctuality(self._duration_ns, speed)
         self._reserved = _reserved_port()
         self._address = (HOST, self._reserved.getsockname()[1])
         self._config = self._orders()
@@ -101,7 +102,8 @@ class Conductor:
     def parts(self) -> Parts:
         """What the run left behind, for `merge`."""
         heals = self._troubles.heals if self._troubles is not None else []
-        return Parts(self._folder / _CLIENTS, self._lives.lives, heals, self._lost)
+        unsent = self._punctuality.unsent
+        return Parts(self._folder / _CLIENTS, self._lives.lives, heals, self._lost, unsent)
 
     # --- the course ---------------------------------------------------------------------------
 
@@ -150,7 +152,7 @@ class Conductor:
             lives=self._lives,
             part=self._part,
             randomness=self._randomness,
-            call=lambda event, template, n: self._call(0, event, template, n),
+            call=self._call_in_burst,
         )
         await self._lives.begin(self._clock)
         await asyncio.sleep(self._clock.loop_s(-self._clock.now()))
@@ -159,6 +161,7 @@ class Conductor:
         self._begin()
         await self._workload()
         await self._quiet()
+        self._punctuality.check(self._lateness.p99_ns())
         await probe(
             self.scenario,
             clock=self._clock,
@@ -352,18 +355,23 @@ class Conductor:
     ) -> None:
         while due is not None and due[0] <= self._clock.now():
             _, index, arrival = due
-            self._call(index, arrival.event, arrival.data, arrival.n)
+            self._call(index, arrival)
             due = next(coming, None)
         if due is not None:
             self._at(due[0], self._arrive, coming, due)
 
-    def _call(self, index: int, event: str, template: Any, n: int) -> None:
-        hook = self.plays[index].feature.hook_for(event)
+    def _call_in_burst(self, due_ns: int, event: str, template: Any, n: int) -> None:
+        self._call(0, Arrival(due_ns, 0, event, n, template), alone=False)
+
+    def _call(self, index: int, arrival: Arrival, *, alone: bool = True) -> None:
+        hook = self.plays[index].feature.hook_for(arrival.event)
         assert hook is not None
         assert hook.hook is not None
 
-        def body() -> bytes:
-            return msgspec.json.encode(render(template, n, self._clock.wall()))
+        def body() -> bytes | None:
+            if not self._punctuality.in_time(arrival.t_ns, self._clock.now(), alone=alone):
+                return None
+            return msgspec.json.encode(render(arrival.data, arrival.n, self._clock.wall()))
 
         self._callers[index, hook.hook].call(body)
 
@@ -374,7 +382,7 @@ class Conductor:
         self._lives.kill_all()
         if self._lateness is not None:
             self._lateness.stop()
-            late_ns = max(self._lateness.p99_ns(), self._server_late_ns)
+            late_ns = max(self._lateness.p99_ns(), self._server_late_ns, self._punctuality.p99_ns())
             self.resolution_ns = round(late_ns * self.speed)
         for timer in self._timers:
             timer.cancel()

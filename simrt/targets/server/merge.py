@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -56,12 +57,14 @@ class Parts:
         clients: the file of the clients' and the harness's rows.
         heals: the `heal` rows of restarts, whose time is known only afterwards.
         lost: hook calls that ended without an answer.
+        unsent: hook calls whose turn came only after the workload, and which were not made.
     """
 
     clients: Path
     lives: list[Life] = field(default_factory=list)
     heals: list[Row] = field(default_factory=list)
     lost: list[LostCall] = field(default_factory=list)
+    unsent: int = 0
 
 
 def rows_of(path: Path) -> Iterator[Row]:
@@ -120,7 +123,9 @@ def merge(
             last_ns = t_ns
             writer.write(row)
         if complete_ns is not None:
-            detail = {"run": "complete"}
+            detail: dict[str, Any] = {"run": "complete"}
+            if parts.unsent:
+                detail["unsent"] = parts.unsent
             writer.write(Row(max(complete_ns, last_ns), "end", detail=detail))
 
 

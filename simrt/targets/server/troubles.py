@@ -33,7 +33,7 @@ class Troubles:
         lives: the server's lives.
         part: where rows go.
         randomness: the named draws.
-        call: calls the hook of an event: `call(event, template of its data, n)`.
+        call: calls the hook of an event: `call(due_ns, event, template of its data, n)`.
 
     Attributes:
         heals: the `heal` rows of restarts: their time is known only when the server listens.
@@ -52,7 +52,7 @@ class Troubles:
         lives: Lives,
         part: Part,
         randomness: Randomness,
-        call: Callable[[str, Any, int], None],
+        call: Callable[[int, str, Any, int], None],
     ) -> None:
         self.heals: list[Row] = []
         self.denials = 0
@@ -180,8 +180,8 @@ class Troubles:
 
         def call_what_is_due(number: int) -> None:
             while number < count and due_ns(number) <= self._clock.now():
+                self._call(due_ns(number), fault.whom, template, number + 1)
                 number += 1
-                self._call(fault.whom, template, number)
             if number < count:
                 self._at(due_ns(number), call_what_is_due, number)
 
