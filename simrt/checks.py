@@ -290,11 +290,7 @@ def _with_probe(verdicts: list[Verdict], probes: Sequence[_Done]) -> list[Verdic
         for sentence in [verdict.sentence[:1].lower() + verdict.sentence[1:]]
     ]
     judged = {verdict.check for verdict in told}
-    rest = [
-        verdict
-        for verdict in verdicts
-        if verdict.check not in judged or verdict.judged
-    ]
+    rest = [verdict for verdict in verdicts if verdict.check not in judged or verdict.judged]
     return rest + told
 
 
