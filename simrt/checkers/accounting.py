@@ -199,9 +199,7 @@ class _Outcomes(Watch):
         self, subscription: Subscription, seqs: Iterable[int], now: Fate, fate: Fate
     ) -> None:
         """Only what the rows left in this state: a queue that skipped one does not explain it."""
-        member = self.members.get(subscription.subscriber)
-        if member is None:
-            return
+        member = self.members[subscription.subscriber]
         cells = member.cells_of(subscription.stream.epoch)
         for seq in seqs:
             if 1 <= seq <= len(cells) and cells[seq - 1] & _MASK == now:
@@ -211,8 +209,8 @@ class _Outcomes(Watch):
         self._settle_all(subscription, subscription.in_flight, Fate.IN_FLIGHT, fate)
 
     def _server_left(self, subscription: Subscription, fate: Fate) -> None:
-        member = self.members.get(subscription.subscriber)
-        if member is not None and subscription.connection in member.open:
+        member = self.members[subscription.subscriber]
+        if subscription.connection in member.open:
             member.open.remove(subscription.connection)
         self._settle_all(subscription, subscription.queue, Fate.PENDING, fate)
         if subscription.client_end is not None:  # nobody is left to receive it

@@ -126,7 +126,7 @@ def _judge(term: Term, runs: Runs, *, negated: bool) -> Finding:
             return _any(found) if negated else _all(found)
         case Reached(state):
             return _reached(state, runs, negated=negated)
-        case Comparison():
+        case _:
             found_one = _compared(term, runs)
             if not negated:
                 return found_one

@@ -12,6 +12,7 @@ A connection is judged until its first broken promise: what follows would only r
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import NamedTuple
 
 from simrt.checkers.fold import Checker, Watch, count, seconds
@@ -83,9 +84,7 @@ class _Loss(Watch):
         if row.seq not in queue:
             self._break(row, "taken though it was not pending on this connection (BUF-1, SUB-1)")
             return
-        for seq in queue:
-            if seq == row.seq:
-                break
+        for seq in takewhile(lambda seq: seq != row.seq, queue):
             if not self._expired(subscription, seq, row.t_ns):  # those are the expiry checker's
                 self._break(row, f"event {seq} was pending before it and vanished (BUF-1)")
                 break

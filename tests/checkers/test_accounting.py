@@ -1,6 +1,8 @@
+import msgspec
 import pytest
 
 from simrt.checkers.accounting import outcomes
+from simrt.history import History
 from tests.checkers.asserting import fails, inconclusive, passes
 from tests.checkers.histories import edited, history, newest, oldest
 
@@ -198,3 +200,14 @@ def test_an_answer_still_under_way_at_the_end_has_no_client_yet():
     fails("accounting", history(YOUNG), "how it ended for the client")
     late = edited(YOUNG, ("1 connect a/0#1", "0.5 connect a/0#1"))
     fails("accounting", history(late, slow), "how it ended for the client")
+
+
+def test_an_end_that_does_not_say_what_is_pending_fails():
+    good = oldest()
+    rows = [
+        msgspec.structs.replace(row, detail=(row.detail or {}) | {"pending": "many"})
+        if row.kind == "close" and (row.detail or {}).get("side") == "server"
+        else row
+        for row in good
+    ]
+    fails("accounting", History(good.header, rows), "says 'many' are pending, the rows say 1 (10)")

@@ -139,3 +139,9 @@ def test_a_state_that_does_not_exist_is_inconclusive_and_says_which_do():
 def test_without_reached_it_does_not_apply():
     of = scenario(expect=["not reached(offline)", "missed_fraction(a) <= 1"])
     not_applicable("reached", history("1 offline a/0", of), "asks for no state")
+
+
+def test_evidence_is_bounded():
+    asked = [f"reached({state})" for state in list(STATES)[:12]]
+    found = inconclusive("reached", history("1 end run", scenario(expect=asked)))
+    assert len(found.evidence) == 8

@@ -225,3 +225,28 @@ def test_nothing_ends_a_connection():
     calm = "0 connect a/0#1\n0 replay a/0#1 -\n0 connect neighbour/0#1\n9 end run"
     not_applicable("reconnect", history(calm), "Nothing in this scenario ends")
     inconclusive("reconnect", history(calm, of_group()), "No connection ended")
+
+
+@pytest.mark.parametrize("row", ["gave-up c/0#1 status", "offline c/0", "online c/0"])
+def test_who_is_in_no_group_is_noticed_by_each_of_its_rows(row):
+    fails(
+        "reconnect", oldest(("24 connect b/0#1", f"24 connect b/0#1\n24 {row}")), "is in no group"
+    )
+
+
+def test_a_client_may_hang_up():
+    text = ENDS.format(server="client").replace("client server received", "client client received")
+    passes("reconnect", history(text + "9 connect a/0#2\n9 replay a/0#2 -", of_group()))
+
+
+def test_where_time_is_real_nobody_says_when_the_server_was_down():
+    text = ENDS.format(server="client") + "11.5 refuse a/0#2 down"
+    fails("reconnect", history(text, of_group()), "and the server was up")
+    passes("reconnect", history(text, of_group(), resolution_ns=1_000_000))
+
+
+def test_at_once_waits_for_its_network_after_any_end():
+    of = of_group(reconnect="at-once")
+    text = ENDS.format(server="client") + "6 offline a/0\n20 online a/0\n{0} connect a/0#2"
+    passes("reconnect", history(text.format(20), of))
+    fails("reconnect", history(text.format(26), of), "at most 19")

@@ -1,6 +1,8 @@
+import msgspec
 import pytest
 
-from tests.checkers.asserting import fails, inconclusive, not_applicable, passes
+from simrt.history import History, Row
+from tests.checkers.asserting import fails, inconclusive, not_applicable, passes, verdict
 from tests.checkers.histories import history, newest, oldest, scenario
 
 pytestmark = pytest.mark.rules(
@@ -93,3 +95,60 @@ def test_a_kill_may_fall_between_connect_and_replay_where_time_is_real():
     of = scenario(replay={"lastN": 2})
     fails("replay", history(CUT, of), "no replay row follows")
     inconclusive("replay", history(CUT, of, resolution_ns=1_000))
+
+
+RESUMING = {
+    "options": {"bufferSize": 3},
+    "replay": {"lastN": 1},
+    "variants": {"resume": "last-event-id"},
+}
+CAME_BACK = """
+0 connect a/0#1
+0 replay a/0#1 -
+1 send 1 offered=1
+1 take a/0#1 1
+1 receive a/0#1 1
+2 close a/0#1 client client received=1
+2 close a/0#1 server client taken=1
+3 send 2 offered=0
+4 send 3 offered=0
+5 connect a/0#2
+5 replay a/0#2 {}
+"""
+
+
+def resumed(replay, had="e1:1"):
+    found = history(CAME_BACK.format(replay), scenario(**RESUMING))
+    said = {1: None, 2: had}
+    rows = [
+        msgspec.structs.replace(row, detail=row.detail | {"last_event_id": said[row.connection]})
+        if row.kind == "replay"
+        else row
+        for row in found
+    ]
+    return History(found.header, rows)
+
+
+def test_who_names_what_it_had_last_gets_what_came_after_it():
+    passes("replay", resumed("2-3"))
+    fails("replay", resumed("3-3"), "the settings give 2 events, 2 to 3")
+
+
+def test_it_names_what_it_received_last():
+    fails("replay", resumed("2-3", had="e1:2"), "names e1:2, which is not what the client received")
+
+
+def test_whoever_gave_up_begins_anew():
+    new = resumed("3-3", had=None)
+    fails("replay", new, "names None, which is not what the client received")
+    rows = list(new)
+    at = next(place for place, row in enumerate(rows) if row.kind == "send" and row.seq == 2)
+    left = Row(rows[at].t_ns, "gave-up", "shop", "news", subscriber="a/0", connection=1)
+    passes("replay", History(new.header, [*rows[:at], left, *rows[at:]]))
+
+
+@pytest.mark.parametrize(("had", "replay"), [("e0:1", "3-3"), ("e1:0", "3-3"), ("1", "3-3")])
+def test_an_unknown_id_leaves_it_to_the_limits(had, replay):
+    """As far as the range goes: that nobody received such an event is another finding."""
+    found = verdict("replay", resumed(replay, had=had))
+    assert not [line for line in found.evidence if "the settings give" in line]

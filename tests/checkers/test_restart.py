@@ -132,3 +132,12 @@ def test_a_declared_restart_that_never_happened_is_inconclusive():
 
 def test_without_a_restart_it_does_not_apply():
     not_applicable("restart", newest(), "No restart is declared")
+
+
+def test_what_else_is_rejected_while_the_server_is_up_is_none_of_its_business():
+    send = "39 send 1 in=neighbour offered=1"
+    passes("restart", oldest((send, f"39 reject news shape\n{send}")))
+
+
+def test_a_probe_that_gives_up_is_no_member():
+    passes("restart", oldest(("101 end run", "101 gave-up probe/none#1 status\n101 end run")))
