@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PYTHON := $(shell command -v python3.11 || command -v python3)
 WORKERS ?= 2
 
-.PHONY: help check check-all test test-fast lint bench clean validate theory
+.PHONY: help check check-all test test-fast test-long states coverage lint bench clean validate theory
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -24,6 +24,19 @@ test: lint ## lint, types, then all tests: virtual time in parallel, real socket
 
 test-fast: $(VENV)/.ready-test ## only what needs no sockets, processes or browser
 	$(BIN)/pytest -q -n $(WORKERS) -m "not real"
+
+test-long: $(VENV)/.ready-test ## explore: a million steps of the engine, thousands of scenarios
+	HYPOTHESIS_PROFILE=explore SIMRT_MACHINE_EXAMPLES=2000 SIMRT_MACHINE_STEPS=200 \
+	  SIMRT_SCENARIOS_EXAMPLES=10000 $(BIN)/pytest -q -n $(WORKERS) --timeout 0 \
+	  tests/engine/test_machine.py tests/properties
+
+states: $(VENV)/.ready-test ## how many generated scenarios reach which state; docs/properties.md
+	$(BIN)/python -m tests.properties.document
+
+coverage: $(VENV)/.ready-test ## all branches of engine, sse and checkers; fails below 100 %
+	$(BIN)/coverage run -m pytest -q -m "not real" tests/engine tests/sse tests/checkers \
+	  tests/metrics/test_expectations.py
+	$(BIN)/coverage report
 
 lint: $(VENV)/.ready-test ## style and types
 	$(BIN)/ruff check .
