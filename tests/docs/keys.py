@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from simrt.antipatterns import ANTIPATTERNS
@@ -214,8 +216,8 @@ def parts_in_model() -> set[str]:
     return below(Part) - {"Part", "OneOf"}
 
 
-PARTS = {
-    **{f"keys of {name}": (lambda name=name: table_of_keys(name)) for name in SECTIONS},
+PARTS: dict[str, Callable[[], str]] = {
+    **{f"keys of {name}": partial(table_of_keys, name) for name in SECTIONS},
     "states": table_of_states,
     "codes": table_of_codes,
 }
