@@ -50,7 +50,8 @@ theory: $(VENV)/.ready-test ## write tables and figures of docs/theory.md anew; 
 	$(BIN)/python -m tests.docs.theory
 
 bench: $(VENV)/.ready-test ## ratios, side by side in one run
-	$(BIN)/python benchmarks/engine.py
+	$(BIN)/python -m benchmarks.engine
+	$(BIN)/python -m benchmarks.machine
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
