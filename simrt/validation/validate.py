@@ -29,7 +29,9 @@ MOST_Z = 4.0
 DEFAULT_SENDS = 100_000
 RUNS = 4
 BATCHES = 15
-"""Batches of each run."""
+"""Batches of each run, where it is long enough for so many."""
+_FEWEST = 5
+_BATCH_RELAXATIONS = 30
 
 _RELAXATIONS = 300
 _CYCLES = 200
@@ -45,12 +47,14 @@ class Plan:
         case: what.
         warm_up_ns: dropped at the start of each run.
         measured_ns: measured in each run.
+        batches: how many each run is cut into.
         seeds: one for each run.
     """
 
     case: Case
     warm_up_ns: int
     measured_ns: int
+    batches: int
     seeds: tuple[int, ...]
 
 
@@ -116,9 +120,16 @@ def plan(case: Case, sends: int = DEFAULT_SENDS, seed: int = 1, runs: int = RUNS
         least_s = max(least_s, sends / _SENDS_PER_OUTAGE * cycle_s)
     # Five standard deviations more, so that random sends do not fall short of it.
     least_s *= 1 + 5 / math.sqrt(sends / _SENDS_PER_OUTAGE if per_outage(case) else sends)
-    warm_up_s = min(warm_up(model), least_s)
-    seeds = tuple(_seed(seed, case.id, run) for run in range(runs))
-    made = Plan(case, round(warm_up_s * _NS), math.ceil(least_s / runs * _NS), seeds)
+    # Batches that are not long against the memory of the queue would give too small an error.
+    long_s = warm_up(model) * _BATCH_RELAXATIONS / _RELAXATIONS
+    batches = max(_FEWEST, min(BATCHES, int(least_s / runs / long_s)))
+    made = Plan(
+        case,
+        round(min(warm_up(model), least_s) * _NS),
+        math.ceil(least_s / runs * _NS),
+        batches,
+        tuple(_seed(seed, case.id, run) for run in range(runs)),
+    )
     try:
         scenario(as_scenario_data(model, made.warm_up_ns + made.measured_ns))
     except ScenarioError as error:
@@ -134,14 +145,17 @@ def _seed(seed: int, case_id: str, run: int) -> int:
 def warm_up(model: Model) -> float:
     """How long a run is warmed up, seconds: some hundred relaxation times.
 
-    The relaxation time is that of the M/M/1/K queue of the same load, longer for a drain that
-    varies more; with outages, their cycle and the time in which the history fills.
+    The relaxation time is that of the M/M/1/K queue of the same load, K as `bufferSize` or
+    `messageTTL` bound it, longer for a drain that varies more; with outages, their cycle and the time in which the history fills.
     """
     rate, drain = model.sends.messages_per_s, model.drain
     needed = _RELAXATIONS / rate
     if drain.mean_s:
         load = rate * drain.mean_s
-        bounded = math.cos(math.pi / ((model.buffer_size or 10**9) + 2))
+        size = model.buffer_size or 10**9
+        if model.ttl_s is not None:  # who would wait longer is never written
+            size = min(size, math.ceil(model.ttl_s / drain.mean_s) + 1)
+        bounded = math.cos(math.pi / (size + 2))
         gap = (1 + load - 2 * math.sqrt(load) * bounded) / drain.mean_s
         varies = max(1.0, drain.second_moment / (2 * drain.mean_s**2)) * model.sends.batch_mean
         needed = max(needed, _RELAXATIONS * varies / max(gap, 1e-9))
@@ -159,18 +173,23 @@ class Job:
         model: what runs.
         warm_up_ns: dropped at the start.
         measured_ns: measured after it.
+        batches: how many that is cut into.
         seed: of the run.
     """
 
     model: Model
     warm_up_ns: int
     measured_ns: int
+    batches: int
     seed: int
 
 
 def jobs_of(plan: Plan) -> list[Job]:
     """The runs of a case."""
-    return [Job(plan.case.model, plan.warm_up_ns, plan.measured_ns, seed) for seed in plan.seeds]
+    return [
+        Job(plan.case.model, plan.warm_up_ns, plan.measured_ns, plan.batches, seed)
+        for seed in plan.seeds
+    ]
 
 
 def simulate(job: Job, tell: Callable[[float], None] | None = None) -> tuple[list[Batch], float]:
@@ -185,7 +204,7 @@ def simulate(job: Job, tell: Callable[[float], None] | None = None) -> tuple[lis
     """
     seconds = stopwatch()
     case = scenario(as_scenario_data(job.model, job.warm_up_ns + job.measured_ns))
-    batches = Batches(case, job.warm_up_ns, BATCHES)
+    batches = Batches(case, job.warm_up_ns, job.batches)
     sim.run(case, job.seed, write=batches.feed, progress=tell)
     return batches.finish(), seconds()
 

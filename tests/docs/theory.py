@@ -62,7 +62,7 @@ def fingerprint() -> str:
     found = hashlib.blake2b(digest_size=12)
     for case in read_cases(SHIPPED):
         second_ns = round(2e11 / case.model.sends.messages_per_s)
-        batches, _ = simulate(Job(case.model, second_ns // 4, second_ns, SEED))
+        batches, _ = simulate(Job(case.model, second_ns // 4, second_ns, 15, SEED))
         found.update(repr((case.id, case.expected, case.predicted)).encode())
         for batch in batches:
             found.update(repr((batch.totals, batch.latency_quantile(0.9))).encode())
@@ -111,9 +111,15 @@ def stamp() -> str:
 
 DRAIN_S = 0.02
 BLUE, ORANGE, GREEN, PINK = "#0072b2", "#d55e00", "#009e73", "#a0558c"
-INTERVAL = 2.001  # Student's t, 59 degrees of freedom: 95 %
 
 _QUANTITIES = {metric: quantity for quantity, metric in VALIDATION_QUANTITIES.items()}
+
+
+def reach(finding: Finding) -> float:
+    """How many standard errors a 95 % interval reaches."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(finding.batches - 1, 0.975))
 
 
 def queue(load: float, size: int, policy: OnFull) -> Model:
@@ -239,7 +245,7 @@ def drawn(name: str) -> str:
             axes.errorbar(
                 [x * curve.shift for x in curve.points],
                 [factor * (f.estimate or 0) for f in findings],
-                [factor * INTERVAL * f.standard_error for f in findings],
+                [factor * reach(f) * f.standard_error for f in findings],
                 fmt=curve.mark, color=curve.colour, ms=4, lw=1.2, capsize=2.5, mfc="white",
                 label=curve.label,
             )  # fmt: skip

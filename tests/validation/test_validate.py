@@ -64,6 +64,12 @@ def test_enough_is_simulated_and_the_warm_up_is_long():
         assert made.warm_up_ns / 1e9 >= 100 / model.sends.messages_per_s
 
 
+def test_batches_are_long_against_the_memory_of_the_queue():
+    slow = CASES["mm1-b8-newest-loss"]
+    assert [plan(slow, sends).batches for sends in (100_000, 8_000, 1_000)] == [15, 7, 5]
+    assert {plan(case).batches for case in CASES.values()} == {15}
+
+
 def finding(estimate, error, expected=2.0):
     case = CASES["mm1-inf-aoi"]
     changed = type(case)(case.id, case.quantity, case.model, expected)
