@@ -146,7 +146,8 @@ def warm_up(model: Model) -> float:
     """How long a run is warmed up, seconds: some hundred relaxation times.
 
     The relaxation time is that of the M/M/1/K queue of the same load, K as `bufferSize` or
-    `messageTTL` bound it, longer for a drain that varies more; with outages, their cycle and the time in which the history fills.
+    `messageTTL` bound it, longer for a drain that varies more; with outages, their cycle and the
+    time in which the history fills.
     """
     rate, drain = model.sends.messages_per_s, model.drain
     needed = _RELAXATIONS / rate
