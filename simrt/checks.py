@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -156,7 +157,7 @@ def check_all(
             while plan.failed is None and len(plan.done) < len(plan.jobs):
                 job, result = next(ended)
                 _note(plans[job.plan], result)
-            yield plan.failed or _conclude(plan, on, seed, runs)
+            yield plan.failed or _conclude(plan, on, seed, runs, speed)
     finally:
         ended.close()
 
@@ -178,7 +179,12 @@ def _plan(
     number: int,
 ) -> _Plan:
     folder = reports / scenario.name / f"{stamp()}-{seed}"
-    (folder / "runs").mkdir(parents=True)
+    try:
+        (folder / "runs").mkdir(parents=True)
+    except OSError as error:
+        raise UsageError(
+            f"{folder}: cannot be made: {error.strerror}; name another folder for the reports"
+        ) from error
     jobs = []
     for target in TARGETS:
         for run in range(runs if target == "sim" else 1):
@@ -221,7 +227,7 @@ def _run_one(job: _Job, progress: Callable[[float], None] | None = None) -> _Don
     )
 
 
-def _conclude(plan: _Plan, on: Sequence[str], seed: int, runs: int) -> Check:
+def _conclude(plan: _Plan, on: Sequence[str], seed: int, runs: int, speed: float | None) -> Check:
     from simrt.report import write_report
 
     scenario, folder = plan.scenario, plan.folder
@@ -270,7 +276,7 @@ def _conclude(plan: _Plan, on: Sequence[str], seed: int, runs: int) -> Check:
             for target in dict.fromkeys(one.target for one in done)
         },
         folder=folder,
-        command=_command(scenario, on, seed, runs),
+        command=_command(scenario, on, seed, runs, speed),
         took_s={
             target: sum(one.took_s for one in done if one.target == target)
             for target in dict.fromkeys(one.target for one in done)
@@ -305,7 +311,11 @@ def _status(scenario: Scenario, verdicts: Sequence[Verdict]) -> Status:
     return worst(rest) if worst(rest) is Status.INCONCLUSIVE else Status.PASS
 
 
-def _command(scenario: Scenario, on: Sequence[str], seed: int, runs: int) -> str:
+def _command(
+    scenario: Scenario, on: Sequence[str], seed: int, runs: int, speed: float | None
+) -> str:
     targets = "" if tuple(on) == TARGETS else "".join(f" --on {target}" for target in on)
     many = "" if runs == DEFAULT_RUNS else f" --runs {runs}"
-    return f"simrt check {scenario.file or scenario.name}{targets} --seed {seed}{many}"
+    fast = "" if speed is None else f" --speed {speed:g}"
+    file = shlex.quote(scenario.file or scenario.name)
+    return f"simrt check {file}{targets} --seed {seed}{many}{fast}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -121,7 +123,7 @@ def check(
         raise typer.Exit(_worst(codes))
     if index is not None and not (quiet and _worst(codes) == EXIT_PASS):
         _say(f"Report: {index}")
-    _leave(codes, _again(paths, on, seed, runs) + (f" --against {against}" if against else ""))
+    _leave(codes, _again(paths, on, seed, runs, speed, against))
 
 
 @app.command()
@@ -151,7 +153,9 @@ def run(
         )
         codes.append(_judged(done))
         _say(f"History: {history}")
-    _leave(codes, f"simrt run {scenario} --on {on} --seed {seed} --history {history}")
+    again = ["simrt", "run", str(scenario), "--on", on, "--seed", str(seed)]
+    again += [] if speed is None else ["--speed", f"{speed:g}"]
+    _leave(codes, shlex.join([*again, "--history", str(history)]))
 
 
 @app.command()
@@ -168,7 +172,7 @@ def judge(
     for path in histories:
         with _guarded(codes):
             codes.append(_judged(judge_one(path)))
-    _leave(codes, "simrt judge " + " ".join(str(path) for path in histories))
+    _leave(codes, shlex.join(["simrt", "judge", *(str(path) for path in histories)]))
 
 
 @app.command()
@@ -299,7 +303,12 @@ def _say(line: str) -> None:
 def _console() -> Console:
     from rich.console import Console
 
-    return Console(file=sys.stdout)
+    class Piped(Console):
+        def on_broken_pipe(self) -> None:
+            # rich would leave with 1, which means that something failed.
+            raise BrokenPipeError
+
+    return Piped(file=sys.stdout)
 
 
 def _complain(text: str) -> None:
@@ -340,10 +349,21 @@ def _guarded(codes: list[int], kept: Path | None = None) -> Iterator[None]:
         raise
 
 
-def _again(paths: list[Path] | None, on: list[str] | None, seed: int, runs: int) -> str:
-    parts = ["simrt check", *(str(path) for path in paths or [])]
-    parts.extend(f"--on {target}" for target in on or [])
-    return " ".join([*parts, f"--seed {seed} --runs {runs}"])
+def _again(
+    paths: list[Path] | None,
+    on: list[str] | None,
+    seed: int,
+    runs: int,
+    speed: float | None,
+    against: Path | None,
+) -> str:
+    parts = ["simrt", "check", *(str(path) for path in paths or [])]
+    for target in on or []:
+        parts += ["--on", target]
+    parts += ["--seed", str(seed), "--runs", str(runs)]
+    parts += [] if speed is None else ["--speed", f"{speed:g}"]
+    parts += [] if against is None else ["--against", str(against)]
+    return shlex.join(parts)
 
 
 def _say_all(lines: Sequence[str]) -> None:
@@ -406,6 +426,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     from simrt.errors import SimrtError
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without ✓ must not cost a verdict
     try:
         arguments = None if argv is None else list(argv)
         code = app(args=arguments, prog_name="simrt", standalone_mode=False) or EXIT_PASS
@@ -424,6 +447,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         # The reader of our output is gone; there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_ERROR)
+    except OSError as error:
+        if os.environ.get("SIMRT_DEBUG"):
+            raise
+        where = f"{error.filename}: " if error.filename is not None else ""
+        _complain(f"{where}{error.strerror or error}; SIMRT_DEBUG=1 shows where it happened")
         sys.exit(EXIT_ERROR)
     except Exception as error:
         if os.environ.get("SIMRT_DEBUG"):

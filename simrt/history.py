@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self, cast
+from typing import IO, TYPE_CHECKING, Annotated, Any, Self, cast
 
 import msgspec
 
@@ -27,6 +28,10 @@ KINDS = (
     "send", "reject", "connect", "refuse", "gave-up", "replay", "drop", "expire", "take",
     "receive", "close", "end", "offline", "online", "restart", "fault", "heal",
 )  # fmt: skip
+
+
+# Data frames and sketches hold 64 bits; a row beyond them is refused where it is read.
+_Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 class Row(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -48,17 +53,17 @@ class Row(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         detail: what else a judge needs; JSON object.
     """
 
-    t_ns: int
+    t_ns: _Int64
     kind: str
     project: str = ""
     channel: str = ""
     epoch: str = ""
-    seq: int = 0
+    seq: _Int64 = 0
     event: str = ""
-    bytes: int = 0
+    bytes: _Int64 = 0
     digest: str = ""
     subscriber: str = ""
-    connection: int = 0
+    connection: _Int64 = 0
     cause: str = ""
     detail: dict[str, Any] | None = None
 
@@ -113,11 +118,17 @@ def _read(path: Path) -> IO[bytes]:
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes]:
-    """The lines that are there; a compressed file that was cut short ends where it was cut."""
+    """The lines that are there; a compressed file that was cut short ends where it was cut.
+
+    Raises:
+        HistoryError: where a compressed file is damaged.
+    """
     try:
         yield from file
     except EOFError:
         return
+    except (zlib.error, gzip.BadGzipFile) as error:
+        raise HistoryError(f"{file.name}: damaged: {error}") from error
 
 
 class HistoryWriter:
@@ -172,7 +183,11 @@ class History:
     def scenario(self) -> Scenario:
         """The scenario of the header, as the model."""
         if self._scenario is None:
-            self._scenario = Scenario.model_validate(self.header.scenario)
+            try:
+                self._scenario = Scenario.model_validate(self.header.scenario)
+            except ValueError as error:
+                where = f"{self.path}:1: " if self.path else ""
+                raise HistoryError(f"{where}no scenario of this version: {error}") from error
         return self._scenario
 
     @property
@@ -225,18 +240,22 @@ class History:
         return frame
 
 
-def read_history(path: Path) -> History:
+def read_history(path: Path | str) -> History:
     """Open a stored history; rows are read when iterated.
+
+    Arguments:
+        path: the file; `.gz` is decompressed.
 
     Raises:
         HistoryError: where the file is missing or its first line is no header of this format.
     """
+    path = Path(path)
     try:
         with _read(path) as file:
             header = _header_decoder.decode(file.readline())
     except OSError as error:
         raise HistoryError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (msgspec.MsgspecError, EOFError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise HistoryError(f"{path}:1: not the header of a simrt history: {error}") from error
     if header.format != FORMAT:
         raise HistoryError(f"{path}:1: format {header.format!r}; this version reads {FORMAT!r}")

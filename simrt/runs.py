@@ -61,6 +61,8 @@ def record(
     path = None if history is None else Path(history)
     if path is not None and not path.parent.is_dir():
         raise UsageError(f"{path}: the folder {path.parent} does not exist; make it first")
+    if path is not None and path.is_dir():
+        raise UsageError(f"{path}: is a folder; name a file for the history")
     if on == "sim":
         return _simulate(scenario, seed, path, progress)
     if on == "server":

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -218,6 +219,83 @@ def test_a_history_goes_to_a_folder_that_exists(lively, tmp_path):
     assert "does not exist" in done.stderr
 
 
+def test_a_history_is_a_file(lively, tmp_path):
+    done = simrt("run", lively(), "--history", tmp_path)
+    assert done.returncode == 2
+    assert "is a folder; name a file" in done.stderr
+
+
+def test_reports_go_where_a_folder_can_be_made(lively, tmp_path):
+    (tmp_path / "taken").write_text("a file", "utf-8")
+    done = simrt("check", lively(), "--on", "sim", "--reports", tmp_path / "taken")
+    assert done.returncode == 2
+    assert "name another folder for the reports" in done.stderr
+
+
+def test_a_full_disk_is_no_error_of_ours(lively):
+    quiet = {key: value for key, value in os.environ.items() if key != "SIMRT_DEBUG"}
+    done = simrt("run", lively(), "--history", "/dev/full", env=quiet)
+    assert done.returncode == 4
+    assert "No space left on device" in done.stderr
+    assert "error of simrt itself" not in done.stderr
+
+
+def test_an_output_without_signs_costs_no_verdict(lively, tmp_path):
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
+    done = simrt("run", lively(), "--history", tmp_path / "h.jsonl", env=ascii_only)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("? pass")
+
+
+def test_what_repeats_it_can_be_pasted(scenario, tmp_path):
+    wrong = scenario("two words.yml", more={"expect": ["received(all) <= 0"]})
+    out = tmp_path / "r"
+    once = ("--on", "sim", "--runs", 1, "--speed", 4)
+    done = simrt("check", wrong, *once, "--reports", out)
+    assert done.returncode == 1, done.stdout + done.stderr
+    last = shlex.split(done.stdout.splitlines()[-1].partition(": ")[2])
+    assert last[:3] == ["simrt", "check", str(wrong)]
+    assert last[-2:] == ["--speed", "4"]
+    told = json.loads(next(out.glob("*/*/verdicts.json")).read_text("utf-8"))
+    assert str(wrong) in shlex.split(told["command"])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda text: text.replace('"scenario":{', '"scenario":{"bogus":1,', 1), "no scenario of"),
+        (lambda text: text + '{"t_ns":1' + "0" * 30 + ',"kind":"take"}\n', "not a row"),
+        (lambda text: text + '{"t_ns":"1","kind":"take"}\n', "not a row"),
+    ],
+)
+def test_a_spoilt_history_is_a_wrong_file(spoil, told, lively, tmp_path):
+    path = tmp_path / "h.jsonl"
+    assert simrt("run", lively(), "--history", path).returncode == 0
+    path.write_text(spoil(path.read_text("utf-8")), "utf-8")
+    done = simrt("judge", path)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert f"{path}:" in done.stderr
+
+
+def test_a_damaged_history_is_a_wrong_file(lively, tmp_path):
+    path = tmp_path / "h.jsonl.gz"
+    assert simrt("run", lively(), "--history", path).returncode == 0
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-8] + b"\0" * 8)  # the check sum at its end
+    done = simrt("judge", path)
+    assert done.returncode == 2
+    assert "damaged" in done.stderr
+
+
+def test_a_path_may_be_text(lively, tmp_path):
+    import simrt as package
+
+    path = tmp_path / "h.jsonl"
+    assert simrt("run", lively(), "--history", path).returncode == 0
+    assert package.read_history(str(path)).header == package.read_history(path).header
+
+
 def test_a_stored_history_gets_the_same_verdicts(lively, tmp_path):
     path = tmp_path / "h.jsonl.gz"
     ran = simrt("run", lively(), "--seed", 3, "--history", path)
@@ -291,6 +369,19 @@ def test_a_reader_that_leaves_is_no_error(tmp_path):
         cwd=ROOT,
     )
     assert done.stdout == "{\n"
+    assert done.stderr == ""
+
+
+def test_a_reader_that_leaves_is_no_failed_verdict(lively, tmp_path):
+    line = f"{sys.executable} -c 'from simrt.cli import main; main()' run {lively()}"
+    done = subprocess.run(
+        ["bash", "-c", f"{line} --history {tmp_path / 'h'} | true; echo ${{PIPESTATUS[0]}}"],
+        capture_output=True,
+        check=False,
+        text=True,
+        cwd=ROOT,
+    )
+    assert done.stdout == "4\n"
     assert done.stderr == ""
 
 
