@@ -283,7 +283,7 @@ def server_settings(draw: st.DrawFn) -> Data:
         _some(
             {
                 "heartbeat": _or_none(durations(2, 20)),
-                "peerTimeout": _or_none(durations(5, 20)),
+                "peerTimeout": _or_none(durations(3, 12)),
                 "writeDeadline": _or_none(durations(5, 20)),
                 "retrySpread": st.sampled_from(("none", ("100ms", "100ms"), ("200ms", "1s"))),
                 "quiet": st.sampled_from(("0s", "1s", "10s")),

@@ -1,9 +1,4 @@
-"""The corpus: generated scenarios, run and judged, and the states that they reach.
-
-    python -m tests.properties.corpus
-
-prints how many of them reached each state (`make states`).
-"""
+"""The corpus: generated scenarios, run and judged, and the states that they reach."""
 
 from __future__ import annotations
 
@@ -16,7 +11,7 @@ from simrt.checkers import STATES, reached_states
 from simrt.history import History
 from simrt.scenario.model import Scenario
 from simrt.testing import repeatable, scenarios
-from tests.properties.runs import SEEDS, broken_promises, examples, simulated
+from tests.properties.runs import SEEDS, broken_promises, simulated
 
 
 @dataclass
@@ -65,17 +60,3 @@ def explore(how: settings) -> Corpus:
 
     keeps_every_promise()
     return corpus
-
-
-def main() -> None:
-    """Print the states that the corpus of `make test` reaches."""
-    corpus = explore(settings(examples(), deadline=None, derandomize=True, database=None))
-    print(f"{corpus.scenarios:,} scenarios, {corpus.rows:,} rows; reached by so many of them:")
-    for state, meaning in STATES.items():
-        print(f"{corpus.reached[state]:6,}  {state:28} {meaning}")
-    if corpus.unreached():
-        raise SystemExit(f"never reached: {', '.join(corpus.unreached())}")
-
-
-if __name__ == "__main__":
-    main()

@@ -9,14 +9,14 @@ from typer.testing import CliRunner
 from simrt.cli import app
 from simrt.history import read_history
 from simrt.scenario import load
-from simrt.targets.sim.record import Record
+from simrt.targets.sim import world
 from tests.properties.corpus import explore
 from tests.properties.runs import broken_promises, examples
 
 
 def test_an_error_is_found_shrunk_and_can_be_repeated(monkeypatch, tmp_path):
     # Planted: drops leave no trace in the history.
-    monkeypatch.setattr(Record, "lost", lambda *_: None)
+    monkeypatch.setattr(world.Record, "lost", lambda *_: None)
     with pytest.raises(AssertionError) as caught:
         explore(settings(examples(), derandomize=True, database=None, deadline=None))
     note = next(note for note in caught.value.__notes__ if "failing.yml" in note)
