@@ -64,6 +64,14 @@ def test_every_column_of_the_tables_is_explained() -> None:
     assert tuple(re.findall(r"^\| `(\w+)` \|", columns, re.MULTILINE)) == COLUMNS
 
 
+def test_the_page_of_two_policies_is_explained() -> None:
+    page = (ROOT / "simrt/report/templates/against.html.j2").read_text("utf-8")
+    section = TEXT.split("## Two policies side by side\n")[1].split("\n## ")[0]
+    for head in ("Group", "What", "Change"):
+        assert f'<th scope="col">{head}</th>' in page
+        assert f"| {head} |" in section
+
+
 def test_every_status_is_explained() -> None:
     assert [STATUS_WORD[s] for s in Status if f"| {STATUS_WORD[s]} |" not in TEXT] == []
 
