@@ -460,6 +460,13 @@ class Scenario(Part):
         copy._directory = directory  # noqa: SLF001
         return copy
 
+    def fault_stream(self, index: int) -> str:
+        """The name of a fault's chance: kind, whom, and its ordinal among equals, from 1."""
+        fault = self.faults[index]
+        of = (fault.kind, fault.whom)
+        ordinal = [(one.kind, one.whom) for one in self.faults[: index + 1]].count(of)
+        return f"faults/{fault.kind}/{fault.whom}/{ordinal}"
+
     def normalised(self) -> dict[str, Any]:
         """The scenario as JSON data in the file's spelling; only what was written.
 

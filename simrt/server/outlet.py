@@ -4,31 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from simrt import sse
 from simrt.clock import Clock
 from simrt.engine import Channel, EncodedEvent, Message, Receipt, Subscription
-from simrt.history import digest_of
-from simrt.server.recorder import Recorder, Where
+from simrt.record import Where
+from simrt.server.recorder import Recorder
 from simrt.server.settings import SECOND_NS, StreamSettings
 from simrt.server.stream import Stream
 
 # Messages whose bytes are kept for the next stream; most take the same few newest ones.
 _KEPT_FRAMES = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """A message as it goes out, made once for all streams.
-
-    Attributes:
-        data: the whole event, id included: one epoch, so the same for everybody.
-        digest: of its data; empty where nothing is recorded.
-    """
-
-    data: bytes
-    digest: str
 
 
 class Outlet:
@@ -71,7 +57,7 @@ class Outlet:
         self.ns_per_real_ms = round(SECOND_NS / (clock.loop_s(SECOND_NS) * 1000))
         self.frozen = False
         self._on_leave = on_leave
-        self._frames: dict[int, Frame] = {}
+        self._frames: dict[int, bytes] = {}
 
     def send(self, event: EncodedEvent, sender: str) -> Receipt:
         """Send; what is pending goes out first where it would else be lost (DLV-7)."""
@@ -81,8 +67,7 @@ class Outlet:
         receipt = self.channel.send_encoded(event, now)
         self.unflushed += 1
         if self.recorder is not None:
-            digest = digest_of(event.encoded)
-            self.recorder.sent(now, self.where, event, digest, receipt, sender)
+            self.recorder.sent(now, self.where, event, receipt, sender)
         return receipt
 
     def flush(self) -> None:
@@ -107,13 +92,13 @@ class Outlet:
                 break
             now = self.clock.now()
             for stream, frame in round_:
-                stream.write(frame.data, now)
+                stream.write(frame, now)
             ready = [stream for stream, _ in round_]
         now = self.clock.now()
         for stream in streams:
             stream.settle(now)
 
-    def _take(self, stream: Stream) -> tuple[Stream, Frame] | None:
+    def _take(self, stream: Stream) -> tuple[Stream, bytes] | None:
         """One message for one stream, if it has room and something is pending (SSE-6)."""
         if not stream.writable or not stream.subscription.pending:
             return None
@@ -125,16 +110,16 @@ class Outlet:
             return None
         frame = self._frame(taken[0])
         if self.recorder is not None:
-            self.recorder.took(now, stream.subscription, taken[0], frame.digest)
+            self.recorder.took(now, stream.subscription, taken[0])
         return stream, frame
 
-    def _frame(self, message: Message) -> Frame:
+    def _frame(self, message: Message) -> bytes:
+        """A message as it goes out: one epoch, so the same bytes for everybody, made once."""
         frame = self._frames.get(message.seq)
         if frame is None:
             name = sse.event_id(self.where.epoch, message.seq)  # SSE-2
-            data = sse.encode_event(name, message.event, message.encoded)
-            digest = "" if self.recorder is None else digest_of(message.encoded)
-            frame = self._frames[message.seq] = Frame(data, digest)
+            frame = sse.encode_event(name, message.event, message.encoded)
+            self._frames[message.seq] = frame
             if len(self._frames) > _KEPT_FRAMES:
                 del self._frames[next(iter(self._frames))]
         return frame

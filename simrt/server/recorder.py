@@ -8,39 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from simrt.engine import EncodedEvent, Fate, Message, Receipt, ReplayOptions, Subscription
 from simrt.errors import TargetError
 from simrt.history import Row, encode_row
-
-_LOSSES: dict[Fate, tuple[str, str]] = {
-    "dropped-oldest": ("drop", "drop-oldest"),
-    "dropped-newest": ("drop", "drop-newest"),
-    "expired": ("expire", "ttl"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """Project, channel and life of the hub, as rows name them."""
-
-    project: str
-    channel: str
-    epoch: str
-
-
-@dataclass(frozen=True, slots=True)
-class Who:
-    """A subscriber and its how-many-th connection, as rows name them."""
-
-    subscriber: str
-    connection: int
-
-
-_NOBODY = Who("", 0)
+from simrt.record import LOSSES, Record, Where, Who, replay_detail
 
 
 class Recorder:
@@ -67,6 +40,7 @@ class Recorder:
         self._losses: list[tuple[Subscription, int, Fate, int]] = []
         self._known: dict[Subscription, tuple[Where, Who]] = {}
         self._finished = False
+        self._record = Record(self._write)
 
     # --- the file -----------------------------------------------------------------------------
 
@@ -103,22 +77,15 @@ class Recorder:
     # --- senders ------------------------------------------------------------------------------
 
     def sent(
-        self,
-        t_ns: int,
-        where: Where,
-        event: EncodedEvent,
-        digest: str,
-        receipt: Receipt,
-        sender: str,
+        self, t_ns: int, where: Where, event: EncodedEvent, receipt: Receipt, sender: str
     ) -> None:
         """`send`, and the `drop` rows that it caused."""
-        detail = {"offered": receipt.offered, "sender": sender}
-        self._message("send", t_ns, where, receipt.seq, event, digest, _NOBODY, detail)
+        self._record.sent(t_ns, where, event, receipt, sender)
         self._write_losses()
 
     def rejected(self, t_ns: int, where: Where, event: str, cause: str) -> None:
         """`reject`."""
-        self._write(Row(t_ns, "reject", where.project, where.channel, event=event, cause=cause))
+        self._record.rejected(t_ns, where, event, cause)
 
     # --- subscriptions ------------------------------------------------------------------------
 
@@ -133,23 +100,13 @@ class Recorder:
     ) -> None:
         """`connect`, then `replay`; `named` is what the client says that it had last."""
         self._known[subscription] = where, who
-        self._about("connect", t_ns, where, who, detail={"status": 200})
-        replayed = subscription.replayed
-        detail = {
-            "count": len(replayed),
-            "first": replayed[0] if replayed else 0,
-            "last": replayed[-1] if replayed else 0,
-            "last_n": limits.last_n,
-            "max_age_ns": limits.max_age_ns,
-            **named,
-        }
-        self._about("replay", t_ns, where, who, detail=detail)
+        self._record.subscribed(t_ns, where, who, {**replay_detail(subscription, limits), **named})
 
-    def took(self, t_ns: int, subscription: Subscription, message: Message, digest: str) -> None:
+    def took(self, t_ns: int, subscription: Subscription, message: Message) -> None:
         """The `expire` rows of what the take found expired, then `take`."""
         self._write_losses()
         where, who = self._known[subscription]
-        self._message("take", t_ns, where, message.seq, message, digest, who)
+        self._record.took(t_ns, where, who, message)
 
     def took_nothing(self) -> None:
         """The `expire` rows of a take that found nothing else."""
@@ -159,18 +116,21 @@ class Recorder:
         self, t_ns: int, subscription: Subscription, pending: Sequence[int], cause: str
     ) -> None:
         """`close`: the fates as they are after it, and what was pending just before it."""
-        self._server_side("close", t_ns, subscription, pending, cause)
-        del self._known[subscription]
+        where, who = self._known.pop(subscription)
+        fates = subscription.fates
+        self._record.server_side("close", t_ns, where, who, fates, pending, cause)
 
     def ended(self, t_ns: int, subscription: Subscription) -> None:
         """`end`: the run is over and this subscription is open."""
-        self._server_side("end", t_ns, subscription, subscription.pending_seqs(), "")
+        where, who = self._known[subscription]
+        fates, pending = subscription.fates, subscription.pending_seqs()
+        self._record.server_side("end", t_ns, where, who, fates, pending, "")
 
     # --- what the engine tells ----------------------------------------------------------------
 
     def fate(self, subscription: Subscription, message: Message, fate: Fate, now: int) -> None:
         """The engine's `on_fate`: kept until the row of the call that caused it is written."""
-        if fate in _LOSSES:  # a discarded message stands in the `pending` of its close
+        if fate in LOSSES:  # a discarded message stands in the `pending` of its close
             self._losses.append((subscription, message.seq, fate, now))
 
     def _write_losses(self) -> None:
@@ -178,71 +138,6 @@ class Recorder:
             return
         losses, self._losses = self._losses, []
         for subscription, seq, fate, t_ns in losses:
-            kind, cause = _LOSSES[fate]
+            kind, cause = LOSSES[fate]
             where, who = self._known[subscription]
-            self._about(kind, t_ns, where, who, seq=seq, cause=cause)
-
-    # --- rows ---------------------------------------------------------------------------------
-
-    def _message(
-        self,
-        kind: str,
-        t_ns: int,
-        where: Where,
-        seq: int,
-        message: Message | EncodedEvent,
-        digest: str,
-        who: Who,
-        detail: dict[str, Any] | None = None,
-    ) -> None:
-        row = Row(
-            t_ns,
-            kind,
-            where.project,
-            where.channel,
-            where.epoch,
-            seq,
-            message.event,
-            len(message.encoded),
-            digest,
-            who.subscriber,
-            who.connection,
-            detail=detail,
-        )
-        self._write(row)
-
-    def _server_side(
-        self, kind: str, t_ns: int, subscription: Subscription, pending: Sequence[int], cause: str
-    ) -> None:
-        where, who = self._known[subscription]
-        detail = {
-            "side": "server",
-            "fates": dict(subscription.fates),
-            "pending": list(pending),
-        }
-        self._about(kind, t_ns, where, who, cause=cause, detail=detail)
-
-    def _about(
-        self,
-        kind: str,
-        t_ns: int,
-        where: Where,
-        who: Who,
-        *,
-        seq: int = 0,
-        cause: str = "",
-        detail: dict[str, Any] | None = None,
-    ) -> None:
-        row = Row(
-            t_ns,
-            kind,
-            where.project,
-            where.channel,
-            where.epoch,
-            seq,
-            subscriber=who.subscriber,
-            connection=who.connection,
-            cause=cause,
-            detail=detail,
-        )
-        self._write(row)
+            self._record.lost(kind, t_ns, where, who, seq, cause)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from simrt.record import Who
 from simrt.scenario.randomness import Randomness
-from simrt.server.recorder import Who
 from simrt.server.settings import SECOND_NS
 
 NS_PER_MS = 1_000_000

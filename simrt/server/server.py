@@ -27,13 +27,14 @@ from simrt.engine import (
     Variants,
     encode_event,
 )
+from simrt.record import Where, Who
 from simrt.server.access import Gate, Granted, Secrets
 from simrt.server.app import App
 from simrt.server.full import Full
 from simrt.server.jobs import JobRunner
 from simrt.server.outlet import Outlet
 from simrt.server.protocol import Connection, protocol_config, server_state
-from simrt.server.recorder import Recorder, Where, Who
+from simrt.server.recorder import Recorder
 from simrt.server.retries import SHUTDOWN_SPREAD_NS, Share, draw_ms, unforeseen
 from simrt.server.settings import Limits
 from simrt.server.site import Feed, Hook, Job, Params, Rejected, Sent, Site, StreamEndpoint

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, cast
 
 from simrt import sse
 from simrt.engine import Subscription
+from simrt.record import Who
 from simrt.server.peer import NS_PER_MS, Silence, acknowledgements
-from simrt.server.recorder import Who
 from simrt.server.timers import Alarm
 
 if TYPE_CHECKING:

@@ -23,11 +23,12 @@ ROOMS = (
     "engine", "sse", "scenario", "targets", "server", "client", "history.py", "checkers", "metrics",
     "theory", "validation", "testing", "results.py", "runs.py", "workers.py", "probe.py",
     "antipatterns.py", "checklist.py", "summary.py", "checks.py", "report", "cli.py", "__init__.py",
-    "network.py", "clock.py", "errors.py",
+    "record.py", "network.py", "clock.py", "errors.py",
 )  # fmt: skip
 
 # What cannot say itself what it is.
 _SAID = {
+    "report/templates/against.html.j2": "The page of two checks side by side.",
     "report/templates/index.html.j2": "The page of the index.",
     "report/templates/parts.html.j2": "Parts that pages share: badges, tables, figures.",
     "report/templates/report.html.j2": "The page of a check, section by section.",

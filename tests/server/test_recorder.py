@@ -14,7 +14,7 @@ import pytest
 from simrt.errors import TargetError
 from simrt.history import Row, digest_of
 from simrt.server import Recorder
-from simrt.server.recorder import Where
+from simrt.record import Where
 from tests.server.rig import Rig, read_rows, rig, settle, virtual
 
 

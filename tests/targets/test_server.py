@@ -256,7 +256,7 @@ def test_a_share_is_disconnected_by_the_named_stream(eventful: History) -> None:
     from simrt.scenario import Randomness
 
     (fault,) = of(eventful, "fault", cause="disconnect")
-    chosen = list(Randomness(3).choice("faults/2", 3, 2))
+    chosen = list(Randomness(3).choice("faults/disconnect/office/1", 3, 2))
     assert fault.detail == {"index": 2, "whom": "office", "members": chosen}
     hit = {row.subscriber for row in of(eventful, "close", cause="disconnect")}
     assert hit == {f"office/{number}" for number in chosen}

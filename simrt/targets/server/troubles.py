@@ -120,7 +120,7 @@ class Troubles:
         if fault.kind != "disconnect" or fault.by is None:
             return members
         count = max(1, round(len(members) * fault.by))
-        chosen = self._randomness.choice(f"faults/{index}", len(members), count)
+        chosen = self._randomness.choice(self._scenario.fault_stream(index), len(members), count)
         return [members[number] for number in chosen]
 
     def _strike(self, index: int, fault: Fault) -> None:

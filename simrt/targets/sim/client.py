@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from simrt import sse
 from simrt.engine import Message
 from simrt.network import DIAL_TO_ACCEPT, Turn
+from simrt.record import Where, Who
 from simrt.scenario.model import Distribution, Subscribers
 from simrt.scenario.randomness import Draws, Randomness
 from simrt.targets.sim.link import End, Head, Heartbeat, Link, Part
-from simrt.targets.sim.record import Where, Who
 from simrt.targets.sim.wire import Wire
 from simrt.targets.sim.world import Moment, World, order
 

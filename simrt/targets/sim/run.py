@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from simrt.history import Header, Row
 from simrt.network import Turn
+from simrt.record import Record
 from simrt.scenario.arrivals import Arrival, arrivals, job_times
 from simrt.scenario.events import payload
 from simrt.scenario.model import Fault, Scenario, Sender
@@ -13,7 +14,6 @@ from simrt.scenario.neighbour import neighbour_of
 from simrt.scenario.randomness import Randomness
 from simrt.targets.header import header_of
 from simrt.targets.sim.client import Client
-from simrt.targets.sim.record import Record
 from simrt.targets.sim.server import Play, Server
 from simrt.targets.sim.world import World, order
 
@@ -206,11 +206,13 @@ class Simulation:
 
     def _hit(self, index: int, fault: Fault) -> list[Client]:
         """The members that a fault hits: the group, or the share of it that `by` says."""
-        members = self.groups.get(fault.whom, [])
+        if fault.kind in ("restart", "burst"):
+            return []
+        members = self.groups[fault.whom]
         if fault.kind != "disconnect" or fault.by is None:
             return members
         count = max(1, round(len(members) * fault.by))
-        chosen = self.randomness.choice(f"faults/{index}", len(members), count)
+        chosen = self.randomness.choice(self.scenario.fault_stream(index), len(members), count)
         return [members[member] for member in chosen]
 
     def _begin(self, index: int, fault: Fault) -> None:

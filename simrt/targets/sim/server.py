@@ -21,22 +21,17 @@ from simrt.engine import (
     encode_event,
 )
 from simrt.network import Turn
+from simrt.record import LOSSES, Where, Who, replay_detail
 from simrt.scenario.events import Shapes, render
 from simrt.scenario.model import Scenario
 from simrt.scenario.randomness import Fractions, Randomness
 from simrt.targets.sim.link import Head, Heartbeat, Link
-from simrt.targets.sim.record import Where, Who, replay_detail
 from simrt.targets.sim.world import Moment, World, order
 
 if TYPE_CHECKING:
     from simrt.targets.sim.client import Client
 
 NS_PER_MS = 1_000_000
-_LOSSES = {
-    "dropped-oldest": ("drop", "drop-oldest"),
-    "dropped-newest": ("drop", "drop-newest"),
-    "expired": ("expire", "ttl"),
-}
 # Windows in bytes count what the real server writes: its head is about so long.
 _HEAD_BYTES = 150
 
@@ -431,7 +426,7 @@ class Server:
             stream = self._by_subscription.get(subscription)
             if stream is None or fate == "discarded":
                 continue
-            kind, cause = _LOSSES[fate]
+            kind, cause = LOSSES[fate]
             record.lost(kind, now, stream.where, stream.who, seq, cause)
 
     def _reject(self, play: Play, event: str, cause: str) -> None:

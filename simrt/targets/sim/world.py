@@ -9,7 +9,7 @@ import simpy
 from simpy.events import EventPriority
 
 from simrt.network import Turn
-from simrt.targets.sim.record import Record
+from simrt.record import Record
 
 # A priority is one integer: class, then place in the scenario, then connection. SimPy adds its own
 # counter behind it, so that what is scheduled first among equals happens first.

@@ -1,4 +1,4 @@
-"""Rows of a simulated run: what happened, in the words of the history."""
+"""Rows as both targets write them: what happened, in the words of the history."""
 
 from __future__ import annotations
 
@@ -44,6 +44,14 @@ def replay_detail(subscription: Subscription, limits: ReplayOptions) -> dict[str
         "last_n": limits.last_n,
         "max_age_ns": limits.max_age_ns,
     }
+
+
+# What the engine calls a loss -> the row's kind and cause.
+LOSSES: dict[Fate, tuple[str, str]] = {
+    "dropped-oldest": ("drop", "drop-oldest"),
+    "dropped-newest": ("drop", "drop-newest"),
+    "expired": ("expire", "ttl"),
+}
 
 
 class Record:
