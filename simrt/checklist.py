@@ -37,8 +37,13 @@ def items(verdicts: Sequence[Verdict], targets: Sequence[str]) -> tuple[Item, ..
 
 def _item(number: int, verdicts: tuple[Verdict, ...], targets: Sequence[str]) -> Item:
     status = worst(verdict.status for verdict in verdicts)
+    own = [verdict for verdict in verdicts if verdict.check == _OWN[number]]
+    if status is Status.PASS and own and not any(verdict.judged for verdict in own):
+        # What else feeds the item can spoil it, but does not answer its question.
+        status = Status.NOT_APPLICABLE
     if status is Status.NOT_APPLICABLE:
-        sentence = verdicts[0].sentence if verdicts else "Nothing was there to judge it by."
+        told = own or verdicts
+        sentence = told[0].sentence if told else "Nothing was there to judge it by."
         if number == 1 and "server" not in targets:
             sentence = "Only a real server can be asked for its permissions; it was left out."
         return Item(number, status, sentence, verdicts)
@@ -53,8 +58,11 @@ def _item(number: int, verdicts: tuple[Verdict, ...], targets: Sequence[str]) ->
     return Item(number, status, f"{first.check}{where}: {first.sentence}", verdicts)
 
 
+# Whose question each item asks; where these saw nothing, the item is not answered.
+_OWN = {1: "permission", 2: "shape", 3: "settings", 4: "reconnect", 5: "restart", 6: "site"}
+
 # Which checker's sentence says most about an item that passed.
-_TELLING = {1: "permission", 2: "shape", 3: "loss", 4: "reconnect", 5: "restart", 6: "site"}
+_TELLING = _OWN | {3: "loss"}
 
 
 def _weight(verdict: Verdict, number: int) -> tuple[bool, int]:

@@ -152,3 +152,27 @@ def test_an_item_says_what_decided_it():
 def test_a_target_that_was_left_out_is_said():
     first = items([], ("sim",))[0]
     assert "it was left out" in first.sentence
+
+
+@pytest.mark.parametrize(
+    ("item", "own", "other"), [(1, "permission", "isolation"), (4, "reconnect", "order")]
+)
+def test_an_item_whose_own_judge_saw_nothing_is_not_passed(item, own, other):
+    def found(status, judged, beside=Status.PASS):
+        verdicts = [verdict(beside, item, other, 9), verdict(status, item, own, judged)]
+        return items(verdicts, ("sim",))[item - 1]
+
+    assert found(Status.PASS, 3).status is Status.PASS
+    unseen = found(Status.NOT_APPLICABLE, 0)
+    assert unseen.status is Status.NOT_APPLICABLE
+    assert other not in unseen.sentence
+    assert found(Status.NOT_APPLICABLE, 0, beside=Status.FAIL).status is Status.FAIL
+    assert found(Status.INCONCLUSIVE, 0).status is Status.INCONCLUSIVE
+
+
+def test_without_a_real_server_permission_is_said_to_be_left_out():
+    verdicts = [
+        verdict(Status.PASS, 1, "isolation"),
+        verdict(Status.NOT_APPLICABLE, 1, "permission", 0),
+    ]
+    assert "it was left out" in items(verdicts, ("sim",))[0].sentence
