@@ -13,8 +13,8 @@ import pytest
 
 from simrt.errors import TargetError
 from simrt.history import Row, digest_of
-from simrt.server import Recorder
 from simrt.record import Where
+from simrt.server import Recorder
 from tests.server.rig import Rig, read_rows, rig, settle, virtual
 
 
