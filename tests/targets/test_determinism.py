@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from simrt.history import HistoryWriter, encode_row
+from simrt.history import HistoryWriter, encode_row, read_history
 from simrt.runs import record
 from simrt.scenario import scenario
 from simrt.targets import sim
@@ -156,3 +156,89 @@ def test_the_header_is_part_of_the_bytes(tmp_path):
         with HistoryWriter(tmp_path / name, sim.header(made, 7)):
             pass
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+# --- other workers, and the seed in the output ---------------------------------------------------
+
+
+def told_by_check(folder, workers, monkeypatch):
+    """What a check says and stores, with so many processes; nothing of the machine's clock."""
+    import simrt
+    from simrt import workers as room
+
+    monkeypatch.setattr(room, "cpu_count", lambda: workers)
+    made = scenario(lively().normalised() | {"expect": ["missed_fraction(office) < 0"]})
+    done = simrt.check(made, on=["sim"], seed=7, runs=3, reports=folder / str(workers))
+    stored = sorted((done.folder / "runs").iterdir())
+    return (
+        [(path.name, path.read_bytes()) for path in stored],
+        [(item.number, item.status, item.sentence, item.verdicts) for item in done.items],
+        done.estimates,
+        (done.status, done.sentence, done.seeds),
+        (done.folder / "metrics.csv").read_bytes(),
+    )
+
+
+def test_another_number_of_workers_gives_the_same_histories_verdicts_and_figures(
+    tmp_path, monkeypatch
+):
+    alone = told_by_check(tmp_path, 1, monkeypatch)
+    for workers in (2, 3):
+        assert told_by_check(tmp_path, workers, monkeypatch) == alone
+
+
+def test_a_worker_of_pytest_makes_the_same_bytes(tmp_path):
+    (tmp_path / "test_digests.py").write_text(
+        "from pathlib import Path\n"
+        "import pytest\n"
+        "from tests.targets.test_determinism import digest, lively\n"
+        "@pytest.mark.parametrize('name', 'abcd')\n"
+        "def test_it(name, worker_id):\n"
+        "    assert worker_id != 'master'\n"
+        f"    Path({str(tmp_path)!r}, name).write_text(digest(lively()))\n"
+    )
+    code = [sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider"]
+    root = Path(__file__).parents[2]
+    subprocess.run(
+        [*code, "--rootdir", str(tmp_path), str(tmp_path)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        check=True,
+    )
+    assert {(tmp_path / name).read_text() for name in "abcd"} == {digest(lively())}
+
+
+def test_a_stored_history_is_enough_to_repeat_its_run(tmp_path):
+    """The header holds the scenario and the seed: nothing else decides a simulated run."""
+    record(lively(), "sim", 11, history=tmp_path / "first.jsonl")
+    header = read_history(tmp_path / "first.jsonl").header
+    record(scenario(header.scenario), "sim", header.seed, history=tmp_path / "again.jsonl")
+    assert (tmp_path / "again.jsonl").read_bytes() == (tmp_path / "first.jsonl").read_bytes()
+
+
+def test_the_command_that_a_check_prints_last_repeats_it(tmp_path, monkeypatch):
+    """The last line of a run that fails is typed again: the same words, seeds and histories."""
+    from typer.testing import CliRunner
+
+    from simrt.cli import app
+    from simrt.report.source import scenario_yaml
+
+    monkeypatch.chdir(tmp_path)
+    made = scenario(lively().normalised() | {"expect": ["missed_fraction(office) < 0"]})
+    Path("lively.yml").write_text(scenario_yaml(made), "utf-8")
+
+    def typed(words):
+        done = CliRunner().invoke(app, words)
+        assert done.exit_code == 1, done.output
+        last = done.output.strip().splitlines()[-1]
+        found = sorted(
+            Path("reports/lively").glob("*/runs/*"), key=lambda path: path.stat().st_mtime_ns
+        )
+        return last[last.index("simrt ") :], {path.name: path.read_bytes() for path in found[-3:]}
+
+    line, first = typed(["check", "lively.yml", "--on", "sim", "--seed", "9", "--runs", "3"])
+    assert "--seed 9" in line
+    again, second = typed(line.split()[1:])
+    assert again == line
+    assert second == first
