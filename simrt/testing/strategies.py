@@ -227,7 +227,7 @@ def _group(draw: st.DrawFn, ties: bool) -> Data:
             group["online"]["silent"] = True
     rare = 1 if network == "silent" else 4
     if draw(st.integers(0, rare)) == rare:
-        return group | {"watchdog": draw(durations(3, 9))}
+        return group | {"watchdog": draw(durations(3, 6))}
     return group | draw(_manners())
 
 
@@ -283,7 +283,7 @@ def server_settings(draw: st.DrawFn) -> Data:
         _some(
             {
                 "heartbeat": _or_none(durations(2, 20)),
-                "peerTimeout": _or_none(durations(3, 12)),
+                "peerTimeout": _or_none(durations(4, 16)),
                 "writeDeadline": _or_none(durations(5, 20)),
                 "retrySpread": st.sampled_from(("none", ("100ms", "100ms"), ("200ms", "1s"))),
                 "quiet": st.sampled_from(("0s", "1s", "10s")),
