@@ -290,8 +290,9 @@ def _judged(done: Run) -> int:
     from simrt.report.text import run_lines
     from simrt.results import EXIT_CODES
 
-    for line in run_lines(done):
-        _say(line)
+    _say_all(run_lines(done))
+    if done.scenario.expect:
+        _say("  Its expectations are about many runs: simrt check judges them.")
     return EXIT_CODES[done.status]
 
 

@@ -43,6 +43,7 @@ ALLOWED = {
         "clock", "errors", "history", "metrics", "scenario", "targets", "theory", "workers",
     },
     "cli": {"validation", "checks", "errors", "report", "results", "runs", "scenario"},
+    "__main__": {"cli"},
     "__init__": {"checks", "errors", "history", "results", "runs", "scenario"},
 }  # fmt: skip
 

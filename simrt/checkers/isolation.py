@@ -22,6 +22,7 @@ class _Isolation(Watch):
     def __init__(self, ledger: Ledger) -> None:
         super().__init__(ledger)
         self._owner: dict[str, str] = {}
+        self._channel = ledger.scenario.feature.channel
         self._deliveries = {ledger.project: 0, ledger.neighbour: 0}
 
     def on_send(self, row: Row, _: Subscription | None) -> None:
@@ -34,6 +35,14 @@ class _Isolation(Watch):
         own = self._home(row)
         if row.project != own:
             self.fail(row, f"a subscriber of {own} was let into {row.project} (PRJ-1)")
+        self._in_channel(row)
+
+    def on_replay(self, row: Row, _: Subscription | None) -> None:
+        self._in_channel(row)
+
+    def _in_channel(self, row: Row) -> None:
+        if row.channel != self._channel:
+            self.fail(row, f"is about channel {row.channel!r}, not {self._channel!r} (PRJ-1)")
 
     def on_take(self, row: Row, _: Subscription | None) -> None:
         self._delivered(row)
@@ -46,6 +55,7 @@ class _Isolation(Watch):
         return self.ledger.neighbour if near else self.ledger.project
 
     def _delivered(self, row: Row) -> None:
+        self._in_channel(row)
         own = self._home(row)
         owner = self._owner.get(row.digest, own)
         if row.project != own:

@@ -22,6 +22,8 @@ def test_good_histories_are_isolated(good):
         ("1.2 receive neighbour/0#1 1", "1.2 receive neighbour/0#1 1 data=shop/e1/1", "in shop,"),
         ("1 take a/0#1 1", f"1 take a/0#1 1 {THEIRS}", "got an event as one of shop-neighbour"),
         ("24 connect b/0#1", f"24 connect b/0#1 {THEIRS}", "was let into shop-neighbour"),
+        ("1 take a/0#1 1", "1 take a/0#1 1 channel=other", "is about channel 'other'"),
+        ("24 connect b/0#1", "24 connect b/0#1 channel=other", "is about channel 'other'"),
         ("2 send 2 offered=1", "2 send 2 offered=1 project=third", "neither project"),
     ],
 )

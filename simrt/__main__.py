@@ -1,0 +1,5 @@
+"""`python -m simrt` is `simrt`."""
+
+from simrt.cli import main
+
+main()
