@@ -212,11 +212,12 @@ class _Outcomes(Watch):
         member = self.members[subscription.subscriber]
         if subscription.connection in member.open:
             member.open.remove(subscription.connection)
-        self._settle_all(subscription, subscription.queue, Fate.PENDING, fate)
-        if subscription.client_end is not None:  # nobody is left to receive it
-            self._settle_all(
-                subscription, subscription.in_flight, Fate.IN_FLIGHT, Fate.CONNECTION_LOST
-            )
+        left = subscription.client_end
+        gone = left is not None and left.kind != "end"  # nobody is left to receive anything
+        lost = Fate.CONNECTION_LOST if gone else fate
+        self._settle_all(subscription, subscription.queue, Fate.PENDING, lost)
+        if gone:
+            self._settle_all(subscription, subscription.in_flight, Fate.IN_FLIGHT, lost)
 
 
 class _Accounting(_Outcomes):

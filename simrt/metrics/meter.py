@@ -167,7 +167,9 @@ class Meter:
         for subscriber in self._subscribers.values():
             for connection in subscriber.connections:
                 if connection.server_open:
-                    self._end_subscription(subscriber, connection, row.t_ns, RESTARTED)
+                    # What the client left before is lost by that, whatever ends the other side.
+                    code = RESTARTED if connection.client_open else LOST
+                    self._end_subscription(subscriber, connection, row.t_ns, code)
                     self._end_connection(subscriber, connection, row.t_ns)
         self._memory.cleared()
 

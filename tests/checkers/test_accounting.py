@@ -3,6 +3,7 @@ import pytest
 
 from simrt.checkers.accounting import outcomes
 from simrt.history import History
+from simrt.metrics import measure
 from tests.checkers.asserting import fails, inconclusive, passes
 from tests.checkers.histories import edited, history, newest, oldest
 
@@ -211,3 +212,16 @@ def test_an_end_that_does_not_say_what_is_pending_fails():
         for row in good
     ]
     fails("accounting", History(good.header, rows), "says 'many' are pending, the rows say 1 (10)")
+
+
+@pytest.mark.parametrize("ending", ["2.1 restart", "2.1 end a/0#1 server taken=1 pending=2"])
+def test_what_a_client_left_is_lost_by_that_whatever_ends_the_other_side(ending):
+    """NET-4: also what is taken, or still waits, for a client that is gone."""
+    text = (
+        "0 connect a/0#1\n0 replay a/0#1 -\n1 close a/0#1 client disconnect received=0\n"
+        f"2 send 1 offered=1\n2 take a/0#1 1\n2 send 2 offered=1\n{ending}\n3 end run"
+    )
+    found = history(text)
+    assert outcomes(found) == {"a/0": {"connection-lost": 2}}
+    counted = {outcome: n for outcome, n in measure(found).outcomes("a").items() if n}
+    assert counted == {"connection-lost": 2}

@@ -232,13 +232,9 @@ class Plain:
             if row.kind == "restart":
                 return "restart"
             mine = row.subscriber == self.who and row.connection == number
-            if mine and from_server(row):
+            if mine and row.kind == "close":  # of either side
                 return "connection-lost"
-        left = any(
-            r.kind == "close" and r.connection == number and (r.detail or {})["side"] == "client"
-            for r in self.mine
-        )
-        return "connection-lost" if left else "unfinished"
+        return "unfinished"
 
     def outcomes(self) -> dict[Message, str]:
         offers = self.offers()
