@@ -85,7 +85,7 @@ def test_a_stored_history_is_judged_and_measured_as_a_fresh_one(
 
 
 @pytest.mark.rules("ACC-2")
-@examples(0.15)
+@examples(0.1)
 @given(scenarios(), SEEDS)
 def test_metrics_and_accounting_count_the_same_outcomes(scenario: Scenario, seed: int):
     with repeatable(scenario, seed):
@@ -101,7 +101,7 @@ def test_metrics_and_accounting_count_the_same_outcomes(scenario: Scenario, seed
             assert theirs == mine, group
 
 
-@examples(0.15)
+@examples(0.1)
 @given(scenario_data(), st.integers(1, 40), SEEDS)
 def test_a_longer_workload_changes_nothing_before(data: Data, more: int, seed: int):
     # The sends of a burst are spread over what is left of the workload: these may change.
@@ -115,7 +115,7 @@ def test_a_longer_workload_changes_nothing_before(data: Data, more: int, seed: i
 
 
 @pytest.mark.rules("BUF-4")
-@examples(0.15)
+@examples(0.1)
 @given(scenario_data(), SEEDS)
 def test_another_subscriber_changes_no_other(data: Data, seed: int):
     few = load(data)
@@ -128,7 +128,7 @@ def test_another_subscriber_changes_no_other(data: Data, seed: int):
 
 
 @pytest.mark.rules("NET-9")
-@examples(0.15)
+@examples(0.1)
 @given(scenario_data(), SEEDS)
 def test_the_order_of_groups_in_the_file_changes_nobodys_course(data: Data, seed: int):
     there = load(data)
@@ -141,7 +141,7 @@ def test_the_order_of_groups_in_the_file_changes_nobodys_course(data: Data, seed
 
 
 @pytest.mark.rules("TTL-1", "TTL-4", "CHN-3")
-@examples(0.15)
+@examples(0.1)
 @given(scenarios(), SEEDS)
 def test_a_very_long_life_is_no_limit(scenario: Scenario, seed: int):
     none = changed(scenario, feature__options__messageTTL="none")
@@ -151,7 +151,7 @@ def test_a_very_long_life_is_no_limit(scenario: Scenario, seed: int):
 
 
 @pytest.mark.rules("REP-6", "BUF-1")
-@examples(0.15)
+@examples(0.1)
 @given(scenarios(), SEEDS)
 def test_a_replay_beyond_the_buffer_is_clipped(scenario: Scenario, seed: int):
     """`lastN` above `bufferSize` gives what `lastN` equal to it gives."""
@@ -174,7 +174,7 @@ def steady(data: Data) -> Scenario:
 
 
 @pytest.mark.rules("BUF-2", "BUF-3")
-@examples(0.25)
+@examples(0.15)
 @given(scenario_data().map(steady), SEEDS)
 def test_both_policies_lose_at_the_same_instants(scenario: Scenario, seed: int):
     """Only which message is lost differs, so drops, takes and receipts have the same times."""
@@ -200,7 +200,7 @@ def lossless_but_for_the_queue(data: Data) -> Scenario:
 
 
 @pytest.mark.rules("BUF-1", "BUF-2", "BUF-3")
-@examples(0.15)
+@examples(0.1)
 @given(scenario_data().map(lossless_but_for_the_queue), st.integers(1, 4), SEEDS)
 def test_a_larger_buffer_loses_no_more(scenario: Scenario, more: int, seed: int):
     size = scenario.feature.options.buffer_size
@@ -215,7 +215,7 @@ def test_a_larger_buffer_loses_no_more(scenario: Scenario, more: int, seed: int)
         assert all(few[name] <= many[name] for name in many)
 
 
-@examples(0.15)
+@examples(0.1)
 @given(scenario_data(), durations(1, 20), SEEDS)
 def test_a_fault_changes_nothing_before_it(data: Data, for_how_long: str, seed: int):
     calm = load(data)
