@@ -19,6 +19,7 @@ policies = st.sampled_from(POLICIES)
 
 
 def close(value, rel=1e-8):
+    """Equal up to rounding: a linear solver need not repeat its last digit in one process."""
     return pytest.approx(value, rel=rel, abs=1e-12)
 
 
@@ -54,8 +55,8 @@ def test_little_counts_what_waits_and_what_is_written(rate, drain, size, shape, 
 @given(rates, drains, sizes)
 def test_the_policy_changes_neither_loss_nor_queue_but_the_age(rate, drain, size):
     oldest, newest = (theory.mph1k(rate, exponential(drain), size, one) for one in POLICIES)
-    assert oldest["loss_fraction"] == newest["loss_fraction"]
-    assert oldest["mean_pending"] == newest["mean_pending"]
+    assert oldest["loss_fraction"] == close(newest["loss_fraction"])
+    assert oldest["mean_pending"] == close(newest["mean_pending"])
     assert oldest["latency_s"] <= newest["latency_s"] * (1 + 1e-9)
     assert oldest["staleness_s"] <= newest["staleness_s"] * (1 + 1e-9)
     assert oldest["staleness_s"] < oldest["peak_staleness_s"]
@@ -146,7 +147,7 @@ def test_even_sends_into_a_large_buffer(load, drain):
 @given(rates, drains, sizes)
 def test_even_sends_lose_as_many_under_either_policy(rate, drain, size):
     oldest, newest = (theory.dm1k(rate, drain, size, one) for one in POLICIES)
-    assert oldest["loss_fraction"] == newest["loss_fraction"]
+    assert oldest["loss_fraction"] == close(newest["loss_fraction"])
     assert oldest["latency_s"] <= newest["latency_s"] * (1 + 1e-9)
 
 
