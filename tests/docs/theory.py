@@ -63,7 +63,7 @@ def fingerprint() -> str:
     for case in read_cases(SHIPPED):
         second_ns = round(2e11 / case.model.sends.messages_per_s)
         batches, _ = simulate(Job(case.model, second_ns // 4, second_ns, 15, SEED))
-        found.update(repr((case.id, case.expected, case.predicted)).encode())
+        found.update(f"{case.id} {case.expected} {case.predicted:.9g}".encode())
         for batch in batches:
             found.update(repr((batch.totals, batch.latency_quantile(0.9))).encode())
     return found.hexdigest()
