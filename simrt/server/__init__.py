@@ -2,7 +2,7 @@
 
 from simrt.server.access import Secrets
 from simrt.server.compiled import compile_site
-from simrt.server.recorder import Recorder
+from simrt.server.recorder import Recorder, Recording
 from simrt.server.server import Server
 from simrt.server.serving import bind, serve
 from simrt.server.settings import Limits, StreamSettings
@@ -12,6 +12,7 @@ __all__ = [
     "Call",
     "Limits",
     "Recorder",
+    "Recording",
     "Rejected",
     "Secrets",
     "Sent",

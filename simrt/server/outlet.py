@@ -9,7 +9,7 @@ from simrt import sse
 from simrt.clock import Clock
 from simrt.engine import Channel, EncodedEvent, Message, Receipt, Subscription
 from simrt.record import Where
-from simrt.server.recorder import Recorder
+from simrt.server.recorder import Recording
 from simrt.server.settings import SECOND_NS, StreamSettings
 from simrt.server.stream import Stream
 
@@ -27,7 +27,7 @@ class Outlet:
         loop: the event loop.
         clock: the time.
         recorder: takes the rows, or None.
-        on_leave: told of each stream that ended.
+        on_leave: told of each stream that ended, and why.
 
     Attributes:
         streams: its open streams by subscription, in order of acceptance.
@@ -42,8 +42,8 @@ class Outlet:
         epoch: str,
         loop: asyncio.AbstractEventLoop,
         clock: Clock,
-        recorder: Recorder | None,
-        on_leave: Callable[[Stream], None],
+        recorder: Recording | None,
+        on_leave: Callable[[Stream, str], None],
     ) -> None:
         self.channel = channel
         self.settings = settings
@@ -135,4 +135,4 @@ class Outlet:
         del self.streams[stream.subscription]
         if not self.streams:
             self._frames.clear()
-        self._on_leave(stream)
+        self._on_leave(stream, cause)

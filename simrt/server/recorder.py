@@ -7,6 +7,7 @@ the answer that they describe. So kill -9 loses no row of something that somebod
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -16,63 +17,25 @@ from simrt.history import Row, encode_row
 from simrt.record import LOSSES, Record, Where, Who, replay_detail
 
 
-class Recorder:
-    """Writes the rows of docs/history.md that the server's side writes.
+class Recording(ABC):
+    """Turns what a server does into the rows of docs/history.md; a subclass says where they go."""
 
-    Arguments:
-        path: the file, made anew; rows only, no header.
-        on_failure: told when the file takes no more rows, before the error is raised. What the
-            rows describe must not happen then.
-
-    Raises:
-        TargetError: where it cannot be made.
-    """
-
-    def __init__(self, path: Path, on_failure: Callable[[OSError], None] | None = None) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-        try:
-            self._file = os.open(path, flags, 0o644)
-        except OSError as error:
-            raise TargetError(f"{path}: cannot be written: {error.strerror}") from error
-        self._on_failure = on_failure
-        self._rows: list[bytes] = []
-        self._last_ns: int | None = None
+    def __init__(self) -> None:
         self._losses: list[tuple[Subscription, int, Fate, int]] = []
         self._known: dict[Subscription, tuple[Where, Who]] = {}
-        self._finished = False
-        self._record = Record(self._write)
+        self._record = Record(self.write)
 
-    # --- the file -----------------------------------------------------------------------------
+    @abstractmethod
+    def write(self, row: Row) -> None:
+        """Take one row, in order of time."""
 
+    @abstractmethod
     def flush(self) -> None:
-        """Hand all rows to the system; call it before the bytes that they describe."""
-        if not self._rows:
-            return
-        data = memoryview(b"".join(self._rows))
-        self._rows.clear()
-        try:
-            while data:
-                data = data[os.write(self._file, data) :]
-        except OSError as error:
-            if self._on_failure is not None:
-                self._on_failure(error)
-            raise
+        """Let the rows so far be safe; called before the bytes that they describe."""
 
+    @abstractmethod
     def finish(self) -> None:
-        """Make the file safe; whatever happens from here on is not recorded."""
-        if self._finished:
-            return
-        self.flush()
-        os.fsync(self._file)
-        os.close(self._file)
-        self._finished = True
-
-    def _write(self, row: Row) -> None:
-        if self._finished:
-            return
-        assert self._last_ns is None or row.t_ns >= self._last_ns, "rows stand in time order"
-        self._last_ns = row.t_ns
-        self._rows.append(encode_row(row))
+        """The server ends; whatever happens from here on is not recorded."""
 
     # --- senders ------------------------------------------------------------------------------
 
@@ -141,3 +104,59 @@ class Recorder:
             kind, cause = LOSSES[fate]
             where, who = self._known[subscription]
             self._record.lost(kind, t_ns, where, who, seq, cause)
+
+
+class Recorder(Recording):
+    """Writes the rows to a file.
+
+    Arguments:
+        path: the file, made anew; rows only, no header.
+        on_failure: told when the file takes no more rows, before the error is raised. What the
+            rows describe must not happen then.
+
+    Raises:
+        TargetError: where it cannot be made.
+    """
+
+    def __init__(self, path: Path, on_failure: Callable[[OSError], None] | None = None) -> None:
+        super().__init__()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+        try:
+            self._file = os.open(path, flags, 0o644)
+        except OSError as error:
+            raise TargetError(f"{path}: cannot be written: {error.strerror}") from error
+        self._on_failure = on_failure
+        self._rows: list[bytes] = []
+        self._last_ns: int | None = None
+        self._finished = False
+
+    def flush(self) -> None:
+        """Hand all rows to the system; call it before the bytes that they describe."""
+        if not self._rows:
+            return
+        data = memoryview(b"".join(self._rows))
+        self._rows.clear()
+        try:
+            while data:
+                data = data[os.write(self._file, data) :]
+        except OSError as error:
+            if self._on_failure is not None:
+                self._on_failure(error)
+            raise
+
+    def finish(self) -> None:
+        """Make the file safe; whatever happens from here on is not recorded."""
+        if self._finished:
+            return
+        self.flush()
+        os.fsync(self._file)
+        os.close(self._file)
+        self._finished = True
+
+    def write(self, row: Row) -> None:
+        """Keep a row until the next flush."""
+        if self._finished:
+            return
+        assert self._last_ns is None or row.t_ns >= self._last_ns, "rows stand in time order"
+        self._last_ns = row.t_ns
+        self._rows.append(encode_row(row))

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -34,7 +34,7 @@ from simrt.server.full import Full
 from simrt.server.jobs import JobRunner
 from simrt.server.outlet import Outlet
 from simrt.server.protocol import Connection, protocol_config, server_state
-from simrt.server.recorder import Recorder
+from simrt.server.recorder import Recording
 from simrt.server.retries import SHUTDOWN_SPREAD_NS, Share, draw_ms, unforeseen
 from simrt.server.settings import Limits
 from simrt.server.site import Feed, Hook, Job, Params, Rejected, Sent, Site, StreamEndpoint
@@ -68,6 +68,8 @@ class Server:
         share: the draws of `retry`; None takes the operating system's.
         limits: bounds.
         recorder: takes the rows of a history; None records nothing.
+        front: makes, from this server's ASGI app, the one that answers requests before it; None
+            lets the app answer alone.
 
     Attributes:
         connections: the open connections, in order of acceptance.
@@ -87,7 +89,8 @@ class Server:
         epoch: str | None = None,
         share: Share | None = None,
         limits: Limits | None = None,
-        recorder: Recorder | None = None,
+        recorder: Recording | None = None,
+        front: Callable[[App], Any] | None = None,
     ) -> None:
         site.check()
         self.site = site
@@ -110,7 +113,7 @@ class Server:
         self._unnamed = 0
         self._turned_away = 0
         self._calls: dict[Hook | Job, int] = {}
-        self._config = protocol_config(self.app, self.limits)
+        self._config = protocol_config(front(self.app) if front else self.app, self.limits)
         self._listener: asyncio.Server | None = None
         self._all_gone: asyncio.Future[None] | None = None
         self._stopping = False
@@ -183,17 +186,31 @@ class Server:
             stream.end("shutdown", sse.encode_retry(retry_ms))
         for connection in list(self.connections):
             connection.shutdown()
+        await self._gone()
+        await self.abort()
+
+    async def abort(self) -> None:
+        """End at once, without last words, as a killed process does."""
+        self._stopping = True
+        for job in self._jobs:
+            job.stop()
+        if self._listener is not None:
+            self._listener.close()
+        for connection in list(self.connections):
+            connection.abort()
+        await self._gone()
+        if self.state.tasks:  # a request whose connection is gone ends in the loop's next turns
+            await asyncio.wait(list(self.state.tasks), timeout=self.limits.farewell_s)
+        if self.recorder is not None:
+            self.recorder.finish()
+
+    async def _gone(self) -> None:
+        """Wait until every connection is gone, but not for ever."""
         if self.connections:
             self._all_gone = self.loop.create_future()
             timer = self.loop.call_later(self.limits.farewell_s, _done, self._all_gone)
             await self._all_gone
             timer.cancel()
-        for connection in list(self.connections):
-            connection.abort()
-        if self.state.tasks:  # a request whose connection is gone ends in the loop's next turns
-            await asyncio.wait(list(self.state.tasks), timeout=self.limits.farewell_s)
-        if self.recorder is not None:
-            self.recorder.finish()
 
     def lost(self, connection: Connection) -> None:
         """A connection is gone."""
@@ -389,7 +406,7 @@ class Server:
         self._unnamed += 1
         return Who(f"anonymous/{self._unnamed - 1}", 1)
 
-    def _left(self, stream: Stream) -> None:
+    def _left(self, stream: Stream, _cause: str) -> None:
         endpoint = self._streams.pop(stream)
         self._per_endpoint[endpoint] -= 1
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from simrt.clock import RealClock
 from simrt.errors import TargetError
 from simrt.server.access import Secrets
-from simrt.server.recorder import Recorder
+from simrt.server.recorder import Recording
 from simrt.server.retries import Share
 from simrt.server.server import Server
 from simrt.server.settings import Limits
@@ -83,7 +83,7 @@ async def serve(
     limits: Limits | None = None,
     epoch: str | None = None,
     share: Share | None = None,
-    recorder: Recorder | None = None,
+    recorder: Recording | None = None,
     on_listening: Callable[[Server, int], None] | None = None,
 ) -> None:
     """Serve a site until SIGTERM or SIGINT, then end in an orderly way.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from simrt.server import Server
+from simrt.server import Server, compile_site
 from tests.server.rig import (
     FRAME,
     QUIET,
@@ -17,11 +18,14 @@ from tests.server.rig import (
     MemoryTransport,
     Rig,
     S,
+    VirtualClock,
+    feature,
     head_bytes,
     last,
     rig,
     sends,
     settle,
+    started,
     user_token,
     virtual,
 )
@@ -279,3 +283,37 @@ async def test_connections_come_and_go_in_order() -> None:
         await sends(on, 1)
         assert after.seqs[-1] == before.seqs[-1] + 1
     assert isinstance(on.server, Server)
+
+
+@virtual
+async def test_an_abort_says_no_last_words(tmp_path: Path) -> None:
+    on = await rig(record=tmp_path / "rows", server=QUIET)
+    client = await on.subscribe()
+    slow = await on.subscribe("a/1", window=10)
+    await sends(on, 1)
+    said = bytes(client.transport.sent)
+    await on.server.abort()
+    assert client.gone()
+    assert slow.gone()
+    assert client.transport.sent == said
+    assert on.server.refuses
+    assert [row.cause for row in on.rows if row.kind == "close"] == ["shutdown"] * 2
+    assert last(on, "close").detail["pending"] == [1]
+
+
+@virtual
+async def test_what_stands_in_front_answers_first() -> None:
+    async def door(app: Any, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["path"] != "/door":
+            await app(scope, receive, send)
+            return
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    site = compile_site([feature()])
+    clock = VirtualClock(asyncio.get_running_loop())
+    server = Server(site, clock, front=lambda app: functools.partial(door, app))
+    on = started(server)
+    assert (await on.ask("GET", "/door")).answer.status == 204
+    assert (await on.subscribe()).answer.status == 200
+    assert (await on.ask("GET", "/elsewhere")).answer.status == 404
