@@ -20,6 +20,7 @@ ALLOWED = {
     "record": {"engine", "history"},
     "metrics": {"errors", "history", "scenario"},
     "checkers": {"errors", "history", "metrics", "scenario"},
+    "agreement": {"checkers", "errors", "history", "scenario"},
     "client": {"clock", "errors", "history", "scenario", "sse"},
     "server": {"clock", "engine", "errors", "history", "record", "scenario", "sse"},
     "targets": {

@@ -354,18 +354,42 @@ def outcomes(history: History) -> dict[str, dict[str, int]]:
     Outcomes are spelled as in the rules (`dropped-oldest`, `connection-lost`, …); those that did
     not happen are left out. A second opinion for whoever counts them another way.
     """
-    ledger = Ledger(history.header, history.scenario)
-    watch = _Outcomes(ledger)
-    follow_all(history, ledger, watch)
     return {
         name: {
-            Fate(fate).name.lower().replace("_", "-"): number
+            _SPELLED[fate]: number
             for fate, number in sorted(member.tally().items())
             if fate not in _NOT_A_MEMBER
         }
-        for name, member in watch.members.items()
+        for name, member in _followed(history).items()
         if name.partition("/")[0] not in (NEIGHBOUR, PROBE)
     }
+
+
+def fates(history: History) -> dict[str, dict[str, tuple[str, ...]]]:
+    """What became of each message for each subscriber, the neighbour's too (ACC-2).
+
+    By subscriber, then by epoch in the order of their first rows, one word a message: that of
+    message `seq` stands at place `seq - 1`. The words are the outcomes of the rules, and `earlier`
+    or `earlier-received` for what was sent before membership.
+    """
+    return {
+        name: {
+            epoch: tuple(_SPELLED[cell & _MASK] for cell in cells)
+            for epoch, cells in member.cells.items()
+        }
+        for name, member in _followed(history).items()
+        if name.partition("/")[0] != PROBE
+    }
+
+
+_SPELLED = tuple(fate.name.lower().replace("_", "-") for fate in Fate)
+
+
+def _followed(history: History) -> dict[str, Member]:
+    ledger = Ledger(history.header, history.scenario)
+    watch = _Outcomes(ledger)
+    follow_all(history, ledger, watch)
+    return watch.members
 
 
 def _short(seqs: object) -> str:

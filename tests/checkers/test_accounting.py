@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from simrt.checkers.accounting import outcomes
+from simrt.checkers.accounting import fates, outcomes
 from simrt.history import History
 from simrt.metrics import measure
 from tests.checkers.asserting import fails, inconclusive, passes
@@ -30,6 +30,14 @@ def test_outcomes_of_the_good_histories_by_hand():
         "b/0": {"received": 5},
     }
     assert outcomes(newest()) == {"s/0": {"received": 6, "dropped-newest": 2}}
+
+
+def test_fates_name_each_message_in_its_place():
+    found = fates(oldest())
+    assert set(found) == {"a/0", "b/0", "neighbour/0"}
+    assert found["a/0"]["e1"][:4] == ("received", "received", "dropped-oldest", "received")
+    assert found["a/0"]["e2"] == ("received", "unfinished", "unfinished")
+    assert found["b/0"]["e1"][10:] == ("earlier-received", "received", "received")
 
 
 def test_outcomes_follow_the_last_offer():

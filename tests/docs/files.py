@@ -21,8 +21,8 @@ ARCHITECTURE = ROOT / "docs" / "architecture.md"
 # In the order in which data passes through them; then what all of them use.
 ROOMS = (
     "engine", "sse", "scenario", "targets", "server", "client", "history.py", "checkers", "metrics",
-    "theory", "validation", "testing", "results.py", "runs.py", "workers.py", "probe.py",
-    "antipatterns.py", "checklist.py", "summary.py", "checks.py", "report", "cli.py", "__main__.py",
+    "theory", "validation", "agreement", "testing", "results.py", "runs.py", "workers.py",
+    "probe.py", "antipatterns.py", "checklist.py", "summary.py", "checks.py", "report", "cli.py", "__main__.py",
     "__init__.py",
     "record.py", "network.py", "clock.py", "errors.py",
 )  # fmt: skip
