@@ -13,7 +13,6 @@ and restored. A revoked `token:NAME` is revoked for everybody who shows that tok
 from __future__ import annotations
 
 import hmac
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,6 +26,8 @@ COOKIE = "simrt_credential"
 ALGORITHM = "HS256"
 LEAST_SECRET_BYTES = 32
 MOST_REVOKED = 100_000
+# The end of the year 9999. What is beyond was meant in milliseconds, and would never expire.
+_LAST_S = 253_402_300_799
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 Permission = Mapping[str, Sequence[str]]
@@ -230,4 +231,5 @@ class Gate:
 
 
 def _is_date(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and 0 <= value <= _LAST_S  # type: ignore[operator]

@@ -25,16 +25,22 @@ EXTENSION = "simrt.connection"
 
 RELIED_ON = {
     "attributes": (
-        "access_log", "connections", "cycle", "flow", "loop", "pipeline", "scope", "tasks",
-        "transport",
+        "access_log", "connections", "cycle", "flow", "loop", "parser", "pipeline", "scope",
+        "tasks", "transport",
     ),
     "methods": (
         "connection_made", "connection_lost", "data_received", "eof_received", "on_header",
         "on_headers_complete", "on_message_begin", "on_message_complete", "on_url",
-        "send_400_response", "shutdown",
+        "pause_writing", "resume_writing", "send_400_response", "shutdown",
+        "timeout_keep_alive_handler", "_unsupported_upgrade_warning",
     ),
 }  # fmt: skip
 """What this class uses of `HttpToolsProtocol`: a new version must still have it, and mean it."""
+
+
+_TOO_LARGE = (431, "the request's head is too large")
+# Two of one of these, and two readers may each take another one.
+_ONCE = (b"host", b"authorization", b"cookie", b"last-event-id")
 
 
 class InOrder(dict[Any, None]):
@@ -91,21 +97,27 @@ class Connection(HttpToolsProtocol):
         self._stream: Stream | None = None
         self._in_head = True
         self._head_bytes = 0
-        self._too_large = False
+        self._wrong = (400, "not a valid HTTP request")
         self._refused = False
         self._deadline: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
 
     # --- the connection -----------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Accepted: the deadline for the first request starts (NET-1)."""
         super().connection_made(transport)
+        limits = self._owner.limits
         self._owner.connections[self] = None
+        if len(self._owner.connections) > limits.connections + limits.turned_away:
+            transport.abort()  # who is beyond all counting is told nothing
+            return
         self._arm()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Gone, also where a stream had taken it over."""
         self._disarm()
+        self.resume_writing()
         super().connection_lost(exc)
         self._owner.lost(self)
 
@@ -119,8 +131,30 @@ class Connection(HttpToolsProtocol):
         super().data_received(data)
         # A head in parts is counted here, and a whole one, whose chunk may hold a body, below.
         if self._in_head and self._head_bytes > self._owner.limits.head_bytes:
-            self._too_large = True
+            self._wrong = _TOO_LARGE
             self.send_400_response("")
+
+    def pause_writing(self) -> None:
+        """An answer is not read: nobody holds a connection for ever by that."""
+        super().pause_writing()
+        if self._unread is None:
+            self._unread = self.loop.call_later(
+                self._owner.limits.request_s, self.transport.abort
+            )
+
+    def resume_writing(self) -> None:
+        """It is read after all."""
+        super().resume_writing()
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+
+    def timeout_keep_alive_handler(self) -> None:
+        """No further request: over, whether the last answer was read or not."""
+        self.transport.abort()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Strangers do not fill the log; the request is answered as plain HTTP."""
 
     def shutdown(self) -> None:
         """An orderly end: a stream has had its last words; an answer under way is finished."""
@@ -156,7 +190,10 @@ class Connection(HttpToolsProtocol):
         """The head is complete."""
         self._in_head = False
         self._head_bytes = 0
+        self._judge_head()
         super().on_headers_complete()
+        if self.parser.should_upgrade():
+            self.cycle.keep_alive = False  # the parser takes what follows for another protocol
         # Of several pipelined requests `self.cycle` is the last that was parsed, not the one that
         # is being answered.
         self.scope["extensions"][EXTENSION]["cycle"] = self.cycle
@@ -167,16 +204,14 @@ class Connection(HttpToolsProtocol):
         self._in_head = True
         super().on_message_complete()
 
-    def send_400_response(self, msg: str) -> None:
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - our words are our own
         """Refuse what is no request, or too large a one; a small JSON body like every refusal."""
         if self._refused:
             return
         if self._busy:
             self.transport.abort()  # never into the middle of an answer
-        elif self._too_large:
-            self._refuse(431, "the request's head is too large")
         else:
-            self._refuse(400, msg or "not a valid HTTP request")
+            self._refuse(*self._wrong)
 
     def _refuse(self, status: int, reason: str) -> None:
         body = json.dumps({"error": reason}).encode()
@@ -190,7 +225,7 @@ class Connection(HttpToolsProtocol):
         self._disarm()
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        self._deadline = self.loop.call_later(self._owner.limits.farewell_s, self.transport.close)
+        self._deadline = self.loop.call_later(self._owner.limits.farewell_s, self.transport.abort)
 
     @property
     def _busy(self) -> bool:
@@ -198,8 +233,25 @@ class Connection(HttpToolsProtocol):
 
     def _count(self, head_bytes: int) -> None:
         if head_bytes > self._owner.limits.head_bytes:
-            self._too_large = True
-            raise ValueError("head too large")  # the parser stops and send_400_response follows
+            self._stop(*_TOO_LARGE)
+
+    def _judge_head(self) -> None:
+        """Refuse what a proxy in front of us could have understood differently."""
+        version = self.parser.get_http_version()
+        if version not in ("1.0", "1.1"):
+            self._stop(505, "this server speaks HTTP/1.1")
+        names = [name for name, _ in self.headers]
+        if version == "1.0" and b"transfer-encoding" in names:
+            self._stop(400, "HTTP/1.0 has no Transfer-Encoding")
+        if version == "1.1" and b"host" not in names:
+            self._stop(400, "the Host header is missing")
+        for name in _ONCE:
+            if names.count(name) > 1:
+                self._stop(400, f"the header {name.decode()} stands there twice")
+
+    def _stop(self, status: int, reason: str) -> None:
+        self._wrong = (status, reason)
+        raise ValueError(reason)  # the parser stops and send_400_response follows
 
     # --- the hand-over ------------------------------------------------------------------------
 

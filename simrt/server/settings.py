@@ -40,12 +40,14 @@ class Limits:
 
     Attributes:
         connections: most connections, streams included, 1 or more (STR-2).
+        turned_away: so many more may stay until they were told 503; further ones end at once.
         streams: most open streams of the whole server (STR-2).
         streams_per_endpoint: most open streams of one endpoint (STR-2).
         channels: most channels of one project (CHN-5).
         head_bytes: longest request line and headers together.
         body_bytes: longest body of a hook's request.
-        request_s: time from the accept, or the first byte of a later request, to its last byte.
+        request_s: time from the accept, or the first byte of a later request, to its last byte;
+            and for how long an answer may stay unread.
         idle_s: how long a connection may wait between two requests.
         farewell_s: how long a shutdown waits for streams to swallow their last words.
         sndbuf_bytes: SO_SNDBUF of each connection; None leaves the system's. Small values move
@@ -54,6 +56,7 @@ class Limits:
     """
 
     connections: int = 15_000
+    turned_away: int = 1_000
     streams: int = 12_000
     streams_per_endpoint: int = 12_000
     channels: int = 10_000

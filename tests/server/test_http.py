@@ -262,7 +262,7 @@ async def test_a_slow_body_is_ended() -> None:
             400,
         ),
         (b"CONNECT shop:80 HTTP/1.1\r\n\r\n", 400),
-        (b"OPTIONS * HTTP/1.1\r\n\r\n", 404),
+        (b"OPTIONS * HTTP/1.1\r\nhost: t\r\n\r\n", 404),
     ],
 )
 @pytest.mark.parametrize("piece", [100_000, 1000])
