@@ -1,7 +1,10 @@
 """The SSE server: streams, hooks, jobs, permissions, limits."""
 
+from simrt.clock import live_clock
+from simrt.engine import ChannelOptions, ReplayOptions
 from simrt.server.access import Secrets
 from simrt.server.compiled import compile_site
+from simrt.server.mounted import Mounted
 from simrt.server.recorder import Recorder, Recording
 from simrt.server.server import Server
 from simrt.server.serving import bind, serve
@@ -10,10 +13,13 @@ from simrt.server.site import Call, Rejected, Sent, Site
 
 __all__ = [
     "Call",
+    "ChannelOptions",
     "Limits",
+    "Mounted",
     "Recorder",
     "Recording",
     "Rejected",
+    "ReplayOptions",
     "Secrets",
     "Sent",
     "Server",
@@ -21,5 +27,6 @@ __all__ = [
     "StreamSettings",
     "bind",
     "compile_site",
+    "live_clock",
     "serve",
 ]

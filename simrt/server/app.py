@@ -13,7 +13,8 @@ from simrt.server.access import Denied, Granted, credential_of
 from simrt.server.asgi import Receive, Send, run_plain
 from simrt.server.full import Full
 from simrt.server.protocol import EXTENSION, Connection
-from simrt.server.site import Call, Hook, Params, Rejected, StreamEndpoint
+from simrt.server.site import Call, Endpoint, Hook, Params, Rejected, StreamEndpoint
+from simrt.server.stream import raw_head
 
 if TYPE_CHECKING:
     from simrt.server.server import Server
@@ -56,24 +57,37 @@ class App:
             await send({"type": "websocket.close", "code": 1000})
 
     async def _http(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        headers = _headers(scope)
+        pages: dict[str, str] = {}
         try:
-            endpoint, params, granted = self._admit(scope)
+            methods, params = self._route(scope)
+            method, origin = scope["method"], headers.get("origin")
+            wanted = methods.get(headers.get("access-control-request-method", ""))
+            if method == "OPTIONS" and wanted is not None:
+                preflight = wanted.origins.preflight(origin, wanted.method)
+                if preflight is not None:
+                    await _answer(send, 204, None, preflight)
+                    return
+            endpoint = _endpoint(methods, method)
+            pages = endpoint.origins.fields(origin)
+            granted = self._admit(endpoint, method, headers)
             if isinstance(endpoint, StreamEndpoint):
-                await self._stream(endpoint, params, granted, scope, receive, send)
+                await self._stream(endpoint, params, granted, pages, scope, receive, send)
             else:
-                await self._hook(endpoint, params, receive, send)
+                await self._hook(endpoint, params, pages, receive, send)
         except Refused as refused:
-            await _answer(send, refused.status, {"error": str(refused)}, refused.headers)
+            fields = refused.headers | pages
+            await _answer(send, refused.status, {"error": str(refused)}, fields)
         except Full as full:
-            headers = {"retry-after": str(full.retry_after_s)}
-            await _answer(send, 503, {"error": str(full)}, headers)
+            fields = {"retry-after": str(full.retry_after_s)} | pages
+            await _answer(send, 503, {"error": str(full)}, fields)
         except Gone:
             connection = _connection(scope)
             if connection is not None:
                 connection.give_up(scope)
 
-    def _admit(self, scope: dict[str, Any]) -> tuple[StreamEndpoint | Hook, Params, Granted]:
-        """Route, method, permission, in this order (SSE-4)."""
+    def _route(self, scope: dict[str, Any]) -> tuple[dict[str, Endpoint], Params]:
+        """What is at the path, by method."""
         server = self._server
         if server.refuses:
             raise server.full("the server is shutting down")
@@ -81,23 +95,23 @@ class App:
             raise server.full("the server has all the connections that it can keep")
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         found = server.site.find(path)
-        if found is None:
+        # An encoded slash is no separator for a proxy that guards paths, so it is none here.
+        if found is None or b"%2f" in (scope.get("raw_path") or b"").lower():
             # One text for every path: it tells nothing about other projects (PRJ-1).
             raise Refused(404, "nothing is here")
-        methods, params = found
-        method = scope["method"]
-        if method not in methods:
-            allowed = ", ".join(sorted(methods))
-            raise Refused(405, f"{method} is not allowed; allowed: {allowed}", {"allow": allowed})
-        endpoint = methods[method]
-        credential = credential_of(_headers(scope), cookies=isinstance(endpoint, StreamEndpoint))
+        return found
+
+    def _admit(self, endpoint: Endpoint, method: str, headers: Mapping[str, str]) -> Granted:
+        """The permission (SSE-4)."""
+        server = self._server
+        credential = credential_of(headers, cookies=isinstance(endpoint, StreamEndpoint))
         verdict = server.gate.judge(
             endpoint.permission, method, endpoint.project, credential, server.clock.wall()
         )
         if isinstance(verdict, Denied):
             challenge = {"www-authenticate": "Bearer"} if verdict.status == 401 else {}
             raise Refused(verdict.status, verdict.reason, challenge)
-        return endpoint, params, verdict
+        return verdict
 
     # --- streams ------------------------------------------------------------------------------
 
@@ -106,6 +120,7 @@ class App:
         endpoint: StreamEndpoint,
         params: Params,
         granted: Granted,
+        pages: Mapping[str, str],
         scope: dict[str, Any],
         receive: Receive,
         send: Send,
@@ -113,21 +128,28 @@ class App:
         connection = _connection(scope)
         if connection is not None and connection.transport.is_closing():
             raise Gone
+        fields = _fields(pages)
+        head = b"" if connection is None else raw_head(fields)
         try:
-            stream = self._server.open(
-                endpoint, params, granted, _headers(scope), bare=connection is not None
-            )
+            stream = self._server.open(endpoint, params, granted, _headers(scope), head=head)
         except InvalidNameError:
             raise Refused(404, "nothing is here") from None
         if connection is None:
-            await run_plain(stream, receive, send)
+            await run_plain(stream, receive, send, fields)
             return
         connection.hand_over(stream, scope)
         await stream.closed
 
     # --- hooks --------------------------------------------------------------------------------
 
-    async def _hook(self, hook: Hook, params: Params, receive: Receive, send: Send) -> None:
+    async def _hook(
+        self,
+        hook: Hook,
+        params: Params,
+        pages: Mapping[str, str],
+        receive: Receive,
+        send: Send,
+    ) -> None:
         """Run a hook; what its handler raises harms nobody, what it sent is sent (HOK-2)."""
         server = self._server
         data = await self._data(hook, receive)
@@ -148,13 +170,13 @@ class App:
             log.exception("hook %s failed", hook.sender)
             raise Refused(500, "the hook failed") from None
         if not call.sent:
-            await _answer(send, 202, {"sent": 0})
+            await _answer(send, 202, {"sent": 0}, pages)
             return
         last = call.sent[-1]
         body = {"seq": last.seq, "epoch": last.epoch, "offered": last.offered}
         if server.recorder is not None:
             server.recorder.flush()  # before the answer, which shows that it was sent
-        await _answer(send, 200, body)
+        await _answer(send, 200, body, pages)
 
     async def _data(self, hook: Hook, receive: Receive) -> Any:
         """The body as JSON; refused where it is too large or none (PUB-3)."""
@@ -194,12 +216,24 @@ def _connection(scope: dict[str, Any]) -> Connection | None:
     return found if isinstance(found, Connection) else None
 
 
+def _endpoint(methods: dict[str, Endpoint], method: str) -> Endpoint:
+    if method not in methods:
+        allowed = ", ".join(sorted(methods))
+        raise Refused(405, f"{method} is not allowed; allowed: {allowed}", {"allow": allowed})
+    return methods[method]
+
+
+def _fields(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+
+
 async def _answer(
-    send: Send, status: int, body: dict[str, Any], headers: Mapping[str, str] | None = None
+    send: Send, status: int, body: dict[str, Any] | None, headers: Mapping[str, str]
 ) -> None:
-    encoded = json.dumps(body).encode()
-    fields = [_JSON, (b"content-length", b"%d" % len(encoded))]
-    fields += [(name.encode(), value.encode("latin-1")) for name, value in (headers or {}).items()]
+    """A whole answer; without a body for 204."""
+    encoded = b"" if body is None else json.dumps(body).encode()
+    fields = [] if body is None else [_JSON, (b"content-length", b"%d" % len(encoded))]
+    fields += _fields(headers)
     await send({"type": "http.response.start", "status": status, "headers": fields})
     await send({"type": "http.response.body", "body": encoded, "more_body": False})
 

@@ -7,7 +7,7 @@ one message at a time is all that is handed to it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from simrt.server.stream import HEAD, Stream
@@ -79,9 +79,12 @@ class AsgiTransport(asyncio.Transport):
         self._closing = True
 
 
-async def run_plain(stream: Stream, receive: Receive, send: Send) -> None:
-    """Serve a stream by ASGI messages alone, until either side ends it."""
-    await send({"type": "http.response.start", "status": 200, "headers": list(HEAD)})
+async def run_plain(
+    stream: Stream, receive: Receive, send: Send, fields: Sequence[tuple[bytes, bytes]] = ()
+) -> None:
+    """Serve a stream by ASGI messages alone, until either side ends it; `fields`: more headers."""
+    head = [*HEAD, *fields]
+    await send({"type": "http.response.start", "status": 200, "headers": head})
     transport = AsgiTransport(stream)
     listener = asyncio.get_running_loop().create_task(_listen(stream, receive))
     failure: Exception | None = None

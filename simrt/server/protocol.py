@@ -138,9 +138,7 @@ class Connection(HttpToolsProtocol):
         """An answer is not read: nobody holds a connection for ever by that."""
         super().pause_writing()
         if self._unread is None:
-            self._unread = self.loop.call_later(
-                self._owner.limits.request_s, self.transport.abort
-            )
+            self._unread = self.loop.call_later(self._owner.limits.request_s, self.transport.abort)
 
     def resume_writing(self) -> None:
         """It is read after all."""
@@ -245,6 +243,9 @@ class Connection(HttpToolsProtocol):
             self._stop(400, "HTTP/1.0 has no Transfer-Encoding")
         if version == "1.1" and b"host" not in names:
             self._stop(400, "the Host header is missing")
+        if self.parser.should_upgrade() and {b"content-length", b"transfer-encoding"} & set(names):
+            # The parser would take the body for the other protocol.
+            self._stop(400, "no other protocol is spoken here; send a body without Upgrade")
         for name in _ONCE:
             if names.count(name) > 1:
                 self._stop(400, f"the header {name.decode()} stands there twice")

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import re
 import secrets
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -38,7 +39,7 @@ from simrt.server.recorder import Recording
 from simrt.server.retries import SHUTDOWN_SPREAD_NS, Share, draw_ms, unforeseen
 from simrt.server.settings import Limits
 from simrt.server.site import Feed, Hook, Job, Params, Rejected, Sent, Site, StreamEndpoint
-from simrt.server.stream import RAW_HEAD, Stream
+from simrt.server.stream import Stream
 from simrt.server.timers import SiteClock
 
 log = logging.getLogger("simrt.server")
@@ -134,20 +135,29 @@ class Server:
 
     # --- its life -----------------------------------------------------------------------------
 
-    async def listen(self, host_or_socket: Any, port: int | None = None) -> None:
+    async def listen(
+        self, host_or_socket: Any, port: int | None = None, *, tls: ssl.SSLContext | None = None
+    ) -> None:
         """Accept connections, and let the jobs begin (HOK-3).
 
         Arguments:
             host_or_socket: a bound socket; or a host, with a port, where the loop has its own
                 network.
             port: the port on that host.
+            tls: certificate and key; None speaks plain HTTP.
         """
         where = (
             {"sock": host_or_socket, "backlog": 4096}
             if port is None
             else {"host": host_or_socket, "port": port}
         )
+        if tls is not None:
+            where |= {"ssl": tls, "ssl_handshake_timeout": self.limits.request_s}
         self._listener = await self.loop.create_server(self.connection, **where)
+        self.begin()
+
+    def begin(self) -> None:
+        """Let the jobs begin (HOK-3); `listen` does so too."""
         # A server that is made ready before time 0 starts, for its jobs, with the scenario.
         begin = max(0, self.clock.now())
         for job in self._jobs:
@@ -298,7 +308,7 @@ class Server:
         granted: Granted,
         headers: Mapping[str, str],
         *,
-        bare: bool,
+        head: bytes,
     ) -> Stream:
         """Subscribe, for one request whose permission was granted.
 
@@ -307,8 +317,8 @@ class Server:
             params: the path's parameters.
             granted: the permission, and when it ends (STR-4).
             headers: the request's; they name the subscriber while a history is recorded.
-            bare: whether the transport will be the connection itself, so that the response's
-                head is ours to write.
+            head: what goes out first: the response's head, where the transport will be the
+                connection itself; else empty.
 
         Raises:
             Full: a limit is reached (STR-2, CHN-5).
@@ -334,7 +344,7 @@ class Server:
             outlet,
             subscription,
             who,
-            head=(RAW_HEAD if bare else b"") + retry,
+            head=head + retry,
             credential=granted.credential,
             expires_ns=expires_ns,
             notsent_lowat_bytes=self.limits.notsent_lowat_bytes,

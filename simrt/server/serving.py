@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import resource
 import signal
 import socket
+import ssl
 from collections.abc import Callable
+from dataclasses import replace
 
 from simrt.clock import RealClock
 from simrt.errors import TargetError
@@ -17,6 +20,11 @@ from simrt.server.retries import Share
 from simrt.server.server import Server
 from simrt.server.settings import Limits
 from simrt.server.site import Site
+
+log = logging.getLogger("simrt.server")
+
+# Beside the connections: the listening socket, the loop's own, a record, libraries' files.
+_OTHER_FILES = 64
 
 
 def bind(host: str, port: int, sndbuf_bytes: int | None = None) -> socket.socket:
@@ -67,10 +75,32 @@ def _no_port(host: str, port: int, error: Exception) -> TargetError:
     return TargetError(f"cannot listen on port {port} of {host}: {error}")
 
 
-def raise_file_limit() -> None:
+def raise_file_limit() -> int:
     """Allow as many open files, and so connections, as the system lets this process have."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return most
+
+
+def within_files(limits: Limits, most_files: int) -> Limits:
+    """Limits that the open files of this process can keep: each connection is one.
+
+    Arguments:
+        limits: what is wanted.
+        most_files: how many files may be open; below 0 means any number.
+    """
+    room = most_files - limits.turned_away - _OTHER_FILES
+    if most_files < 0 or limits.connections <= room:
+        return limits
+    connections = max(1, room)
+    log.warning(
+        "at most %d open files: connections are limited to %d instead of %d; raise it with"
+        " ulimit -n, or LimitNOFILE of systemd",
+        most_files,
+        connections,
+        limits.connections,
+    )
+    return replace(limits, connections=connections)
 
 
 async def serve(
@@ -85,6 +115,7 @@ async def serve(
     share: Share | None = None,
     recorder: Recording | None = None,
     on_listening: Callable[[Server, int], None] | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> None:
     """Serve a site until SIGTERM or SIGINT, then end in an orderly way.
 
@@ -99,12 +130,12 @@ async def serve(
         share: the draws of `retry`; None takes the operating system's.
         recorder: takes a history's rows.
         on_listening: called with the server and its port once it listens.
+        tls: certificate and key; None speaks plain HTTP.
 
     Raises:
         TargetError: where it cannot listen.
     """
-    limits = limits or Limits()
-    raise_file_limit()
+    limits = within_files(limits or Limits(), raise_file_limit())
     sock = listening(bind(host, port, limits.sndbuf_bytes))
     server = Server(
         site,
@@ -118,7 +149,7 @@ async def serve(
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         server.loop.add_signal_handler(number, stop.set)
-    await server.listen(sock)
+    await server.listen(sock, tls=tls)
     if on_listening is not None:
         on_listening(server, sock.getsockname()[1])
     await stop.wait()

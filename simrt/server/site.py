@@ -23,6 +23,7 @@ from simrt.scenario.arrivals import job_times
 from simrt.scenario.events import misfit, validator
 from simrt.scenario.model import Sender
 from simrt.server.access import Permission, permission_of
+from simrt.server.origins import Origins, origins_of
 from simrt.server.settings import StreamSettings
 
 _PROJECT = re.compile(r"[A-Za-z0-9_\-]{1,64}")
@@ -169,6 +170,7 @@ class StreamEndpoint:
     permission: Permission
     replay: ReplayOptions
     limit: int | None
+    origins: Origins
 
     method = "GET"
 
@@ -189,6 +191,7 @@ class Hook:
     sends: tuple[str, ...]
     channel: str | None
     handler: Handler
+    origins: Origins
 
     @property
     def sender(self) -> str:
@@ -251,6 +254,7 @@ class Site:
         options: ChannelOptions | None = None,
         settings: StreamSettings | None = None,
         limit: int | None = None,
+        origins: Sequence[str] = (),
         project: str | None = None,
     ) -> StreamEndpoint:
         """Declare a subscription endpoint, `GET /{project}{path}` (SSE-3).
@@ -264,6 +268,8 @@ class Site:
             options: the channel's options; None = defaults, undecided.
             settings: heartbeat and deadlines of the feature's streams.
             limit: most open streams here; None = the server's own limit.
+            origins: whose pages may read it beside the server's own, such as
+                `https://app.example`; `*` where it is public (CORS).
             project: the project; default the site's.
 
         Raises:
@@ -276,12 +282,14 @@ class Site:
         if missing:
             raise UsageError(f"stream {path}: channel {channel!r} needs {missing} in the path")
         feed = self._feed(name, pattern, events, options, settings)
+        permitted = permission_of(permission, ("GET",))
         endpoint = StreamEndpoint(
             feed,
             where,
-            permission_of(permission, ("GET",)),
+            permitted,
             replay or ReplayOptions(),
             limit,
+            origins_of(origins, public="GET" in permitted.get("public", ())),
         )
         self._place(name, "GET", where, endpoint)
         self.streams.append(endpoint)
@@ -295,6 +303,7 @@ class Site:
         permission: str | Permission,
         sends: Sequence[str],
         channel: str | None = None,
+        origins: Sequence[str] = (),
         project: str | None = None,
     ) -> Callable[[_H], _H]:
         """Declare a hook, `METHOD /{project}{path}`; decorates its handler (HOK-1).
@@ -305,6 +314,7 @@ class Site:
             permission: as for `stream`, with the hook's own methods.
             sends: the event types that its handler may send, one or more.
             channel: which channel, as declared, where several carry these types.
+            origins: as for `stream`.
             project: the project; default the site's.
         """
         name = self._project_of(project)
@@ -314,9 +324,10 @@ class Site:
         if not sends:
             raise UsageError(f"hook {method} {path}: name the event types that it sends")
         permitted = permission_of(permission, (method,))
+        pages = origins_of(origins, public=method in permitted.get("public", ()))
 
         def declare(handler: _H) -> _H:
-            hook = Hook(name, method, where, permitted, tuple(sends), channel, handler)
+            hook = Hook(name, method, where, permitted, tuple(sends), channel, handler, pages)
             self._place(name, method, where, hook)
             self.hooks.append(hook)
             return handler

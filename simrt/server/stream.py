@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
 from simrt import sse
@@ -28,11 +28,15 @@ HEAD = (
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),
 )
-RAW_HEAD = (
-    b"HTTP/1.1 200 OK\r\n"
-    + b"".join(b"%b: %b\r\n" % field for field in HEAD)
-    + b"connection: close\r\n\r\n"
-)
+
+
+def raw_head(fields: Sequence[tuple[bytes, bytes]] = ()) -> bytes:
+    """The head of a stream's response, with more fields than `HEAD`."""
+    lines = b"".join(b"%b: %b\r\n" % field for field in (*HEAD, *fields))
+    return b"HTTP/1.1 200 OK\r\n" + lines + b"connection: close\r\n\r\n"
+
+
+RAW_HEAD = raw_head()
 # A client has nothing to say after its request but the rest of a body that nobody wants.
 _MOST_CHATTER_BYTES = 65_536
 # How often, within a deadline, a slow connection is looked at.

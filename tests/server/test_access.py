@@ -163,7 +163,20 @@ async def test_expiry_asks_the_clock_and_not_the_machine() -> None:
 
 @pytest.mark.rules("SSE-4")
 @pytest.mark.parametrize(
-    "claim", [{"exp": "soon"}, {"exp": float("nan")}, {"exp": True}, {"nbf": "x"}]
+    "claim",
+    [
+        {"exp": "soon"},
+        {"exp": float("nan")},
+        {"exp": float("inf")},
+        {"exp": True},
+        {"exp": [9e9]},
+        {"exp": -1},
+        {"exp": 1e300},
+        {"exp": 10**400},  # beyond what a float can be
+        {"exp": 1_900_000_000_000},  # milliseconds: it would never expire
+        {"nbf": "x"},
+        {"nbf": -(10**400)},
+    ],
 )
 def test_claims_that_are_no_dates_are_refused(claim: dict[str, Any]) -> None:
     @virtual
@@ -173,6 +186,17 @@ def test_claims_that_are_no_dates_are_refused(claim: dict[str, Any]) -> None:
         assert (await on.ask("GET", "/shop/news", token=token)).answer.status == 401
 
     test()
+
+
+@pytest.mark.rules("SSE-4", "STR-4")
+@virtual
+async def test_the_last_date_of_the_calendar_is_a_date() -> None:
+    on = await rig(permission={"user": ["GET"]})
+    token = user_token(expires_s=None, exp=253_402_300_799)
+    client = await on.ask("GET", "/shop/news", token=token)
+    assert client.answer.status == 200
+    await on.post()
+    assert client.seqs == [1]
 
 
 def test_secrets_are_long_enough_and_never_shown() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -58,16 +58,44 @@ async def test_a_server_that_starts_later_catches_nothing_up(tmp_path: Path) -> 
     assert fired(every) == [180, 230]
 
 
+BERLIN, NEW_YORK, LORD_HOWE = "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"
+
+
 @pytest.mark.rules("HOK-3")
-@virtual
-async def test_a_time_zone_and_its_changes(tmp_path: Path) -> None:
-    """02:30 in Berlin on the night that has no 02:30, and the day after."""
-    starts = datetime(2026, 3, 28, 12, tzinfo=UTC)
-    site = site_of("30 2 * * *", "Europe/Berlin")
-    on = await rig(site, record=tmp_path / "rows", starts=starts)
-    await asyncio.sleep(40 * 3600)
-    hours = [at / 3600 for at in fired(on)]
-    assert hours == [13, 36.5]  # 01:00 UTC = 03:00 in Berlin; then 00:30 UTC
+@pytest.mark.parametrize(
+    ("schedule", "timezone", "starts", "times"),
+    [
+        # A night without 02:00 to 03:00: what falls into the gap fires at its end.
+        ("30 2 * * *", BERLIN, "2026-03-28T12", ["29 01:00", "30 00:30"]),
+        ("0 3 * * *", BERLIN, "2026-03-28T12", ["29 01:00", "30 01:00"]),
+        ("0 1-4 * * *", BERLIN, "2026-03-28T12", ["29 00:00", "29 01:00", "29 02:00", "29 23:00"]),
+        ("30 2 * * *", NEW_YORK, "2026-03-07T12", ["08 07:00", "09 06:30"]),
+        # A night with two of them: a fixed time fires once, at the first.
+        ("30 2 * * *", BERLIN, "2026-10-24T12", ["25 00:30", "26 01:30"]),
+        ("0 3 * * *", BERLIN, "2026-10-24T12", ["25 02:00", "26 02:00"]),
+        ("30 1 * * *", NEW_YORK, "2026-10-31T12", ["01 05:30", "02 06:30"]),
+        # An hour that is half an hour long.
+        ("45 1 * * *", LORD_HOWE, "2026-04-04T12", ["04 14:45", "05 15:15"]),
+        # "Every" goes on evenly through both nights.
+        ("0 * * * *", BERLIN, "2026-03-28T23", ["29 00:00", "29 01:00", "29 02:00", "29 03:00"]),
+        ("0 * * * *", BERLIN, "2026-10-24T23", ["25 00:00", "25 01:00", "25 02:00", "25 03:00"]),
+        ("*/30 0-3 * * *", "UTC", "2026-03-28T23", ["29 00:00", "29 00:30", "29 01:00"]),
+    ],
+)
+def test_a_time_zone_and_its_changes(
+    schedule: str, timezone: str, starts: str, times: list[str], tmp_path: Path
+) -> None:
+    """The times are UTC."""
+
+    @virtual
+    async def test() -> None:
+        begun = datetime.fromisoformat(starts).replace(tzinfo=UTC)
+        on = await rig(site_of(schedule, timezone), record=tmp_path / "rows", starts=begun)
+        await asyncio.sleep(60 * 3600)
+        at = [begun + timedelta(seconds=seconds) for seconds in fired(on)]
+        assert [f"{each:%d %H:%M}" for each in at][: len(times)] == times
+
+    test()
 
 
 @pytest.mark.rules("HOK-1", "SSE-7")
