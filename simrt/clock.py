@@ -6,19 +6,31 @@ loop, or a speed factor, is another clock and nothing else changes.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from simrt.network import Turn
+
 NS_PER_S = 1_000_000_000
+
+
+class Timer(Protocol):
+    """Something that will happen at an instant."""
+
+    def cancel(self) -> None:
+        """Call it off; harmless when it has happened."""
+        ...
 
 
 class Clock(Protocol):
     """Scenario time.
 
     `now` is monotonic nanoseconds since the scenario's start; `wall` is the same instant on the
-    scenario's calendar; `loop_s` says how long an event loop must wait for so much of it.
+    scenario's calendar; `loop_s` says how long an event loop must wait for so much of it; `timer`
+    waits for an instant.
     """
 
     def now(self) -> int:
@@ -33,8 +45,43 @@ class Clock(Protocol):
         """Seconds that an event loop waits while `ns` of scenario time pass; never negative."""
         ...
 
+    def order(self, turn: Turn, whose: str = "", connection: int = 0) -> int:
+        """The key of a timer among those of one instant (NET-9).
 
-class RealClock:
+        Arguments:
+            turn: the class of what it does.
+            whose: the subscriber `GROUP/MEMBER`, or `PROJECT SENDER` of a job; empty: nobody's.
+            connection: the subscriber's how-many-th.
+        """
+        ...
+
+    def timer(self, due_ns: int, key: int, action: Callable[[], None]) -> Timer:
+        """Call back at an instant of scenario time; if that has passed, as soon as possible.
+
+        Arguments:
+            due_ns: the instant.
+            key: what `order` gave.
+            action: called once.
+        """
+        ...
+
+
+class LoopTimers:
+    """Timers of a clock whose time passes by itself: those of the running event loop.
+
+    On a machine's clock no two things happen in one nanosecond, so there is no order to keep.
+    """
+
+    def order(self, turn: Turn, whose: str = "", connection: int = 0) -> int:  # noqa: ARG002
+        """No order: the loop's own."""
+        return 0
+
+    def timer(self: Clock, due_ns: int, key: int, action: Callable[[], None]) -> Timer:  # noqa: ARG002
+        """A timer of the loop."""
+        return asyncio.get_running_loop().call_later(self.loop_s(due_ns - self.now()), action)
+
+
+class RealClock(LoopTimers):
     """Scenario time on the machine's monotonic clock, `speed` times faster than real time.
 
     Two processes on one machine that are given the same arguments agree, because the machine's

@@ -21,6 +21,19 @@ class Turn(IntEnum):
     TIMER = 6
 
 
+# A key is one integer: class, then place in the scenario, then connection.
+_PLACES = 1 << 24
+_CONNECTIONS = 1 << 20
+
+
+def order(turn: Turn, place: int = 0, connection: int = 0) -> int:
+    """The key that decides what comes first within one instant (NET-9).
+
+    Among equal keys, what was planned first happens first.
+    """
+    return (turn * _PLACES + place) * _CONNECTIONS + min(connection, _CONNECTIONS - 1)
+
+
 # NET-1: how many one-way latencies pass from the dial until …
 DIAL_TO_ACCEPT = 1
 DIAL_TO_REFUSED = 2

@@ -14,7 +14,8 @@ from simrt.client.dial import Dial, cause_of, tcp
 from simrt.client.endpoint import Endpoint
 from simrt.client.observer import Observer
 from simrt.client.reconnect import NS_PER_S, Reconnect
-from simrt.clock import Clock
+from simrt.clock import Clock, Timer
+from simrt.network import Turn
 from simrt.sse import MAX_EVENT_BYTES, Event, Parser, Retry, parse_event_id
 
 Headers = Callable[[int], Iterable[tuple[str, str]]]
@@ -44,6 +45,7 @@ class Client:
             browsers do.
         headers: request headers by attempt.
         dial: how to connect; default: TCP.
+        name: the subscriber's, for what happens in one instant (NET-9).
         read_bytes: most bytes of one read.
         max_event_bytes: larger events end the connection.
 
@@ -68,6 +70,7 @@ class Client:
         watchdog_ns: int | None = None,
         headers: Headers = lambda attempt: (),  # noqa: ARG005 - none
         dial: Dial | None = None,
+        name: str = "",
         read_bytes: int = READ_BYTES,
         max_event_bytes: int = MAX_EVENT_BYTES,
     ) -> None:
@@ -97,14 +100,18 @@ class Client:
         self._connection: Connection | None = None
         self._leaving: dict[Connection, asyncio.Future[None]] = {}
         self._dials: dict[asyncio.Task[None], None] = {}
-        self._timer: asyncio.TimerHandle | None = None
+        self._name = name
+        self._timer: Timer | None = None
         self._queue: deque[Event | End] = deque()
-        self._draining: asyncio.TimerHandle | None = None
+        self._draining: Timer | None = None
+        self._drain_key = 0
         self._due_ns = 0
         self._left_ns: int | None = None
         self._free_ns: int | None = None
         self._heard_ns = 0
-        self._watch: asyncio.TimerHandle | None = None
+        self._watch: Timer | None = None
+        self._watch_key = clock.order(Turn.TIMER, name)
+        self._dial_key = clock.order(Turn.CONNECT, name)
 
     # --- what it is doing ---------------------------------------------------------------------
 
@@ -125,6 +132,11 @@ class Client:
 
     # --- connecting ---------------------------------------------------------------------------
 
+    def dial_at(self, due_ns: int) -> None:
+        """Try to connect, at this instant of scenario time instead of at any other."""
+        self._disarm()
+        self._timer = self._clock.timer(due_ns, self._dial_key, self.dial)
+
     def dial(self) -> None:
         """Try to connect, now; harmless while an attempt or a stream is under way."""
         self._disarm()
@@ -132,6 +144,7 @@ class Client:
             return
         self.attempt += 1
         self._redirects = 0
+        self._drain_key = self._clock.order(Turn.DRAINED, self._name, self.attempt)
         if self.online:
             self._connect(self._endpoint)
         else:
@@ -276,8 +289,10 @@ class Client:
             # else each event would add the loop's lateness to the drain of all that follow.
             begun = now if self._free_ns is None else self._free_ns
             self._due_ns = begun + self._drain_ns(part)
-            if self._due_ns > now:
-                self._wait(self._due_ns - now)
+            # Not at once, even if it takes no time: what else happens in this instant may be before
+            # it (NET-9).
+            if self._due_ns >= now:
+                self._wait()
             else:
                 self._handled()
         if self._connection is not None:
@@ -287,9 +302,8 @@ class Client:
         known = parse_event_id(event.last_event_id)
         return self._drain(*known) if known else 0
 
-    def _wait(self, ns: int) -> None:
-        loop = asyncio.get_running_loop()
-        self._draining = loop.call_later(self._clock.loop_s(ns), self._drained)
+    def _wait(self) -> None:
+        self._draining = self._clock.timer(self._due_ns, self._drain_key, self._drained)
 
     def _drained(self) -> None:
         self._draining = None
@@ -316,16 +330,15 @@ class Client:
         left_ns = self._heard_ns + self._watchdog_ns - now
         if left_ns <= 0:
             # What came while it did not read is with the kernel.
-            silent_ms = self._connection.unheard_ms()
-            if silent_ms is not None:
-                ns_per_ms = round(NS_PER_S / (self._clock.loop_s(NS_PER_S) * 1000))
-                self._heard_ns = max(self._heard_ns, now - silent_ms * ns_per_ms)
+            ns_per_ms = round(NS_PER_S / (self._clock.loop_s(NS_PER_S) * 1000))
+            unheard_ns = self._connection.unheard_ns(now, ns_per_ms)
+            if unheard_ns is not None:
+                self._heard_ns = max(self._heard_ns, now - unheard_ns)
                 left_ns = self._heard_ns + self._watchdog_ns - now
         if left_ns <= 0:
             self._cut("watchdog")
             return
-        delay_s = self._clock.loop_s(left_ns)
-        self._watch = asyncio.get_running_loop().call_later(delay_s, self._watch_over)
+        self._watch = self._clock.timer(now + left_ns, self._watch_key, self._watch_over)
 
     # --- stalls -------------------------------------------------------------------------------
 
@@ -350,7 +363,7 @@ class Client:
         if self._left_ns is not None:
             left, self._left_ns = self._left_ns, None
             self._due_ns = self._clock.now() + left
-            self._wait(left)
+            self._wait()
         else:
             self._next()
 
@@ -378,8 +391,8 @@ class Client:
         if not self.online:
             return
         self._observer.online()
-        if self._reconnect.at_once:
-            self.dial()
+        if self._reconnect.at_once and not self.gave_up and not self._closed:
+            self.dial_at(self._clock.now())
 
     def log_in_again(self) -> None:
         """Its credentials are good again: connect anew, also after having given up."""
@@ -389,7 +402,7 @@ class Client:
         waits_for_network = self._reconnect.at_once and not self.online
         if self._connection is None and self._timer is None and not waits_for_network:
             self._failed = 0
-            self.dial()
+            self.dial_at(self._clock.now())
 
     def disconnect(self) -> None:
         """The connection is cut, the network stays (the fault of that name)."""
@@ -472,8 +485,7 @@ class Client:
         wait_ns = self._reconnect.wait_ns(self._failed, self._retry_ns, share)
         if later_ns is not None:
             wait_ns = max(wait_ns, later_ns)
-        delay_s = self._clock.loop_s(wait_ns)
-        self._timer = asyncio.get_running_loop().call_later(delay_s, self.dial)
+        self.dial_at(self._clock.now() + wait_ns)
 
     def _disarm(self) -> None:
         if self._timer is not None:

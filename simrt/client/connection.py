@@ -24,6 +24,9 @@ READ_BYTES = 2048
 """Most bytes of one read."""
 
 
+HEARD_NS = "simrt.heard_ns"
+"""Extra info of a transport: when data last came (scenario time), if a network in memory knows."""
+
 # Where `struct tcp_info` of Linux keeps the milliseconds since data last came.
 _LAST_DATA_RECEIVED = 52
 
@@ -120,14 +123,27 @@ class Connection(asyncio.BufferedProtocol):
         else:
             self._transport.pause_reading()
 
-    def unheard_ms(self) -> int | None:
-        """For how long nothing came, in real milliseconds, while this side did not read.
+    def unheard_ns(self, now_ns: int, ns_per_real_ms: int) -> int | None:
+        """For how long nothing came, nanoseconds of scenario time, while this side did not read.
 
-        Data that waits unread is with the kernel, which knows when it came. None while this side
+        Data that waits unread is with the network, which knows when it came. None while this side
         reads, or where nobody can tell.
+
+        Arguments:
+            now_ns: scenario time.
+            ns_per_real_ms: scenario nanoseconds in one real millisecond.
         """
         if self._transport is None or self._reading:
             return None
+        heard_ns = self._transport.get_extra_info(HEARD_NS)
+        if heard_ns is not None:
+            return now_ns - int(heard_ns)
+        silent_ms = self._silent_ms()
+        return None if silent_ms is None else silent_ms * ns_per_real_ms
+
+    def _silent_ms(self) -> int | None:
+        """What the kernel says, in real milliseconds."""
+        assert self._transport is not None
         sock = self._transport.get_extra_info("socket")
         if sock is None or not hasattr(socket, "TCP_INFO"):
             return None

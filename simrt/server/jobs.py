@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from simrt.network import Turn
 from simrt.scenario.arrivals import job_times
 from simrt.server.site import Call, Job
 from simrt.server.timers import Alarm
@@ -33,7 +34,8 @@ class JobRunner:
         self._server = server
         self._job = job
         self._times: Iterator[int] = iter(())
-        self._alarm = Alarm(server.loop, server.clock, self._fire)
+        key = server.clock.order(Turn.SEND, f"{job.project} {job.sender}")
+        self._alarm = Alarm(server.clock, key, self._fire)
         self._running: asyncio.Task[None] | None = None
 
     def begin(self, now_ns: int) -> None:

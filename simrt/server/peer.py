@@ -10,10 +10,40 @@ import asyncio
 import socket
 import struct
 from dataclasses import dataclass
+from typing import Protocol, cast
 
 _TCP_INFO_BYTES = 104
 _UNACKED, _LAST_SENT, _LAST_ACK = 24, 44, 56
 NS_PER_MS = 1_000_000
+# How often, within the patience for a peer, the kernel is asked.
+_LOOKS = 8
+
+EXTRA_INFO = "simrt.peer"
+"""The transport's extra info in which a network in memory, which knows all, offers a `Peer`."""
+
+
+class Peer(Protocol):
+    """What can be known of the other end."""
+
+    def owes_since_ns(self, now_ns: int) -> int | None:
+        """Since when it has left something unacknowledged, scenario time; None where nothing is."""
+        ...
+
+    def look_ns(self, since_ns: int, now_ns: int, limit_ns: int) -> int:
+        """When to look again.
+
+        Arguments:
+            since_ns: since when it owes an answer; after a write, now.
+            now_ns: scenario time.
+            limit_ns: after how long without an answer it is gone.
+        """
+        ...
+
+
+def peer_of(transport: asyncio.BaseTransport, ns_per_real_ms: int) -> Peer:
+    """Who knows of the other end of this connection: the network in memory, or the kernel."""
+    known = transport.get_extra_info(EXTRA_INFO)
+    return KernelPeer(transport, ns_per_real_ms) if known is None else cast("Peer", known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +117,31 @@ class Silence:
         # An answer between two looks pays what was owed until then.
         self._since_ns = max(self._since_ns, last_ack_ns)
         return now_ns - self._since_ns
+
+
+class KernelPeer:
+    """The other end of a TCP connection, asked of the kernel now and then.
+
+    Arguments:
+        transport: the connection.
+        ns_per_real_ms: scenario nanoseconds in one real millisecond.
+    """
+
+    __slots__ = ("_ns_per_real_ms", "_silence", "_transport")
+
+    def __init__(self, transport: asyncio.BaseTransport, ns_per_real_ms: int) -> None:
+        self._transport = transport
+        self._ns_per_real_ms = ns_per_real_ms
+        self._silence = Silence()
+
+    def owes_since_ns(self, now_ns: int) -> int | None:
+        """As `Peer`; exact to the time between two looks."""
+        seen = acknowledgements(self._transport)
+        if seen is None or seen.unacked == 0:
+            self._silence.paid()
+            return None
+        return now_ns - self._silence.owed_ns(seen, now_ns, self._ns_per_real_ms)
+
+    def look_ns(self, since_ns: int, now_ns: int, limit_ns: int) -> int:  # noqa: ARG002
+        """As `Peer`: several times within the limit."""
+        return now_ns + max(NS_PER_MS, limit_ns // _LOOKS)

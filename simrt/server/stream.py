@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, cast
 
 from simrt import sse
 from simrt.engine import Subscription
+from simrt.network import Turn
 from simrt.record import Who
-from simrt.server.peer import NS_PER_MS, Silence, acknowledgements
+from simrt.server.peer import Peer, peer_of
 from simrt.server.timers import Alarm
 
 if TYPE_CHECKING:
@@ -84,16 +85,18 @@ class Stream(asyncio.Protocol):
         self._expires_ns = expires_ns
         self._notsent_lowat_bytes = notsent_lowat_bytes
         self._transport: asyncio.Transport | None = None
+        self._answers: Peer | None = None
         self._paused = False
         self._chatter_bytes = 0
-        self._silence = Silence()
         self._last_event_ns = 0
         self._waiting_since_ns: int | None = None
         self._held_bytes = 0
-        self._heartbeat = Alarm(outlet.loop, outlet.clock, self._beat)
-        self._deadline = Alarm(outlet.loop, outlet.clock, self._check_deadline)
-        self._peer = Alarm(outlet.loop, outlet.clock, self._check_peer)
-        self._expiry = Alarm(outlet.loop, outlet.clock, self._expire)
+        clock = outlet.clock
+        key = clock.order(Turn.TIMER, who.subscriber, who.connection)
+        self._heartbeat = Alarm(clock, key, self._beat)
+        self._deadline = Alarm(clock, key, self._check_deadline)
+        self._peer = Alarm(clock, key, self._check_peer)
+        self._expiry = Alarm(clock, key, self._expire)
 
     # --- the connection -----------------------------------------------------------------------
 
@@ -101,6 +104,7 @@ class Stream(asyncio.Protocol):
         """Write the head, then whatever the replay brought."""
         transport = cast("asyncio.Transport", transport)  # uvloop's is one by duty, not by birth
         self._transport = transport
+        self._answers = peer_of(transport, self.outlet.ns_per_real_ms)
         # With a limit of 0 a TLS transport pauses on an empty buffer; with 1 a plain one does not
         # notice a single byte that is left.
         secure = transport.get_extra_info("sslcontext") is not None
@@ -225,8 +229,9 @@ class Stream(asyncio.Protocol):
         if self._held() < len(data):
             self._accepted()
         limit = self.outlet.settings.peer_timeout_ns
-        if limit is not None and not self._peer.armed:
-            self._peer.at(self.outlet.clock.now() + limit // _LOOKS)
+        if limit is not None and not self._peer.armed and self._answers is not None:
+            now = self.outlet.clock.now()
+            self._peer.at(self._answers.look_ns(now, now, limit))
 
     def _held(self) -> int:
         """Bytes that our own write buffer holds for this connection."""
@@ -278,16 +283,15 @@ class Stream(asyncio.Protocol):
         """SSE-5: a peer that leaves a written byte unacknowledged for so long is gone."""
         limit = self.outlet.settings.peer_timeout_ns
         assert limit is not None
-        assert self._transport is not None
-        seen = acknowledgements(self._transport)
+        assert self._answers is not None
         now = self.outlet.clock.now()
-        if seen is None or seen.unacked == 0:
-            self._silence.paid()
+        since_ns = self._answers.owes_since_ns(now)
+        if since_ns is None:
             return  # looked at again after the next write
-        if self._silence.owed_ns(seen, now, self.outlet.ns_per_real_ms) >= limit:
+        if now - since_ns >= limit:
             self.end("gone")
             return
-        self._peer.at(now + max(NS_PER_MS, limit // _LOOKS))
+        self._peer.at(self._answers.look_ns(since_ns, now, limit))
 
     def _expire(self) -> None:
         """STR-4: the credential that opened it has expired."""

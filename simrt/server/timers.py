@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
-from simrt.clock import Clock
+from simrt.clock import Clock, Timer
 
 
 class SiteClock(Clock, Protocol):
@@ -20,25 +19,23 @@ class Alarm:
     """Calls back when the clock reaches an instant.
 
     A stream moves its heartbeat with every event. So a later instant only changes a number; the
-    loop's timer is set anew when it rings too early.
+    clock's timer is set anew when it rings too early.
 
     Arguments:
-        loop: the event loop that waits.
         clock: whose time it is.
+        key: its place among what rings in one instant, from `Clock.order`.
         action: called without arguments, once for each instant that was reached.
     """
 
-    __slots__ = ("_action", "_clock", "_due_ns", "_handle", "_loop", "_rings_ns")
+    __slots__ = ("_action", "_clock", "_due_ns", "_handle", "_key", "_rings_ns")
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, clock: Clock, action: Callable[[], None]
-    ) -> None:
-        self._loop = loop
+    def __init__(self, clock: Clock, key: int, action: Callable[[], None]) -> None:
         self._clock = clock
+        self._key = key
         self._action = action
         self._due_ns = 0
         self._rings_ns = 0
-        self._handle: asyncio.TimerHandle | None = None
+        self._handle: Timer | None = None
 
     @property
     def armed(self) -> bool:
@@ -62,8 +59,7 @@ class Alarm:
 
     def _arm(self) -> None:
         self._rings_ns = self._due_ns
-        delay_s = self._clock.loop_s(self._due_ns - self._clock.now())
-        self._handle = self._loop.call_later(delay_s, self._ring)
+        self._handle = self._clock.timer(self._due_ns, self._key, self._ring)
 
     def _ring(self) -> None:
         self._handle = None

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from simrt.client import Client, Endpoint, Head
+from simrt.clock import LoopTimers
 from simrt.sse import Event
 
 STARTS = datetime(2026, 1, 1, tzinfo=UTC)
@@ -139,7 +140,7 @@ class Notes:
             await asyncio.wait_for(self._changed.wait(), 20)
 
 
-class Jumping:
+class Jumping(LoopTimers):
     """A clock on which every wait is over at once; it remembers what was waited for."""
 
     def __init__(self) -> None:
@@ -153,8 +154,9 @@ class Jumping:
         return STARTS + timedelta(microseconds=self.t // 1000)
 
     def loop_s(self, ns: int) -> float:
-        self.waits.append(ns)
-        self.t += ns
+        if ns > 0:
+            self.waits.append(ns)
+            self.t += ns
         return 0.0
 
 
@@ -162,6 +164,8 @@ class Standing(Jumping):
     """A clock that stands: no wait ever ends, unless the test turns `t` and fires it."""
 
     def loop_s(self, ns: int) -> float:
+        if ns <= 0:
+            return 0.0
         self.waits.append(ns)
         return 3600.0
 

@@ -15,6 +15,7 @@ from typing import Any
 import jwt
 import msgspec
 
+from simrt.clock import LoopTimers
 from simrt.history import Row
 from simrt.scenario.model import Scenario
 from simrt.server import Limits, Recorder, Secrets, Server, Site, compile_site
@@ -53,7 +54,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._jumping.time_s
 
 
-class VirtualClock:
+class VirtualClock(LoopTimers):
     """The scenario's clock on such a loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, starts: datetime = STARTS) -> None:

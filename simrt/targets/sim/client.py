@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from simrt import sse
 from simrt.engine import Message
-from simrt.network import DIAL_TO_ACCEPT, Turn
+from simrt.network import DIAL_TO_ACCEPT, Turn, order
 from simrt.record import Where, Who
 from simrt.scenario.model import Distribution, Subscribers
 from simrt.scenario.randomness import Draws, Randomness
 from simrt.targets.sim.link import End, Head, Heartbeat, Link, Part
 from simrt.targets.sim.wire import Wire
-from simrt.targets.sim.world import Moment, World, order
+from simrt.targets.sim.world import Moment, World
 
 if TYPE_CHECKING:
     from simrt.targets.sim.server import Play, Server

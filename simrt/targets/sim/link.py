@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from simrt.engine import Message
-from simrt.network import Turn
-from simrt.targets.sim.world import World, order
+from simrt.network import Turn, order
+from simrt.targets.sim.world import World
 
 if TYPE_CHECKING:
     from simrt.targets.sim.client import Client

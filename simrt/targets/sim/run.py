@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from simrt.history import Header, Row
-from simrt.network import Turn
+from simrt.network import Turn, order
 from simrt.record import Record
 from simrt.scenario.arrivals import Arrival, arrivals, job_times
 from simrt.scenario.events import payload
@@ -15,7 +15,7 @@ from simrt.scenario.randomness import Randomness
 from simrt.targets.header import header_of
 from simrt.targets.sim.client import Client
 from simrt.targets.sim.server import Play, Server
-from simrt.targets.sim.world import World, order
+from simrt.targets.sim.world import World
 
 # How often progress is told: so many slices of the workload.
 _SLICES = 100

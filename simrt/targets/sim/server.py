@@ -20,13 +20,13 @@ from simrt.engine import (
     Subscription,
     encode_event,
 )
-from simrt.network import Turn
+from simrt.network import Turn, order
 from simrt.record import LOSSES, Where, Who, replay_detail
 from simrt.scenario.events import Shapes, render
 from simrt.scenario.model import Scenario
 from simrt.scenario.randomness import Fractions, Randomness
 from simrt.targets.sim.link import Head, Heartbeat, Link
-from simrt.targets.sim.world import Moment, World, order
+from simrt.targets.sim.world import Moment, World
 
 if TYPE_CHECKING:
     from simrt.targets.sim.client import Client

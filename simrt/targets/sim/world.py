@@ -8,18 +8,7 @@ from typing import Any
 import simpy
 from simpy.events import EventPriority
 
-from simrt.network import Turn
 from simrt.record import Record
-
-# A priority is one integer: class, then place in the scenario, then connection. SimPy adds its own
-# counter behind it, so that what is scheduled first among equals happens first.
-_PLACES = 1 << 24
-_CONNECTIONS = 1 << 20
-
-
-def order(turn: Turn, place: int = 0, connection: int = 0) -> int:
-    """The key that decides what comes first within one instant (NET-9)."""
-    return (turn * _PLACES + place) * _CONNECTIONS + min(connection, _CONNECTIONS - 1)
 
 
 def _nothing(*_: object) -> None:
