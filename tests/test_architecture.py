@@ -66,7 +66,7 @@ ONLY_IN = {
     "typer": ("cli.py",),
     "ruamel": ("scenario", "report/source.py"),
     "jinja2": ("report",),
-    "jwt": ("server", "targets/server", "targets/harness"),
+    "jwt": ("server", "targets/harness"),
     "uvicorn": ("server",),
 }
 

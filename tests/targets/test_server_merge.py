@@ -10,8 +10,8 @@ import pytest
 
 from simrt.history import Row, encode_row, read_history
 from simrt.scenario import Scenario, neighbour_of
+from simrt.targets.harness.calls import Hook, LostCall
 from simrt.targets.header import header_of
-from simrt.targets.server.calls import Hook, LostCall
 from simrt.targets.server.merge import Life, Parts, merge
 from tests.targets import small as smallest
 from tests.targets.small import S

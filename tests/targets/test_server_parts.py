@@ -17,14 +17,16 @@ from simrt.clock import RealClock
 from simrt.errors import TargetError
 from simrt.scenario import Randomness, neighbour_of, scenario
 from simrt.scenario.model import Scenario
+from simrt.targets.harness.calls import Caller, Hook, Line, LostCall
+from simrt.targets.harness.credentials import KINDS, Credentials
+from simrt.targets.harness.members import Member, Rows, reconnect_of
 from simrt.targets.server.calibrate import calibrate, rcvbuf_of, typical_event
-from simrt.targets.server.calls import Caller, Hook, Line, LostCall, Punctuality
-from simrt.targets.server.credentials import KINDS, Credentials
 from simrt.targets.server.lives import Lives
-from simrt.targets.server.members import Member, reconnect_of
 from simrt.targets.server.merge import Life
 from simrt.targets.server.process import ServerProcess
+from simrt.targets.server.punctuality import Punctuality
 from simrt.targets.server.record import Part
+from simrt.targets.server.wire import Loopback
 from tests.targets import small as smallest
 
 small: Callable[..., Scenario] = smallest.small
@@ -331,11 +333,11 @@ def test_members_draw_from_the_streams_that_sim_draws_from(tmp_path: Path) -> No
         1,
         clock=clock,
         address=("127.0.0.1", 1),
-        part=part,
+        rows=Rows(part, spec, "g/1", lives),
+        network=Loopback(4096),
         lives=lives,
         randomness=randomness,
         credentials=Credentials(plays),
-        rcvbuf_bytes=4096,
     )
     law = spec.workload.subscribers["g"].drain
     # The newest life's name may reach a client before it reaches the harness.

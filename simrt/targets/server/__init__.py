@@ -5,11 +5,10 @@ makes of it (measured, in the header). Times mean no more than the header's reso
 timers, 99th percentile, times speed.
 
 File by file: `run` is the target's interface (signals, open files, the merged history), `conduct`
-the course of one run, `troubles` the networks and faults in it, `process` one server process and
-`lives` one after another, `calls` the callers of hooks, `credentials` what they and the clients
-show, `members` the clients and their rows, `probes` the look at the endpoint's permission,
-`calibrate` the window that the kernel really has, `record` what is written while it runs, `merge`
-the history from its parts.
+the course of one run, `troubles` what faults do to a process, `process` one server process and
+`lives` one after another, `punctuality` whether calls were made in time, `wire` networks that fall
+silent, `probes` the look at the endpoint's permission, `calibrate` the window that the kernel really
+has, `record` what is written while it runs, `merge` the history from its parts.
 """
 
 from simrt.targets.server.run import run

@@ -23,7 +23,7 @@ from simrt.history import Row
 from simrt.scenario.events import payload, render
 from simrt.scenario.model import Publish, Scenario, Sender, Subscribers
 from simrt.sse import encode_event, event_id
-from simrt.targets.server.calls import Hook, Line
+from simrt.targets.harness.calls import Hook, Line
 from simrt.targets.server.process import ServerProcess
 
 # Below this the kernel rounds up; above it, a window of so many bytes is what a laptop has.

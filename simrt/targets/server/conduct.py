@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from simrt.clock import RealClock
+from simrt.clock import RealClock, Timer
 from simrt.errors import TargetError
 from simrt.scenario.arrivals import Arrival, arrivals
 from simrt.scenario.events import render
@@ -20,16 +20,19 @@ from simrt.scenario.model import Scenario
 from simrt.scenario.neighbour import neighbour_of
 from simrt.scenario.randomness import Randomness
 from simrt.server.lateness import Lateness
+from simrt.targets.harness.calls import Caller, Hook, Line, LostCall
+from simrt.targets.harness.credentials import Credentials
+from simrt.targets.harness.members import Member, Rows
+from simrt.targets.harness.troubles import falls_silent
 from simrt.targets.server.calibrate import Measured, calibrate, rcvbuf_of
-from simrt.targets.server.calls import Caller, Hook, Line, LostCall, Punctuality
-from simrt.targets.server.credentials import Credentials
 from simrt.targets.server.lives import Lives
-from simrt.targets.server.members import Member
 from simrt.targets.server.merge import Parts
 from simrt.targets.server.probes import probe
 from simrt.targets.server.process import COMMAND
+from simrt.targets.server.punctuality import Punctuality
 from simrt.targets.server.record import Part
-from simrt.targets.server.troubles import Troubles, falls_silent, lives_of
+from simrt.targets.server.troubles import ProcessTroubles, lives_of
+from simrt.targets.server.wire import Loopback, Wire
 
 HOST = "127.0.0.1"
 # The server's side of the kernel's window: near the smallest, so that little lies in it.
@@ -83,7 +86,7 @@ class Conductor:
         self._duration_ns = scenario.workload.duration_ns
         self._randomness = Randomness(seed)
         self._credentials = Credentials(self.plays)
-        self._troubles: Troubles | None = None
+        self._troubles: ProcessTroubles | None = None
         self._lost: list[LostCall] = []
         self._punctuality = Punctuality(self._duration_ns, speed)
         self._reserved = _reserved_port()
@@ -92,7 +95,7 @@ class Conductor:
         self._lives = Lives(folder, self._config, self._fail, command)
         self._lateness: Lateness | None = None
         self._server_late_ns = 0
-        self._timers: dict[asyncio.TimerHandle, None] = {}
+        self._timers: dict[Timer, None] = {}
         self._tasks: dict[asyncio.Task[None], None] = {}
         self._callers: dict[tuple[int, str], Caller] = {}
         self._members: list[Member] = []
@@ -143,14 +146,14 @@ class Conductor:
         self._part = Part(self._folder / _CLIENTS, self._clock)
         self._make_members(rcvbufs)
         self._make_callers()
-        self._troubles = Troubles(
+        self._troubles = ProcessTroubles(
             self.scenario,
             self._groups,
             clock=self._clock,
             at=self._at,
             spawn=self._spawn,
             lives=self._lives,
-            part=self._part,
+            sink=self._part,
             randomness=self._randomness,
             call=self._call_in_burst,
         )
@@ -250,15 +253,14 @@ class Conductor:
 
     # --- timers and tasks ---------------------------------------------------------------------
 
-    def _at(self, t_ns: int, action: Callable[..., None], *args: Any) -> None:
+    def _at(self, t_ns: int, key: int, action: Callable[..., None], *args: Any) -> None:
         """Do something at an instant of scenario time, or now if that has passed."""
 
         def due() -> None:
             del self._timers[timer]
             action(*args)
 
-        delay_s = self._clock.loop_s(t_ns - self._clock.now())
-        timer = asyncio.get_running_loop().call_later(delay_s, due)
+        timer = self._clock.timer(t_ns, key, due)
         self._timers[timer] = None
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -294,25 +296,35 @@ class Conductor:
     def _make_members(self, rcvbufs: dict[tuple[int, str], int]) -> None:
         for index, play in enumerate(self.plays):
             for name, group in play.workload.subscribers.items():
+                silent = index == 0 and falls_silent(play, name)
                 members = [
-                    Member(
-                        play,
-                        name,
-                        number,
-                        clock=self._clock,
-                        address=self._address,
-                        part=self._part,
-                        lives=self._lives,
-                        randomness=self._randomness,
-                        credentials=self._credentials,
-                        rcvbuf_bytes=rcvbufs[index, name],
-                        falls_silent=index == 0 and falls_silent(play, name),
-                    )
+                    self._member(play, name, number, rcvbufs[index, name], falls_silent=silent)
                     for number in range(group.count)
                 ]
                 self._members += members
                 if index == 0:
                     self._groups[name] = members
+
+    def _member(
+        self, play: Scenario, group: str, number: int, rcvbuf_bytes: int, *, falls_silent: bool
+    ) -> Member:
+        rows = Rows(self._part, play, f"{group}/{number}", self._lives)
+        network: Wire | Loopback = Loopback(rcvbuf_bytes)
+        if falls_silent:
+            # Behind a proxy the kernel goes on acknowledging: nobody notices a peer that is gone.
+            network = Wire(network.dial, lambda kind: rows.silence(kind, {"by": "proxy"}))
+        return Member(
+            play,
+            group,
+            number,
+            clock=self._clock,
+            address=self._address,
+            rows=rows,
+            network=network,
+            lives=self._lives,
+            randomness=self._randomness,
+            credentials=self._credentials,
+        )
 
     def _make_callers(self) -> None:
         for index, play in enumerate(self.plays):
@@ -348,7 +360,7 @@ class Conductor:
         """Wait for the next arrival, and call all that are due then."""
         due = next(coming, None)
         if due is not None:
-            self._at(due[0], self._arrive, coming, due)
+            self._at(due[0], 0, self._arrive, coming, due)
 
     def _arrive(
         self, coming: Iterator[tuple[int, int, Arrival]], due: tuple[int, int, Arrival] | None
@@ -358,7 +370,7 @@ class Conductor:
             self._call(index, arrival)
             due = next(coming, None)
         if due is not None:
-            self._at(due[0], self._arrive, coming, due)
+            self._at(due[0], 0, self._arrive, coming, due)
 
     def _call_in_burst(self, due_ns: int, event: str, template: Any, n: int) -> None:
         self._call(0, Arrival(due_ns, 0, event, n, template), alone=False)

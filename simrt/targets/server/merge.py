@@ -19,7 +19,7 @@ import msgspec
 from simrt.history import Header, HistoryWriter, Row
 from simrt.scenario.arrivals import job_times
 from simrt.scenario.model import Scenario, Sender
-from simrt.targets.server.calls import LostCall
+from simrt.targets.harness.calls import LostCall
 
 # Places among rows of one instant.
 _HEAL, _SERVER, _HARNESS, _CLIENT = range(4)

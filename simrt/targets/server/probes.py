@@ -8,9 +8,9 @@ from typing import Any
 from simrt.client import Client, Head
 from simrt.clock import Clock
 from simrt.scenario.model import Scenario
-from simrt.targets.server.credentials import KINDS, Credentials
+from simrt.targets.harness.credentials import KINDS, Credentials
+from simrt.targets.harness.members import Rows, endpoint_of, named
 from simrt.targets.server.lives import Lives
-from simrt.targets.server.members import Rows, endpoint_of, named
 from simrt.targets.server.record import Part
 
 # Real seconds that a server may take to answer a probe.

@@ -17,9 +17,9 @@ from simrt.errors import TargetError, UsageError
 from simrt.scenario.arrivals import arrivals
 from simrt.scenario.model import Scenario, Sender
 from simrt.scenario.randomness import Randomness
+from simrt.targets.harness.credentials import needed
 from simrt.targets.header import header_of
 from simrt.targets.server.conduct import Conductor
-from simrt.targets.server.credentials import needed
 from simrt.targets.server.merge import merge
 from simrt.targets.server.process import COMMAND
 

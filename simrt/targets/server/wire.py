@@ -15,8 +15,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from simrt.client import Endpoint
-from simrt.client.dial import Dial
+from simrt.client import Dial, Endpoint, tcp
 
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, no time: the end is a reset
 
@@ -89,6 +88,28 @@ class Wire:
     def closed(self, passage: _Passage) -> None:
         """A connection is gone."""
         self._passages.pop(passage, None)
+
+
+class Loopback:
+    """One client's network that is never silent: the machine's own.
+
+    Arguments:
+        rcvbuf_bytes: the client's SO_RCVBUF.
+    """
+
+    def __init__(self, rcvbuf_bytes: int) -> None:
+        self.dial = tcp(rcvbuf_bytes)
+
+    def fall_silent(self, why: str) -> None:
+        """It cannot: a client whose network does is reached through a `Wire`."""
+        raise NotImplementedError(why)
+
+    def speak_again(self, why: str, *, dead: bool = False) -> None:
+        """It always speaks."""
+        raise NotImplementedError(why)
+
+    def close(self) -> None:
+        """A client closes its own sockets."""
 
 
 class _Passage(asyncio.BufferedProtocol, asyncio.Transport):

@@ -1,28 +1,84 @@
-"""The clients of a run: made from the scenario's groups, with the named draws of the seed."""
+"""The clients of a run: made from the scenario's groups, with the named draws of the seed.
+
+What is around a client differs by target: its network, where its rows go, who knows the server's
+lives.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
-from simrt.client import Client, Endpoint, Head, Reconnect, tcp
+from simrt.client import Client, Dial, Endpoint, Head, Reconnect
 from simrt.client.reconnect import AT_ONCE
 from simrt.clock import Clock
 from simrt.scenario.model import Scenario, Subscribers
 from simrt.scenario.randomness import Draws, Randomness
 from simrt.sse import Event, parse_event_id
-from simrt.targets.server.credentials import Credentials, needed
-from simrt.targets.server.lives import Lives
-from simrt.targets.server.record import Part
-from simrt.targets.server.wire import Wire
+from simrt.targets.harness.credentials import Credentials, needed
+
+
+class Sink(Protocol):
+    """Takes rows, and stamps them with the scenario time at which they are told."""
+
+    def write(self, kind: str, **columns: Any) -> None:
+        """A row that happens now."""
+        ...
+
+    def received(self, data: str, **columns: Any) -> None:
+        """A `receive` row: size and digest are those of the data that arrived."""
+        ...
+
+
+class Lives(Protocol):
+    """What the harness knows of the server's lives."""
+
+    @property
+    def current(self) -> int:
+        """The number of the life that a stream that begins now belongs to, from 0."""
+        ...
+
+    def number(self, epoch: str) -> int:
+        """The how-many-th life bears this name, from 0."""
+        ...
+
+    def epoch(self, number: int) -> str:
+        """The name of a life; empty where it is not known."""
+        ...
+
+
+class Network(Protocol):
+    """One client's network."""
+
+    @property
+    def dial(self) -> Dial:
+        """How to connect."""
+        ...
+
+    def fall_silent(self, why: str) -> None:
+        """Nothing passes from now on, for one more reason, and nobody is told (NET-7)."""
+        ...
+
+    def speak_again(self, why: str, *, dead: bool = False) -> None:
+        """One reason is gone; with the last, what is under way arrives.
+
+        Arguments:
+            why: the reason.
+            dead: whether the network lost the connections for good.
+        """
+        ...
+
+    def close(self) -> None:
+        """End everything without a word."""
+        ...
 
 
 class Rows:
     """A client's observer: turns what it hears into rows.
 
     Arguments:
-        part: where rows go.
+        sink: where rows go.
         play: the scenario whose stream the client reads.
         name: `GROUP/MEMBER`.
         lives: the server's lives.
@@ -31,13 +87,13 @@ class Rows:
 
     def __init__(
         self,
-        part: Part,
+        sink: Sink,
         play: Scenario,
         name: str,
         lives: Lives,
         detail: dict[str, Any] | None = None,
     ) -> None:
-        self._part = part
+        self._sink = sink
         self._where = {"project": play.feature.project, "channel": play.feature.channel}
         self._name = name
         self._lives = lives
@@ -54,7 +110,7 @@ class Rows:
         """An event was handled."""
         epoch, seq = parse_event_id(event.last_event_id) or ("", 0)
         self._epoch = epoch or self._epoch
-        self._part.received(
+        self._sink.received(
             event.data,
             **self._where,
             epoch=epoch,
@@ -87,25 +143,20 @@ class Rows:
 
     def offline(self) -> None:
         """Its network went away."""
-        self._part.write("offline", subscriber=self._name)
+        self._sink.write("offline", subscriber=self._name)
 
     def online(self) -> None:
         """Its network came back."""
-        self._part.write("online", subscriber=self._name)
+        self._sink.write("online", subscriber=self._name)
 
-    def silence(self, kind: str) -> None:
-        """Its network falls silent (`offline`), or is silent no more (`online`).
-
-        The detail says who made the silence: behind a proxy the kernel goes on acknowledging, so
-        nobody can notice a peer that is gone.
-        """
-        detail = {"by": "proxy"}
-        self._part.write(kind, subscriber=self._name, cause="silent", detail=detail)
+    def silence(self, kind: str, detail: dict[str, Any] | None = None) -> None:
+        """Its network falls silent (`offline`), or is silent no more (`online`)."""
+        self._sink.write(kind, subscriber=self._name, cause="silent", detail=detail)
 
     def _about(
         self, kind: str, connection: int, cause: str, detail: dict[str, Any], epoch: str = ""
     ) -> None:
-        self._part.write(
+        self._sink.write(
             kind,
             **self._where,
             epoch=epoch,
@@ -133,12 +184,11 @@ class Member:
         number: its number in the group, from 0.
         clock: scenario time.
         address: host and port of the server.
-        part: where rows go.
+        rows: what it tells of itself.
+        network: its own.
         lives: the server's lives.
         randomness: the named draws.
         credentials: what it shows.
-        rcvbuf_bytes: its SO_RCVBUF.
-        falls_silent: whether its network can fall silent: it is then reached through a `Wire`.
 
     Attributes:
         credential: what a server must revoke to shut it out.
@@ -152,19 +202,18 @@ class Member:
         *,
         clock: Clock,
         address: tuple[str, int],
-        part: Part,
+        rows: Rows,
+        network: Network,
         lives: Lives,
         randomness: Randomness,
         credentials: Credentials,
-        rcvbuf_bytes: int,
-        falls_silent: bool = False,
     ) -> None:
         self.settings = play.workload.subscribers[group]
         self.name = f"{group}/{number}"
         self.number = number
-        self.rows = Rows(part, play, self.name, lives)
+        self.rows = rows
+        self.network = network
         self._factors: dict[str, float] = {}
-        self._wire = Wire(tcp(rcvbuf_bytes), self.rows.silence) if falls_silent else None
         stream = play.feature.stream
         shown = credentials.headers(
             self.settings.credentials, play.feature.project, stream.permission, "GET", self.name
@@ -182,7 +231,8 @@ class Member:
             patient=self.settings.client == "patient",
             watchdog_ns=self.settings.watchdog_ns,
             headers=named(self.name, shown),
-            dial=self._wire.dial if self._wire else tcp(rcvbuf_bytes),
+            dial=network.dial,
+            name=self.name,
             max_event_bytes=2 * play.server.max_event_bytes,
         )
 
@@ -201,6 +251,14 @@ class Member:
 
         return drain
 
+    def stall(self) -> None:
+        """It stops reading (NET-6)."""
+        self.client.stall()
+
+    def heal(self) -> None:
+        """It reads on."""
+        self.client.heal()
+
     def slow_down(self, why: str, factor: float) -> None:
         """Each event that it begins to handle takes so many times as long; factors multiply."""
         self._factors[why] = factor
@@ -209,21 +267,10 @@ class Member:
         """One such factor is gone."""
         del self._factors[why]
 
-    def fall_silent(self, why: str) -> None:
-        """Nothing passes from now on, and nobody is told (NET-7)."""
-        assert self._wire is not None
-        self._wire.fall_silent(why)
-
-    def speak_again(self, why: str, *, dead: bool = False) -> None:
-        """The silence ends: what is under way arrives, unless the connection is dead by now."""
-        assert self._wire is not None
-        self._wire.speak_again(why, dead=dead)
-
     def close(self) -> None:
         """End everything without a word."""
         self.client.close()
-        if self._wire is not None:
-            self._wire.close()
+        self.network.close()
 
     def end(self) -> None:
         """Say what it holds when the run ends."""
