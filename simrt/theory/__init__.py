@@ -10,9 +10,10 @@ The formulas give their figures under the names of the metrics::
     theory.predict(model)["loss_fraction"]  # 0.0594822…
 
 Each formula is a pure function that names its source and says whether it is published there or
-derived here. No source could be consulted when this was written: every citation is *not checked
-against the original*. What was checked: the values, by the simulator (`simrt validate`), and by the
-identities in the tests.
+derived here. No original could be consulted when this was written: every citation is *not checked
+against the original*. Where the same formula was found in a second source, `Formula.second_source`
+names it. What was checked: the values, by the simulator (`simrt validate`), and by the identities
+in the tests.
 """
 
 from simrt.theory.catalogue import FORMULAS, Formula

@@ -20,6 +20,16 @@ KAM = "Kam, Kompella, Nguyen, Wieselthier, Ephremides 2018, IEEE Trans. Inf. The
 JOHNSON = "Johnson, Kemp, Kotz 2005, Univariate Discrete Distributions"
 ROSS = "Ross 1996, Stochastic Processes"
 
+# What could be consulted in place of the originals, by formula.
+SECOND_SOURCES = {
+    "mm1k_loss": "Hsu, Schaum's Outline of Probability, Random Variables and Random Processes,"
+    " section 9.6",
+    "mm1_staleness": "the documentation of the LINE solver, after Inoue, Masuyama, Takine, Tanaka"
+    " 2019, IEEE Trans. Inf. Theory 65(12)",
+    "mg1k": "for a constant drain the mean of Garcia, Brun, Gauchard 2002, J. Appl. Probab. 39(4),"
+    " as an encyclopedia quotes it",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Formula:
@@ -32,7 +42,8 @@ class Formula:
         gives: names of metrics.
         status: `published`: the source states it; `derived`: worked out here from textbook steps.
         sources: works; empty where nothing but textbook steps were used.
-        checked: whether the sources were looked up and state it so. None could be.
+        second_source: where else the same formula was found stated, since no original could be
+            consulted; empty where nothing was found.
     """
 
     name: str
@@ -41,7 +52,7 @@ class Formula:
     gives: tuple[str, ...]
     status: Literal["published", "derived"]
     sources: tuple[str, ...] = ()
-    checked: bool = False
+    second_source: str = ""
 
 
 def _formula(
@@ -51,7 +62,9 @@ def _formula(
     status: Literal["published", "derived"],
     *sources: str,
 ) -> Formula:
-    return Formula(function.__name__, function, model, tuple(gives.split()), status, sources)
+    name = function.__name__
+    second = SECOND_SOURCES.get(name, "")
+    return Formula(name, function, model, tuple(gives.split()), status, sources, second)
 
 
 FORMULAS = (

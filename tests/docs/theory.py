@@ -89,13 +89,22 @@ def table_of_cases(findings: Iterable[Finding]) -> str:
     return "\n".join(lines)
 
 
+def _checked(one: theory.Formula) -> str:
+    """What is said of the citations behind a formula."""
+    if not one.sources:
+        return ""
+    if not one.second_source:
+        return " (not checked)"
+    return f" (originals not checked; stated the same in {one.second_source})"
+
+
 def table_of_formulas() -> str:
     """Each formula: what it is about, gives, and where it comes from."""
     lines = ["| `simrt.theory.` | model | gives | status | sources |", "|---|---|---|---|---|"]
     for one in theory.FORMULAS:
         gives = ", ".join(f"`{name}`" for name in one.gives)
         sources = "; ".join(one.sources) or "textbook steps"
-        checked = "" if one.checked or not one.sources else " (not checked)"
+        checked = _checked(one)
         lines.append(
             f"| `{one.name}` | {one.model} | {gives} | {one.status} | {sources}{checked} |"
         )

@@ -91,15 +91,24 @@ def test_two_chains_agree_on_drains_of_stages(rate, drain, size, kind, policy):
         assert value == close(stages[name], rel=1e-7), name
 
 
-def brun_garcia(load, most):
-    """The published series for the loss of M/D/1/K, in exact fractions but for the exponential."""
-    n = most - 1
+def b(load, n):
+    """The published coefficient b_n of M/D/1/K, in exact fractions but for the exponential."""
     terms = [
         (-1) ** k * Fraction(n - k) ** k * load**k / math.factorial(k) * exp(load * (n - k))
         for k in range(n + 1)
     ]
-    b = sum(terms)
-    return float(1 - b / (1 + load * b))
+    return sum(terms)
+
+
+def brun_garcia(load, most):
+    """The published series for the loss of M/D/1/K."""
+    last = b(load, most - 1)
+    return float(1 - last / (1 + load * last))
+
+
+def garcia_brun_gauchard(load, most):
+    """The published mean number of messages in M/D/1/K, the one being written included."""
+    return float(most - sum(b(load, n) for n in range(most)) / (1 + load * b(load, most - 1)))
 
 
 def exp(x):
@@ -112,6 +121,17 @@ def exp(x):
 def test_the_loss_with_a_constant_drain_is_the_published_series(load, size):
     found = theory.mg1k(float(load) / 0.01, deterministic(0.01), size)
     assert found["loss_fraction"] == close(brun_garcia(load, size + 1), rel=1e-9)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 8, 15])
+@pytest.mark.parametrize("load", [Fraction(1, 2), Fraction(9, 10), Fraction(1), Fraction(13, 10)])
+def test_the_mean_with_a_constant_drain_is_the_published_one(load, size):
+    found = theory.mg1k(float(load) / 0.01, deterministic(0.01), size)
+    written = float(load) * (
+        1 - found["loss_fraction"]
+    )  # the share of time in which one is written
+    inside = found["mean_pending"] + written
+    assert inside == close(garcia_brun_gauchard(load, size + 1), rel=1e-9)
 
 
 @given(st.floats(0.05, 0.9), drains)
