@@ -26,8 +26,8 @@ SECOND_SOURCES = {
     " section 9.6",
     "mm1_staleness": "the documentation of the LINE solver, after Inoue, Masuyama, Takine, Tanaka"
     " 2019, IEEE Trans. Inf. Theory 65(12)",
-    "mg1k": "for a constant drain the mean of Garcia, Brun, Gauchard 2002, J. Appl. Probab. 39(4),"
-    " as an encyclopedia quotes it",
+    "mg1k": "an encyclopedia, after Garcia, Brun, Gauchard 2002, J. Appl. Probab. 39(4): the mean,"
+    " for a constant drain",
 }
 
 
