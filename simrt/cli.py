@@ -219,6 +219,49 @@ def validate(
 
 
 @app.command()
+def serve(
+    scenarios: Annotated[
+        list[Path], typer.Argument(metavar="SCENARIO…", help="Scenario files, or folders of them.")
+    ],
+    port: Annotated[int, typer.Option(help="0 lets the system choose.", min=0, max=65535)] = 8000,
+    host: Annotated[
+        str, typer.Option(help="Where to listen. Beyond this machine only on purpose.")
+    ] = "127.0.0.1",
+    speed: Annotated[
+        float, typer.Option(help="Scenario seconds per real second.", min=0.001, max=1000)
+    ] = 1.0,
+    open_page: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the page in a browser.")
+    ] = False,
+) -> None:
+    """Serve what scenarios declare, with a page on which to watch it. Ctrl-C ends it.
+
+    The streams, hooks and jobs of the files are served for real; their workload and faults wait
+    for you. The page lets you connect clients, make them slow, stall or cut them, call the hooks,
+    play the workload and restart the hub, and shows for each client what it got, what it missed
+    and why.
+
+    Example: [bold]simrt serve scenarios/patterns/live-admin-notifications.yml[/bold]
+    """
+    import webbrowser
+
+    from simrt.watch import serve_scenarios
+
+    def show(page: str) -> None:
+        if not webbrowser.open(page):
+            _complain("no browser could be opened; open the page's address yourself")
+
+    serve_scenarios(
+        _load_all(scenarios),
+        _say_line,
+        host=host,
+        port=port,
+        speed=speed,
+        on_ready=show if open_page else None,
+    )
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of the scenario format, for editors.
 
@@ -310,6 +353,12 @@ def _console() -> Console:
             raise BrokenPipeError
 
     return Piped(file=sys.stdout)
+
+
+def _say_line(line: str) -> None:
+    """A line for a person or a program, at once; nothing in it is markup."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def _complain(text: str) -> None:

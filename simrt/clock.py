@@ -111,9 +111,9 @@ class RealClock(LoopTimers):
         return max(0.0, ns / self.speed / NS_PER_S)
 
 
-def live_clock() -> RealClock:
-    """The clock of a server that serves people: the machine's own date, at speed 1."""
-    return RealClock(datetime.now(UTC))
+def live_clock(speed: float = 1.0) -> RealClock:
+    """The clock of a server that serves people: it begins with the machine's own date."""
+    return RealClock(datetime.now(UTC), speed)
 
 
 def stopwatch() -> Callable[[], float]:

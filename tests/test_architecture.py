@@ -43,7 +43,10 @@ ALLOWED = {
     "validation": {
         "clock", "errors", "history", "metrics", "scenario", "targets", "theory", "workers",
     },
-    "cli": {"validation", "checks", "errors", "report", "results", "runs", "scenario"},
+    "watch": {
+        "client", "clock", "errors", "history", "report", "scenario", "server", "sse", "targets",
+    },
+    "cli": {"validation", "checks", "errors", "report", "results", "runs", "scenario", "watch"},
     "__main__": {"cli"},
     "__init__": {"checks", "errors", "history", "results", "runs", "scenario"},
 }  # fmt: skip
@@ -61,12 +64,13 @@ ONLY_IN = {
         "targets/server",
         "targets/harness",
         "targets/app",
+        "watch",
     ),
     "time": ("clock.py",),
     "typer": ("cli.py",),
     "ruamel": ("scenario", "report/source.py"),
     "jinja2": ("report",),
-    "jwt": ("server", "targets/harness"),
+    "jwt": ("server", "targets/harness", "watch"),
     "uvicorn": ("server",),
 }
 

@@ -246,7 +246,12 @@ class Commands(asyncio.Protocol):
     def _obey(self, line: str) -> None:
         if line == "count":
             counts = [
-                [each.who.subscriber, each.who.connection, each.taken, each.pending]
+                [
+                    each.who.subscriber,
+                    each.who.connection,
+                    each.fates["taken"],
+                    each.fates["pending"],
+                ]
                 for each in self._server.counts()
             ]
             say({"counts": counts})

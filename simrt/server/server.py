@@ -23,6 +23,7 @@ from simrt.engine import (
     ChannelLimitError,
     ChannelOptions,
     EventError,
+    Fate,
     Hub,
     InvalidNameError,
     Variants,
@@ -50,11 +51,11 @@ _CONNECTION = re.compile(r"[1-9][0-9]{0,8}")
 
 @dataclass(frozen=True, slots=True)
 class OpenCount:
-    """One open subscription: who, and how many messages were taken and are pending."""
+    """One open subscription: who, what it was offered, and what became of that (ACC-1)."""
 
     who: Who
-    taken: int
-    pending: int
+    offered: int
+    fates: Mapping[Fate, int]
 
 
 class Server:
@@ -380,7 +381,7 @@ class Server:
     def counts(self) -> list[OpenCount]:
         """Every open subscription, in order of acceptance."""
         return [
-            OpenCount(each.who, each.subscription.fates["taken"], each.subscription.pending)
+            OpenCount(each.who, each.subscription.offered, each.subscription.fates)
             for each in self._streams
         ]
 

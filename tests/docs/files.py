@@ -22,8 +22,8 @@ ARCHITECTURE = ROOT / "docs" / "architecture.md"
 ROOMS = (
     "engine", "sse", "scenario", "targets", "server", "client", "history.py", "checkers", "metrics",
     "theory", "validation", "agreement", "testing", "results.py", "runs.py", "workers.py",
-    "probe.py", "antipatterns.py", "checklist.py", "summary.py", "checks.py", "report", "cli.py",
-    "__main__.py", "__init__.py",
+    "probe.py", "antipatterns.py", "checklist.py", "summary.py", "checks.py", "report", "watch",
+    "cli.py", "__main__.py", "__init__.py",
     "record.py", "network.py", "clock.py", "errors.py",
 )  # fmt: skip
 
@@ -36,6 +36,13 @@ _SAID = {
     "report/templates/run.html.j2": "A run in a notebook.",
     "validation/closed_forms.json": "Cases whose answer is known without simulation.",
     "report/templates/style.css": "How pages look: light, dark and on paper.",
+    "watch/page/ask.js": "Asking the server, with the session's key.",
+    "watch/page/build.js": "Building the document from elements and text nodes.",
+    "watch/page/card.js": "One client's card.",
+    "watch/page/index.html": "The page that `simrt serve` shows.",
+    "watch/page/marks.js": "The marks of outcomes, the legend, and the strip of a client's events.",
+    "watch/page/page.css": "How that page looks: light, dark, on a telephone.",
+    "watch/page/page.js": "What that page does.",
 }
 _PART = re.compile(r"\s*\((?:item \d|[A-Z]{3}-\d[^)]*)\)")
 

@@ -47,8 +47,14 @@ class Hook:
         return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
 
 
-class _Answer:
-    """Collects one response."""
+class Answer:
+    """Collects one response.
+
+    Attributes:
+        done: whether it is complete.
+        status: its status.
+        body: its body, up to 64 KiB of it.
+    """
 
     def __init__(self) -> None:
         self.done = False
@@ -57,15 +63,19 @@ class _Answer:
         self._parser = httptools.HttpResponseParser(self)
 
     def feed(self, data: bytes) -> None:
+        """Bytes came."""
         self._parser.feed_data(data)
 
     def on_headers_complete(self) -> None:
+        """The head is complete."""
         self.status = self._parser.get_status_code()
 
     def on_body(self, body: bytes) -> None:
+        """Some of the body."""
         self.body = (self.body + body)[:_CHUNK_BYTES]
 
     def on_message_complete(self) -> None:
+        """All of it."""
         self.done = True
 
 
@@ -93,15 +103,28 @@ class Line:
         """Call a hook; return the status.
 
         Raises:
+            TargetError: the answer is none that a hook gives.
+            OSError: as `ask`.
+        """
+        answer = await self.ask(hook, body)
+        if not 200 <= answer.status < 300 and answer.status not in _REJECTED:
+            text = answer.body[:200].decode("utf-8", "replace")
+            raise TargetError(f"{hook.name} of {hook.project} answered {answer.status}: {text}")
+        return answer.status
+
+    async def ask(self, hook: Hook, body: bytes) -> Answer:
+        """Call a hook, whatever it answers.
+
+        Raises:
             ConnectionRefusedError: nobody listens; nothing was sent.
             OSError: the connection was lost before the answer: it may have been done, or not.
-            TargetError: the answer is none that a hook gives.
+            httptools.HttpParserError: what came is no answer.
         """
         if self._streams is None or _ended(*self._streams):
             self.close()
             self._streams = await asyncio.open_connection(self._host, self._port)
         reader, writer = self._streams
-        answer = _Answer()
+        answer = Answer()
         try:
             writer.write(hook.request(f"{self._host}:{self._port}", body))
             while not answer.done:
@@ -109,10 +132,7 @@ class Line:
         except BaseException:
             self.close()
             raise
-        if not 200 <= answer.status < 300 and answer.status not in _REJECTED:
-            text = answer.body[:200].decode("utf-8", "replace")
-            raise TargetError(f"{hook.name} of {hook.project} answered {answer.status}: {text}")
-        return answer.status
+        return answer
 
     def close(self) -> None:
         """Hang up."""

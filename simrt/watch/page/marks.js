@@ -1,0 +1,77 @@
+// The marks of outcomes: those of the report, by shape as well as by colour.
+
+import { make, svg } from "./build.js";
+
+const STEP = 10;
+const SIZE = 3.7;
+const HEIGHT = 16;
+// What is not decided yet has marks of its own: a bar waits, an arrow is on its way.
+const OPEN = {
+  "waiting": {
+    label: "waits in the buffer", meaning: "It waits in the server's buffer, where onFull and messageTTL act.",
+    colour: "buffer", mark: [[[-0.6, -0.8], [0.6, -0.8], [0.6, 0.8], [-0.6, 0.8], [-0.6, -0.8]]],
+  },
+  "on-the-way": {
+    label: "on its way", meaning: "It was written to the connection; no setting reaches it any more.",
+    colour: "network", mark: [[[-0.7, 0.7], [0.6, 0], [-0.7, -0.7]]],
+  },
+};
+const RING = 1.75;
+
+let codes = [];
+let looks = {};
+
+export function learn(hello) {
+  codes = hello.codes;
+  looks = { ...OPEN };
+  for (const outcome of hello.outcomes) {
+    looks[outcome.name] = { ...outcome, colour: `o-${outcome.name}` };
+  }
+}
+
+export function label(name) {
+  return looks[name].label;
+}
+
+function outline(mark, x, y, size) {
+  return mark.map(line => "M" + line.map(([dx, dy]) =>
+    `${(x + size * dx).toFixed(1)} ${(y - size * dy).toFixed(1)}`).join("L")).join("");
+}
+
+/** One mark by itself, decorative: its label stands beside it. */
+export function mark(name) {
+  const look = looks[name];
+  return svg("svg", { class: "mark", viewBox: "0 0 14 14", width: 14, height: 14, "aria-hidden": "true" },
+    svg("path", { d: outline(look.mark, 7, 7, 5), class: `m c-${look.colour}${name === "received" ? " full" : ""}` }));
+}
+
+export function legend(list) {
+  list.replaceChildren(...codes.map(name =>
+    make("li", { title: looks[name].meaning }, mark(name), looks[name].label)));
+  const ring = svg("svg", { class: "mark", viewBox: "0 0 14 14", width: 14, height: 14, "aria-hidden": "true" },
+    svg("circle", { cx: 7, cy: 7, r: 5.5, class: "m c-o-received" }),
+    svg("path", { d: outline(looks.received.mark, 7, 7, 3.6), class: "m c-o-received full" }));
+  list.append(make("li", { title: "It came from the channel's history, after a connect." }, ring, "came by replay"));
+}
+
+/** The strip of a client: one place an event, the newest at the right, as many as there is room. */
+export function strip(drawing, cells, newest, width) {
+  const places = Math.max(1, Math.floor(width / STEP));
+  const paths = new Map();
+  let rings = "";
+  for (const [number, code, replayed] of cells) {
+    const place = places - 1 - (newest - number);
+    if (place < 0) continue;
+    const name = codes[code], x = place * STEP + STEP / 2;
+    paths.set(name, (paths.get(name) ?? "") + outline(looks[name].mark, x, HEIGHT / 2, SIZE));
+    if (replayed && name === "received") rings += outline(looks[name].mark.map(line =>
+      line.map(([dx, dy]) => [RING * dx, RING * dy])), x, HEIGHT / 2, SIZE);
+  }
+  drawing.setAttribute("viewBox", `0 0 ${places * STEP} ${HEIGHT}`);
+  drawing.setAttribute("width", places * STEP);
+  drawing.setAttribute("height", HEIGHT);
+  const drawn = [...paths].map(([name, d]) =>
+    svg("path", { d, class: `m c-${looks[name].colour}${name === "received" ? " full" : ""}` }));
+  if (rings) drawn.push(svg("path", { d: rings, class: "m c-o-received" }));
+  drawing.replaceChildren(...drawn);
+}

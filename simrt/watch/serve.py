@@ -1,0 +1,148 @@
+"""From scenario files to a running server with its page, until somebody ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Sequence
+
+from simrt.clock import live_clock
+from simrt.errors import UsageError
+from simrt.scenario.model import Scenario
+from simrt.server import Site, compile_site
+from simrt.server.access import Permission
+from simrt.server.serving import raise_file_limit
+from simrt.watch.session import Session
+
+
+def serve_scenarios(
+    scenarios: Sequence[Scenario],
+    say: Callable[[str], None],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    speed: float = 1.0,
+    on_ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve what scenarios declare until SIGINT or SIGTERM, then end in an orderly way.
+
+    Arguments:
+        scenarios: one or more; each brings its own project or part of one.
+        say: takes each line that a person should read.
+        host: where to listen; beyond loopback only on purpose.
+        port: 0 lets the system choose.
+        speed: scenario seconds per real second, above 0.
+        on_ready: told the page's address once it can be opened.
+
+    Raises:
+        UsageError: where two scenarios contradict each other, or there is none.
+        TargetError: where it cannot listen, also after a restart.
+    """
+    site = site_of(scenarios)
+    raise_file_limit()
+    asyncio.run(_serve(scenarios, site, say, host, port, speed, on_ready))
+
+
+def site_of(scenarios: Sequence[Scenario]) -> Site:
+    """The site of all of them.
+
+    Raises:
+        UsageError: as `serve_scenarios`; it names the file that contradicts those before it.
+    """
+    if not scenarios:
+        raise UsageError("name a scenario to serve: simrt serve scenarios/patterns/NAME.yml")
+    for count in range(1, len(scenarios)):
+        try:
+            compile_site(scenarios[:count])
+        except UsageError as error:
+            raise _contradiction(scenarios[:count], error) from error
+    try:
+        return compile_site(scenarios)
+    except UsageError as error:
+        raise _contradiction(scenarios, error) from error
+
+
+def _contradiction(scenarios: Sequence[Scenario], error: UsageError) -> UsageError:
+    *others, last = (scenario.name for scenario in scenarios)
+    if not others:
+        return UsageError(f"{last}: {error}")
+    return UsageError(
+        f"{last} cannot be served together with {', '.join(others)}: {error}; serve it alone, or"
+        " give it another project"
+    )
+
+
+async def _serve(
+    scenarios: Sequence[Scenario],
+    site: Site,
+    say: Callable[[str], None],
+    host: str,
+    port: int,
+    speed: float,
+    on_ready: Callable[[str], None] | None,
+) -> None:
+    stop = asyncio.Event()
+    failures: list[Exception] = []
+
+    def fail(error: Exception) -> None:
+        failures.append(error)
+        stop.set()
+
+    session = Session(scenarios, site, live_clock(speed), host, port, fail)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await session.start()
+    page = f"{address(session)}/#{session.key}"
+    for line in welcome(session, page):
+        say(line)
+    if on_ready is not None:
+        on_ready(page)
+    await stop.wait()
+    await session.stop()
+    if failures:
+        raise failures[0]
+
+
+def address(session: Session) -> str:
+    """Where it can be reached from this machine."""
+    host, port = session.here
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def welcome(session: Session, page: str) -> list[str]:
+    """What a person is told at the start: the address, what is served, how to try it."""
+    lines = [f"Page:  {page}", ""]
+    url = address(session)
+    for scenario in session.scenarios:
+        feature = scenario.feature
+        base = f"{url}/{feature.project}"
+        lines.append(f"{scenario.title}")
+        who = _who(feature.stream.permission, "GET")
+        lines.append(f"  stream  GET {base}{feature.stream.path}  ({who})")
+        for hook in feature.hooks:
+            who = _who(hook.permission or {}, hook.method)
+            lines.append(f"  hook    {hook.method} {base}{hook.path}  ({who}) sends {hook.sends}")
+        lines += [f"  job     {job.job} sends {job.sends}" for job in feature.jobs]
+        lines.append("")
+    if session.badges.all:
+        lines.append("Credentials for trying it. They were made for this run and end with it:")
+        width = max(len(f"{each.who} of {each.project}") for each in session.badges.all)
+        for badge in session.badges.all:
+            lines.append(f"  {f'{badge.who} of {badge.project}':{width}}  {badge.secret}")
+        lines.append("")
+    lines += _try(session, url)
+    lines.append("Ctrl-C ends it.")
+    return lines
+
+
+def _who(permission: Permission, method: str) -> str:
+    return ", ".join(who for who, methods in permission.items() if method in methods)
+
+
+def _try(session: Session, url: str) -> list[str]:
+    """A command that reads the first stream."""
+    feature = session.scenarios[0].feature
+    secret = session.badges.secret_for(feature.project, feature.stream.permission, "GET")
+    shown = "" if secret is None else f" -H 'Authorization: Bearer {secret}'"
+    return [f"Try:   curl -N{shown} {url}/{feature.project}{feature.stream.path}", ""]
