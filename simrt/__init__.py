@@ -15,7 +15,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from simrt.agreement import Comparison
     from simrt.checks import check
+    from simrt.comparisons import compare
     from simrt.errors import ScenarioError, SimrtError, TargetError, UsageError
     from simrt.history import History, Row, read_history
     from simrt.results import Check, Run
@@ -29,8 +31,10 @@ _HOMES = {
     "run": "simrt.runs",
     "judge": "simrt.runs",
     "check": "simrt.checks",
+    "compare": "simrt.comparisons",
     "Run": "simrt.results",
     "Check": "simrt.results",
+    "Comparison": "simrt.agreement",
     "History": "simrt.history",
     "Row": "simrt.history",
     "read_history": "simrt.history",
@@ -47,8 +51,10 @@ __all__ = [
     "run",
     "judge",
     "check",
+    "compare",
     "Run",
     "Check",
+    "Comparison",
     "History",
     "Row",
     "read_history",

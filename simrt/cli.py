@@ -176,6 +176,81 @@ def judge(
 
 
 @app.command()
+def compare(
+    what: Annotated[
+        list[Path],
+        typer.Argument(metavar="SCENARIO | HISTORY HISTORY", help="What to run, or two to read."),
+    ],
+    on: Annotated[
+        str, typer.Option("--on", metavar="TARGET", help="What to hold the simulator against.")
+    ] = "app",
+    seed: Seed = 1,
+    runs: Annotated[
+        int | None,
+        typer.Option(
+            help="Seeds on both targets (default 5); against a server that runs freely, simulated "
+            "seeds for the interval (default 20).",
+            min=1,
+        ),
+    ] = None,
+    speed: Speed = None,
+    keep: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Keep the histories there.")
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Show every figure, not only headlines.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Do two targets agree? The simulator against another target, or one history against another.
+
+    Where both have exact times, each message is compared for each subscriber: what became of it,
+    when it was taken and received; and every other row. The first difference is shown with the rows
+    around it on both sides.
+
+    A server that runs freely keeps the machine's time, and its windows are the kernel's. Its
+    figures must lie in the interval of many simulated runs with the windows that were measured.
+
+    Exit codes: 0 they agree, 1 they differ, 3 it cannot be said.
+
+    Example: [bold]simrt compare s.yml --on app --runs 20[/bold]
+
+    Example: [bold]simrt compare s.yml --on server --keep .[/bold]
+
+    Example: [bold]simrt compare sim-1.jsonl app-1.jsonl[/bold]
+    """
+    import json
+
+    from simrt.comparisons import command_of
+    from simrt.comparisons import compare as compare_both
+    from simrt.errors import UsageError
+    from simrt.report.text import comparison_lines
+
+    if len(what) > 2:
+        raise UsageError("compare takes one scenario, or two histories")
+    stored = len(what) == 2 or what[0].suffix in (".jsonl", ".gz")
+    first = what[0] if stored else _load_all(what)[0]
+    codes: list[int] = []
+    with _guarded(codes), _progress(what[0].stem) as tell:
+        found = compare_both(
+            first,
+            what[1] if len(what) == 2 else None,
+            on=on,
+            seed=seed,
+            runs=runs,
+            speed=speed,
+            keep=keep,
+            progress=tell,
+        )
+        codes.append(found.exit_code)
+        if as_json:
+            sys.stdout.write(json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n")
+            raise typer.Exit(found.exit_code)
+        _say_all(comparison_lines(found, everything=everything))
+    _leave(codes, command_of(what, on, seed, runs, speed))
+
+
+@app.command()
 def validate(
     cases: Annotated[
         Path | None,

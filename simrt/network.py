@@ -6,6 +6,7 @@ within one nanosecond (NET-9).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import IntEnum
 
 
@@ -32,6 +33,19 @@ def order(turn: Turn, place: int = 0, connection: int = 0) -> int:
     Among equal keys, what was planned first happens first.
     """
     return (turn * _PLACES + place) * _CONNECTIONS + min(connection, _CONNECTIONS - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class KernelWindow:
+    """The window of a real connection on one machine, as a model has it (NET-9).
+
+    Attributes:
+        size_bytes: how much is under way at most.
+        reopens_bytes: a window that was full opens again once so much of it is free.
+    """
+
+    size_bytes: int
+    reopens_bytes: int = 1
 
 
 # NET-1: how many one-way latencies pass from the dial until …

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from simrt.checkers import judge as judge_history
 from simrt.errors import UsageError
 from simrt.history import History, HistoryWriter, Row, read_history
-from simrt.metrics import measure
+from simrt.metrics import Meter, Metrics, measure
+from simrt.network import KernelWindow
 from simrt.results import Run
 from simrt.scenario.model import Scenario
 
@@ -68,6 +69,23 @@ def record(
     if on == "server":
         return _serve(scenario, seed, path, speed, progress)
     raise UsageError(f"no target {on!r}; there are {', '.join(TARGETS)}")
+
+
+def simulated_metrics(
+    scenario: Scenario, seed: int, windows: Mapping[str, KernelWindow] | None = None
+) -> Metrics:
+    """Simulate a scenario and keep only its figures, not the rows.
+
+    Arguments:
+        scenario: what runs.
+        seed: every random quantity follows from it.
+        windows: simulate the network of a real server on one machine: by group, its window.
+    """
+    from simrt.targets import sim
+
+    meter = Meter(scenario)
+    sim.run(scenario, seed, write=meter.feed, windows=windows)
+    return meter.finish()
 
 
 def judge(history: History | Path | str) -> Run:

@@ -20,7 +20,7 @@ ALLOWED = {
     "record": {"engine", "history"},
     "metrics": {"errors", "history", "scenario"},
     "checkers": {"errors", "history", "metrics", "scenario"},
-    "agreement": {"checkers", "errors", "history", "scenario"},
+    "agreement": {"checkers", "errors", "history", "metrics", "network", "scenario"},
     "client": {"clock", "errors", "history", "network", "scenario", "sse"},
     "server": {"clock", "engine", "errors", "history", "network", "record", "scenario", "sse"},
     "targets": {
@@ -28,35 +28,45 @@ ALLOWED = {
         "sse",
     },
     "results": {"checkers", "errors", "history", "metrics", "scenario", "report"},
-    "report": {"checkers", "clock", "errors", "history", "metrics", "results", "scenario"},
+    "report": {
+        "agreement", "checkers", "clock", "errors", "history", "metrics", "results", "scenario",
+    },
     "testing": {"report", "scenario"},
     "antipatterns": {"checkers", "scenario"},
     "probe": {"scenario"},
     "workers": {"errors"},
     "checklist": {"checkers", "metrics", "results", "scenario"},
     "summary": {"checkers", "metrics", "results", "scenario"},
-    "runs": {"checkers", "errors", "history", "metrics", "results", "scenario", "targets"},
+    "runs": {
+        "checkers", "errors", "history", "metrics", "network", "results", "scenario", "targets",
+    },
     "checks": {
         "antipatterns", "checkers", "checklist", "clock", "errors", "history", "metrics", "probe",
         "report", "results", "runs", "scenario", "summary", "workers",
     },
+    "comparisons": {"agreement", "errors", "history", "metrics", "runs", "scenario", "workers"},
     "validation": {
         "clock", "errors", "history", "metrics", "scenario", "targets", "theory", "workers",
     },
     "watch": {
         "client", "clock", "errors", "history", "report", "scenario", "server", "sse", "targets",
     },
-    "cli": {"validation", "checks", "errors", "report", "results", "runs", "scenario", "watch"},
+    "cli": {
+        "checks", "comparisons", "errors", "report", "results", "runs", "scenario", "validation",
+        "watch",
+    },
     "__main__": {"cli"},
-    "__init__": {"checks", "errors", "history", "results", "runs", "scenario"},
+    "__init__": {
+        "agreement", "checks", "comparisons", "errors", "history", "results", "runs", "scenario",
+    },
 }  # fmt: skip
 
 # library -> the only places that may import it.
 ONLY_IN = {
     "simpy": ("targets/sim",),
     "matplotlib": ("report",),
-    "pandas": ("report", "history.py", "metrics", "results.py"),
-    "scipy": ("metrics", "checkers", "theory"),
+    "pandas": ("agreement", "report", "history.py", "metrics", "results.py"),
+    "scipy": ("agreement", "metrics", "checkers", "theory"),
     "asyncio": (
         "clock.py",
         "server",

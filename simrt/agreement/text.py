@@ -5,13 +5,157 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
+from simrt.agreement.comparison import Comparison
+from simrt.agreement.distributions import Shapes
+from simrt.agreement.figures import METHOD, Distance
+from simrt.agreement.pairing import Grain
 from simrt.agreement.row_by_row import Difference, RowByRow
 from simrt.checkers.ledger import side
+from simrt.checkers.verdict import Status
 from simrt.history import Row
+from simrt.metrics.result import ALL
 
 _ABSENT = "—"
 # The rows that tell the way of one message, in the order in which they are shown.
 _WAY = ("send", "drop", "expire", "take", "receive")
+
+
+# What a table shows even where it agrees.
+HEADLINES = (
+    "missed_fraction", "gap_messages", "latency_s", "p90(latency_s)", "staleness_s",
+    "p90(staleness_s)", "blind_s", "mean_pending", "in_flight_max", "reconnect_s", "recovery_s",
+    "duplicates", "resurfaced",
+)  # fmt: skip
+_WORDS = {
+    Status.PASS: "agree",
+    Status.FAIL: "differ",
+    Status.INCONCLUSIVE: "inconclusive",
+    Status.NOT_APPLICABLE: "inconclusive",
+}
+_SHAPES_MEAN = (
+    "moved by: how far a value must be moved on average to make the other distribution "
+    "(Wasserstein); largest gap: of the shares below any bound (Kolmogorov, Smirnov); "
+    "usual: the largest between two simulated seeds."
+)
+_NUMBERS = (2, 3, 4, 5, 6)
+
+
+def comparison_lines(found: Comparison, *, everything: bool = False) -> list[str]:
+    """A comparison, line by line.
+
+    Arguments:
+        found: what was found.
+        everything: show every figure, not only headlines and those that differ.
+    """
+    first, second = found.targets
+    where = f"{first} and {second}, {_seeds(found.seeds)}"
+    lines = [f"{_WORDS[found.status]}: {found.scenario.title}, {where}", found.sentence]
+    if found.grain is Grain.FIGURES:
+        lines += _conditions(found)
+    else:
+        lines += _seed_by_seed(found)
+    lines += _figures(found, everything=everything)
+    if found.shapes:
+        lines += ["", *_shapes(found.shapes)]
+    if found.grain is Grain.FIGURES:
+        lines += ["", f"interval: {METHOD}."]
+    return lines
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
+
+
+def _seed_by_seed(found: Comparison) -> Iterator[str]:
+    if len(found.rows) > 1:
+        for one in found.rows:
+            yield f"  seed {one.seed}: {one.sentence}"
+    apart = next((one for one in found.rows if one.first is not None), None)
+    if apart is not None and apart.first is not None:
+        yield from _difference_lines(apart.first, apart.names)
+
+
+def _conditions(found: Comparison) -> Iterator[str]:
+    header = found.header
+    if header.resolution_ns:
+        yield (
+            f"{found.targets[1]} ran at {header.speed:g} times real speed; what is finer than "
+            f"{number(header.resolution_ns / 1e9)} s means nothing there."
+        )
+    for group, window in header.window.items():
+        if "messages" in window:
+            most = window.get("most_bytes", window["bytes"])
+            yield (
+                f"Window of {group}: {window['messages']:,} messages ({window['bytes']:,} bytes) "
+                f"for a client that reads nothing, at most {most:,} bytes for one that reads."
+            )
+
+
+def _figures(found: Comparison, *, everything: bool) -> Iterator[str]:
+    shown = [
+        one
+        for one in found.distances
+        if everything
+        or one.agrees is False
+        or (
+            found.grain is Grain.FIGURES
+            and (one.figure.name in HEADLINES or one.agrees is None)
+            and (one.left or one.right)
+            and one.figure.group != ALL
+        )
+    ]
+    if found.grain is not Grain.FIGURES and not found.apart:
+        yield f"Figures: all {len(found.distances)} are equal."
+    if shown:
+        yield ""
+        yield from table([_heading(found), *map(_figure, shown)], right=_NUMBERS)
+    rest = len(found.distances) - len(shown)
+    if rest and found.grain is Grain.FIGURES:
+        yield f"{rest} more figures agree or are 0 on both; --all shows them."
+
+
+def _heading(found: Comparison) -> tuple[str, ...]:
+    return ("group", "figure", *found.targets, "difference", "from", "to", "")
+
+
+def _figure(one: Distance) -> tuple[str, ...]:
+    sign = {True: "agrees", False: "differs", None: "cannot be said"}
+    difference = one.difference
+    return (
+        one.figure.group,
+        one.figure.name,
+        number(one.left),
+        number(one.right),
+        _ABSENT if difference is None else ("+" if difference > 0 else "") + number(difference),
+        number(one.low),
+        number(one.high),
+        sign[one.agrees],
+    )
+
+
+def _shapes(found: Sequence[Shapes]) -> list[str]:
+    rows = [("group", "distribution", "moved by", "usual", "largest gap", "usual")]
+    rows += [
+        (
+            one.group,
+            one.metric,
+            f"{number(one.moved_s)} s",
+            _ABSENT if one.usual_moved_s is None else f"{number(one.usual_moved_s)} s",
+            f"{100 * one.share:.1f} %",
+            _ABSENT if one.usual_share is None else f"{100 * one.usual_share:.1f} %",
+        )
+        for one in found
+    ]
+    return [*table(rows, right=(2, 3, 4, 5)), _SHAPES_MEAN]
+
+
+def number(value: float | None) -> str:
+    """A number with three digits that count, such as `0.0123`, `1,230` or `12.3`."""
+    if value is None:
+        return _ABSENT
+    if value == round(value) or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if abs(value) >= 1e-4 else f"{value:.1e}"
 
 
 def row_by_row_lines(found: RowByRow) -> list[str]:

@@ -14,6 +14,7 @@ Source of the buckets: the layout of log-linear histograms (G. Tene, HdrHistogra
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 
 RELATIVE_ERROR = 0.01
@@ -135,9 +136,13 @@ class Sketch:
         value = low + (high - low) * (rank - before - 0.5) / weight if high - low > 1 else low
         return float(min(max(value, self.low), self.high))
 
-    def _bucket_at(self, rank: int) -> tuple[int, int, int, int]:
-        """Of the bucket that holds this rank: both bounds, the weight before it and in it."""
-        before = cover = 0
+    def buckets(self) -> Iterator[tuple[int, int, int]]:
+        """Of each bucket that holds something both bounds and its weight, in the order of values.
+
+        The weight counts single values, and nanoseconds of spans.
+        """
+        self.settle()
+        cover = 0
         changes = sorted(self._cover.items())
         weights = sorted(self._weights.items())
         at = 0
@@ -154,16 +159,20 @@ class Sketch:
                     if at < len(weights) and weights[at][0] == bucket:
                         weight += weights[at][1]
                         at += 1
-                    if before + weight >= rank:
-                        return low, high, before, weight
-                    before += weight
+                    yield low, high, weight
             else:
                 while at < len(weights) and (last is None or weights[at][0] < last):
                     bucket, weight = weights[at]
                     at += 1
-                    if before + weight >= rank:
-                        return *bounds_of(bucket), before, weight
-                    before += weight
+                    yield *bounds_of(bucket), weight
+
+    def _bucket_at(self, rank: int) -> tuple[int, int, int, int]:
+        """Of the bucket that holds this rank: both bounds, the weight before it and in it."""
+        before = 0
+        for low, high, weight in self.buckets():
+            if before + weight >= rank:
+                return low, high, before, weight
+            before += weight
         raise AssertionError("the buckets hold less than the total")
 
     def _stretch(self, low: int, high: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from simrt.agreement import Comparison
 from simrt.checkers.verdict import Status, Verdict
 from simrt.report.checklist import STATUS_SIGN, STATUS_WORD
 from simrt.results import Check, Run
@@ -62,6 +63,20 @@ def run_lines(run: Run) -> list[str]:
         if verdict.status in (Status.FAIL, Status.INCONCLUSIVE):
             lines += [f"      {_plain(line)}" for line in verdict.evidence[:MAX_EVIDENCE]]
     return lines
+
+
+def comparison_lines(found: Comparison, *, everything: bool = False) -> list[str]:
+    """A comparison of two targets: what was found, where they differ first, and the figures.
+
+    Arguments:
+        found: what was found.
+        everything: show every figure, not only headlines and those that differ.
+    """
+    from simrt.agreement import text
+
+    first, *rest = text.comparison_lines(found, everything=everything)
+    colour, sign = _COLOUR[found.status], STATUS_SIGN[found.status]
+    return [f"[{colour}]{sign}[/{colour}] [bold]{_plain(first)}[/bold]", *map(_plain, rest)]
 
 
 def _verdict(verdict: Verdict) -> str:

@@ -22,8 +22,8 @@ ARCHITECTURE = ROOT / "docs" / "architecture.md"
 ROOMS = (
     "engine", "sse", "scenario", "targets", "server", "client", "history.py", "checkers", "metrics",
     "theory", "validation", "agreement", "testing", "results.py", "runs.py", "workers.py",
-    "probe.py", "antipatterns.py", "checklist.py", "summary.py", "checks.py", "report", "watch",
-    "cli.py", "__main__.py", "__init__.py",
+    "probe.py", "antipatterns.py", "checklist.py", "summary.py", "checks.py", "comparisons.py",
+    "report", "watch", "cli.py", "__main__.py", "__init__.py",
     "record.py", "network.py", "clock.py", "errors.py",
 )  # fmt: skip
 

@@ -4,6 +4,10 @@ On real sockets a window is what the kernel holds for a reader who does not read
 a server process of its own, with the socket settings of the run and events of the scenario's size:
 a client connects and reads nothing, a hook is called until the server takes no more; what it took
 is the window.
+
+A client that reads has more under way: what one read brought waits in the client, and the kernel
+opens a larger window for whoever empties it. So the same client then reads as the real ones do, and
+the most that is under way is measured too.
 """
 
 from __future__ import annotations
@@ -11,13 +15,14 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from simrt.client.connection import READ_BYTES
 from simrt.errors import TargetError
 from simrt.history import Row
 from simrt.scenario.events import payload, render
@@ -33,7 +38,14 @@ _MOST_RCVBUF = 4 << 20
 _BURST = 16
 # Bounds of one measurement: a window beyond them is written down as these.
 _MOST_MESSAGES = 20_000
+# The window of a client that reads: over so many openings, within so many reads. A closed window is
+# asked about again and again, after a second at the latest.
+_OPENINGS = 6
+_MOST_READS = 120
+_SILENT_S = 5.0
 _SETTLE_S = 0.02
+_WAITING = 4096
+_EVENT_END = b"\n\n"
 _HOOK = "POST /calibrate"
 _PATH = "/calibrate"
 
@@ -45,10 +57,13 @@ class Measured:
     Attributes:
         messages: taken for a client that read nothing.
         wire_bytes: their size as they were written to the stream.
+        most_bytes: most that was under way, on the same count, once the client read: taken and not
+            yet handled, where what one read brings is handled before the next read.
     """
 
     messages: int
     wire_bytes: int
+    most_bytes: int
 
 
 def typical_event(scenario: Scenario) -> tuple[str, Any]:
@@ -94,7 +109,8 @@ def _bare(scenario: Scenario) -> dict[str, Any]:
         "feature": {
             "project": "calibration",
             "channel": "calibration",
-            "options": {"bufferSize": _BURST},
+            # So much waits that an opened window is filled at once.
+            "options": {"bufferSize": _WAITING},
             "stream": {"path": _PATH, "permission": {"public": ["GET"]}},
             "events": {event: written["feature"]["events"][event]},
             "senders": [{"hook": _HOOK, "permission": {"public": ["POST"]}, "sends": event}],
@@ -199,7 +215,42 @@ async def _measure(
             if taken < calls:
                 break
         sizes = takes.sizes[name]
-        return Measured(len(sizes), sum(sizes))
+        swallowed, messages = sum(sizes), len(sizes)
+
+        async def feed(wanted: int) -> None:
+            """Let so many events wait."""
+            nonlocal calls
+            while calls < min(wanted, _MOST_MESSAGES):
+                await line.call(hook, body)
+                calls += 1
+
+        most = await _of_a_reader(sock, takes, name, feed)
+        return Measured(messages, swallowed, max(most, swallowed))
+
+
+async def _of_a_reader(
+    sock: socket.socket, takes: _Takes, name: str, feed: Callable[[int], Awaitable[None]]
+) -> int:
+    """The most bytes that are under way while the client reads, over some openings."""
+    loop = asyncio.get_running_loop()
+    sizes = takes.sizes[name]
+    handled = openings = most = 0
+    end = b""
+    lump = len(sizes)
+    for _ in range(_MOST_READS):
+        await feed(len(sizes) + 2 * lump)
+        before = len(sizes)
+        read = end + await asyncio.wait_for(loop.sock_recv(sock, READ_BYTES), _SILENT_S)
+        await _settled(takes, name, _MOST_MESSAGES)
+        if len(sizes) > before:
+            openings += 1
+            lump = max(lump, len(sizes) - before)
+            most = max(most, sum(sizes[handled:]))
+        if openings >= _OPENINGS or len(sizes) >= _MOST_MESSAGES:
+            break
+        handled += read.count(_EVENT_END)
+        end = b"" if read.endswith(_EVENT_END) else read[-1:]
+    return most
 
 
 async def _settled(takes: _Takes, name: str, calls: int) -> int:

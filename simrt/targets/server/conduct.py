@@ -437,4 +437,8 @@ def _error_of(context: dict[str, Any]) -> BaseException:
 
 
 def _written(window: Measured) -> dict[str, int]:
-    return {"messages": window.messages, "bytes": window.wire_bytes}
+    return {
+        "messages": window.messages,
+        "bytes": window.wire_bytes,
+        "most_bytes": window.most_bytes,
+    }

@@ -38,6 +38,9 @@ class Client:
         member: its number in the group, from 0.
         place: its place in the scenario, for simultaneous events (NET-9).
         randomness: the named draws.
+
+    Attributes:
+        reopens_bytes: how much of its window must be free before it opens again, once it was full.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class Client:
         place: int,
         randomness: Randomness,
     ) -> None:
+        self.reopens_bytes = 1
         self.world = world
         self.server = server
         self.play = play

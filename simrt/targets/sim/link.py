@@ -85,6 +85,8 @@ class Link:
         self.in_flight = 0
         self.latency_ns = client.group.latency_ns
         self.in_bytes = client.group.window_bytes is not None
+        # A full window opens again once so much of it is free.
+        self._reopens = client.reopens_bytes
         self._window = client.group.window_bytes or client.group.window_msgs or 1
         self._buffer: deque[Part] = deque()
         self.arrival_key = order(Turn.ARRIVAL, client.place, number)
@@ -133,6 +135,8 @@ class Link:
     def free(self, units: int) -> bool:
         """Open the window again by so much; say whether something waiting went out."""
         self.in_flight -= units
+        if self._buffer and self._window - self.in_flight < self._reopens:
+            return False
         return self.in_bytes and self._push()
 
     def _push(self) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from simrt.history import Header, Row
-from simrt.network import Turn, order
+from simrt.network import KernelWindow, Turn, order
 from simrt.record import Record
 from simrt.scenario.arrivals import Arrival, arrivals, job_times
 from simrt.scenario.events import payload
@@ -23,9 +23,17 @@ _SLICES = 100
 _BURSTS = 1 << 20
 
 
-def header(scenario: Scenario, seed: int) -> Header:
+Windows = Mapping[str, KernelWindow]
+"""By group, the window of a real connection."""
+
+
+def header(scenario: Scenario, seed: int, windows: Windows | None = None) -> Header:
     """The header of a simulated run; its bytes depend on the arguments and versions alone."""
-    return header_of(scenario, "sim", seed)
+    written = {
+        name: {"bytes": window.size_bytes, "reopens_bytes": window.reopens_bytes}
+        for name, window in (windows or {}).items()
+    }
+    return header_of(scenario, "sim", seed, window=written)
 
 
 def run(
@@ -34,6 +42,7 @@ def run(
     *,
     write: Callable[[Row], None] | None,
     progress: Callable[[float], None] | None = None,
+    windows: Windows | None = None,
 ) -> None:
     """Simulate a scenario.
 
@@ -42,14 +51,36 @@ def run(
         seed: every random quantity follows from it and a name.
         write: takes each row in order, or None: no rows are made (the fastest).
         progress: told the share of the workload that is done, 0 to 1, now and then.
+        windows: simulate the network of a real server on one machine: these windows and no latency,
+            in place of what the groups ask for.
     """
-    Simulation(scenario, seed, write).run(progress)
+    Simulation(scenario, seed, write, windows).run(progress)
+
+
+def on_loopback(scenario: Scenario, windows: Windows) -> Scenario:
+    """The scenario with these windows, and without the latency that one machine has not."""
+    if not windows:
+        return scenario
+    groups = dict(scenario.workload.subscribers)
+    for name, window in windows.items():
+        changed = {"latency_ns": 0, "window": f"{window.size_bytes}B"}
+        groups[name] = groups[name].model_copy(update=changed)
+    workload = scenario.workload.model_copy(update={"subscribers": groups})
+    return scenario.model_copy(update={"workload": workload})
 
 
 class Simulation:
     """Everything of one run."""
 
-    def __init__(self, scenario: Scenario, seed: int, write: Callable[[Row], None] | None) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        seed: int,
+        write: Callable[[Row], None] | None,
+        windows: Windows | None = None,
+    ) -> None:
+        self._windows = windows or {}
+        scenario = on_loopback(scenario, self._windows)
         self.scenario = scenario
         self.duration_ns = scenario.workload.duration_ns
         self.randomness = Randomness(seed)
@@ -73,6 +104,8 @@ class Simulation:
     def _client(self, play: Play, name: str, member: int) -> Client:
         place = len(self.clients)
         client = Client(self.world, self.server, play, name, member, place, self.randomness)
+        if play is self.plays[0] and name in self._windows:
+            client.reopens_bytes = self._windows[name].reopens_bytes
         self.clients.append(client)
         return client
 

@@ -1,0 +1,235 @@
+"""The figures of two targets beside each other, each with the interval that it must lie in.
+
+Two targets with exact times show the same figures, or they differ. A server that runs freely is one
+run of a system with chance in it, on a machine that is late now and then, behind a window that is
+the kernel's. So it is held against many simulated runs:
+
+- *Chance.* For each figure, the interval in which one more run falls if it is like the simulated
+  ones: their mean, plus or minus Student's t times their standard deviation times the root of
+  1 + 1/runs. A table has hundreds of figures, and one in twenty lies outside of a 95 % interval
+  by chance alone. So t is taken for 95 % of the whole table (Bonferroni): all figures lie inside
+  in 95 of 100 tables of two systems that are alike.
+- *The window.* Nobody knows it to the byte. So the runs are simulated twice, with the least and the
+  largest window that the calibration allows, and the interval covers both.
+- *Time.* What was late by the resolution of time may have moved a figure by so much: `slack`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from simrt.metrics import Metrics
+from simrt.metrics.result import ALL, SHOWN_PERCENTILES
+from simrt.scenario.metric_names import METRICS
+
+CONFIDENCE = 0.95
+"""The share of tables of two like systems in which every figure lies inside its interval."""
+
+METHOD = (
+    "the simulated runs' mean ± Student's t × their standard deviation × the root of 1 + 1/runs, "
+    "over the least and the largest calibrated window, widened by what the resolution of time can "
+    "move; t is such that 95 of 100 tables of like systems lie inside with every figure"
+)
+"""How an interval of a table comes about, in a sentence."""
+
+# One side is late, and the other one too: so much of the resolution can come together.
+_LATENESSES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """The name of one figure of a table.
+
+    Attributes:
+        group: whose, or `all`.
+        metric: a name of `METRICS`.
+        percent: which percentile; 0 for the metric's value.
+    """
+
+    group: str
+    metric: str
+    percent: int = 0
+
+    @property
+    def name(self) -> str:
+        """Such as `latency_s` or `p90(latency_s)`."""
+        return f"p{self.percent}({self.metric})" if self.percent else self.metric
+
+    def of(self, metrics: Metrics) -> float | None:
+        """Its value in one run; None where it has none."""
+        if self.percent:
+            return metrics.quantile(self.percent / 100, self.metric, self.group)
+        return metrics.value(self.metric, self.group)
+
+
+@dataclass(frozen=True, slots=True)
+class Distance:
+    """One figure on two targets.
+
+    Attributes:
+        figure: which one.
+        unit: of all numbers here.
+        left: its value on the first target with the same seed. Where that was simulated with two
+            windows: the value nearest to the second target's, of those between both.
+        right: its value on the second target.
+        low, high: the interval that `right` must lie in; None where there is none.
+        agrees: whether it does; None where that cannot be said.
+    """
+
+    figure: Figure
+    unit: str
+    left: float | None
+    right: float | None
+    low: float | None
+    high: float | None
+    agrees: bool | None
+
+    @property
+    def difference(self) -> float | None:
+        """`right` minus `left`; None where one of them has no value."""
+        if self.left is None or self.right is None:
+            return None
+        return self.right - self.left
+
+
+def figures_of(groups: Sequence[str]) -> Iterator[Figure]:
+    """All figures of a table, group by group; `all` only where there are several groups."""
+    for group in groups:
+        if group == ALL and len(groups) == 2:
+            continue
+        for metric in METRICS.values():
+            yield Figure(group, metric.name)
+            if metric.over:
+                for percent in SHOWN_PERCENTILES:
+                    yield Figure(group, metric.name, percent)
+    if len(groups) == 2:
+        yield Figure(ALL, "memory_bytes")
+
+
+def equal_figures(left: Sequence[Metrics], right: Sequence[Metrics]) -> tuple[Distance, ...]:
+    """The figures of two targets with exact times, run by run: they agree where all are equal.
+
+    Arguments:
+        left: the runs of the first target, one a seed.
+        right: those of the second, in the same order. Shown is the first run that differs.
+    """
+    found = []
+    for figure in figures_of(left[0].groups()):
+        pairs = [(figure.of(one), figure.of(other)) for one, other in zip(left, right, strict=True)]
+        if all(one is None and other is None for one, other in pairs):
+            continue
+        ours, theirs = next((pair for pair in pairs if pair[0] != pair[1]), pairs[0])
+        unit = METRICS[figure.metric].unit
+        found.append(Distance(figure, unit, ours, theirs, ours, ours, ours == theirs))
+    return tuple(found)
+
+
+def banded_figures(
+    simulated: Sequence[Sequence[Metrics]], right: Metrics, resolution_ns: int
+) -> tuple[Distance, ...]:
+    """The figures of one free run against a band of simulated ones.
+
+    Arguments:
+        simulated: for each end of the window's band the runs, one a seed, that of the free run
+            first.
+        right: the free run.
+        resolution_ns: how late it was.
+    """
+    figures = [
+        figure
+        for figure in figures_of(right.groups())
+        if figure.of(right) is not None
+        or any(figure.of(run) is not None for runs in simulated for run in runs)
+    ]
+    many = len(figures)
+    return tuple(_banded(figure, simulated, right, resolution_ns, many) for figure in figures)
+
+
+def _banded(
+    figure: Figure,
+    simulated: Sequence[Sequence[Metrics]],
+    right: Metrics,
+    resolution_ns: int,
+    figures: int,
+) -> Distance:
+    value = figure.of(right)
+    unit = METRICS[figure.metric].unit
+    ends = [[found for run in runs if (found := figure.of(run)) is not None] for runs in simulated]
+    firsts = [found for runs in simulated if (found := figure.of(runs[0])) is not None]
+    left = None if not firsts else _nearest(value, min(firsts), max(firsts))
+    spans = [_span(values, figures) for values in ends if values]
+    many = min(len(runs) for runs in simulated) > 1
+    if value is None or not spans:
+        # Some figures exist only where something happened: what only some runs have, others lack.
+        always = all(len(values) == len(runs) for values, runs in zip(ends, simulated, strict=True))
+        apart = many and (always if value is None else True)
+        return Distance(figure, unit, left, value, None, None, False if apart else None)
+    slack = slack_of(figure, right, resolution_ns / 1e9)
+    low = max(0.0, min(span[0] for span in spans) - slack)
+    high = max(span[1] for span in spans) + slack
+    if METRICS[figure.metric].kind == "fraction":
+        high = min(1.0, high)
+    inside = low - _rounding(low) <= value <= high + _rounding(high)
+    return Distance(figure, unit, left, value, low, high, inside if many else inside or None)
+
+
+def _nearest(value: float | None, low: float, high: float) -> float:
+    return low if value is None else min(max(value, low), high)
+
+
+def _rounding(value: float) -> float:
+    return 1e-9 * abs(value)
+
+
+def _span(values: Sequence[float], figures: int) -> tuple[float, float]:
+    """Where one more value falls; the values alone where there is one."""
+    mean = math.fsum(values) / len(values)
+    if len(values) < 2 or max(values) == min(values):
+        return mean, mean
+    from scipy.special import stdtrit
+
+    variance = math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
+    t = float(stdtrit(len(values) - 1, 1 - (1 - CONFIDENCE) / 2 / figures))
+    half = t * math.sqrt(variance * (1 + 1 / len(values)))
+    return mean - half, mean + half
+
+
+# --- what lateness can move ---------------------------------------------------------------------
+
+# Counts that lateness does not touch: who was connected how often is the seed's.
+_STEADY = frozenset(
+    {"unmatched", "never_informed", "outages", "not_reconnected", "not_recovered", "memory_bytes"}
+)
+
+
+def slack_of(figure: Figure, run: Metrics, resolution_s: float) -> float:
+    """How far lateness of so many seconds can move a figure, in its unit.
+
+    A time moves by the lateness itself: twice, as both of its ends can be late. In that time so
+    many messages are sent as the group's rate says, and so many can wait or be under way more. At
+    each outage so many can fall on its other side.
+
+    Arguments:
+        figure: which one.
+        run: where the group's rate and outages are read.
+        resolution_s: the resolution of time.
+    """
+    metric = METRICS[figure.metric]
+    late_s = _LATENESSES * resolution_s
+    if metric.unit == "s":
+        return late_s
+    totals = run.totals(figure.group)
+    if metric.name in _STEADY or not late_s or not totals.covered_ns:
+        return 0.0
+    moved = late_s * totals.sent / (totals.covered_ns / 1e9)
+    if metric.name == "outdated_fraction":
+        return moved
+    if metric.kind in ("maximum", "mean", "rate"):
+        return math.ceil(moved) if metric.kind == "maximum" else moved
+    borders = moved * 2 * totals.outages
+    if metric.kind == "fraction":
+        whole = totals.reconnects if metric.name == "gap_probability" else totals.sent
+        return min(1.0, borders / whole) if whole else 0.0
+    return borders
