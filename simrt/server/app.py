@@ -9,10 +9,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from simrt.engine import InvalidNameError
+from simrt.server import access_log
 from simrt.server.access import Denied, Granted, credential_of
 from simrt.server.asgi import Receive, Send, run_plain
 from simrt.server.full import Full
+from simrt.server.metrics import exposition
 from simrt.server.protocol import EXTENSION, Connection
+from simrt.server.signs import Sign
 from simrt.server.site import Call, Endpoint, Hook, Params, Rejected, StreamEndpoint
 from simrt.server.stream import raw_head
 
@@ -59,6 +62,7 @@ class App:
     async def _http(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         headers = _headers(scope)
         pages: dict[str, str] = {}
+        endpoint: Endpoint | None = None
         try:
             methods, params = self._route(scope)
             method, origin = scope["method"], headers.get("origin")
@@ -73,18 +77,27 @@ class App:
             granted = self._admit(endpoint, method, headers)
             if isinstance(endpoint, StreamEndpoint):
                 await self._stream(endpoint, params, granted, pages, scope, receive, send)
-            else:
+            elif isinstance(endpoint, Hook):
                 await self._hook(endpoint, params, pages, receive, send)
+            else:
+                await self._sign(endpoint, headers, send)
         except Refused as refused:
+            self._note(endpoint, refused.status)
             fields = refused.headers | pages
             await _answer(send, refused.status, {"error": str(refused)}, fields)
         except Full as full:
+            self._note(endpoint, 503)
             fields = {"retry-after": str(full.retry_after_s)} | pages
             await _answer(send, 503, {"error": str(full)}, fields)
         except Gone:
             connection = _connection(scope)
             if connection is not None:
                 connection.give_up(scope)
+
+    def _note(self, endpoint: Endpoint | None, status: int) -> None:
+        """A request is refused."""
+        self._server.tally.refused["" if endpoint is None else endpoint.project, status] += 1
+        access_log.answered(endpoint, status)
 
     def _route(self, scope: dict[str, Any]) -> tuple[dict[str, Endpoint], Params]:
         """What is at the path, by method."""
@@ -169,6 +182,7 @@ class App:
         except Exception:  # whatever a handler raises
             log.exception("hook %s failed", hook.sender)
             raise Refused(500, "the hook failed") from None
+        access_log.answered(hook, 200 if call.sent else 202, sent=len(call.sent))
         if not call.sent:
             await _answer(send, 202, {"sent": 0}, pages)
             return
@@ -177,6 +191,18 @@ class App:
         if server.recorder is not None:
             server.recorder.flush()  # before the answer, which shows that it was sent
         await _answer(send, 200, body, pages)
+
+    # --- the server itself ----------------------------------------------------------------------
+
+    async def _sign(self, sign: Sign, headers: Mapping[str, str], send: Send) -> None:
+        if sign.what == "health":
+            if self._server.leaving:
+                raise self._server.full("the server is shutting down")
+            await _answer(send, 200, {"status": "ok"}, {"cache-control": "no-store"})
+            return
+        body, content_type = exposition(self._server, headers.get("accept", ""))
+        fields = {"content-type": content_type, "content-length": str(len(body))}
+        await _send(send, 200, _fields(fields), body)
 
     async def _data(self, hook: Hook, receive: Receive) -> Any:
         """The body as JSON; refused where it is too large or none (PUB-3)."""
@@ -233,9 +259,12 @@ async def _answer(
     """A whole answer; without a body for 204."""
     encoded = b"" if body is None else json.dumps(body).encode()
     fields = [] if body is None else [_JSON, (b"content-length", b"%d" % len(encoded))]
-    fields += _fields(headers)
+    await _send(send, status, fields + _fields(headers), encoded)
+
+
+async def _send(send: Send, status: int, fields: list[tuple[bytes, bytes]], body: bytes) -> None:
     await send({"type": "http.response.start", "status": status, "headers": fields})
-    await send({"type": "http.response.body", "body": encoded, "more_body": False})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

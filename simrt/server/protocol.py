@@ -15,6 +15,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from simrt.server import access_log
 from simrt.server.settings import Limits
 from simrt.server.stream import Stream
 
@@ -212,6 +213,8 @@ class Connection(HttpToolsProtocol):
             self._refuse(*self._wrong)
 
     def _refuse(self, status: int, reason: str) -> None:
+        self._owner.tally.refused["", status] += 1
+        access_log.answered(None, status)
         body = json.dumps({"error": reason}).encode()
         self.transport.write(
             STATUS_LINE[status] + b"content-type: application/json\r\n"

@@ -30,6 +30,7 @@ from simrt.engine import (
     encode_event,
 )
 from simrt.record import Where, Who
+from simrt.server import access_log
 from simrt.server.access import Gate, Granted, Secrets
 from simrt.server.app import App
 from simrt.server.full import Full
@@ -41,6 +42,7 @@ from simrt.server.retries import SHUTDOWN_SPREAD_NS, Share, draw_ms, unforeseen
 from simrt.server.settings import Limits
 from simrt.server.site import Feed, Hook, Job, Params, Rejected, Sent, Site, StreamEndpoint
 from simrt.server.stream import Stream
+from simrt.server.tally import Tally, key_of
 from simrt.server.timers import SiteClock
 
 log = logging.getLogger("simrt.server")
@@ -75,6 +77,10 @@ class Server:
 
     Attributes:
         connections: the open connections, in order of acceptance.
+        streams: the open streams, in order of acceptance, and where each was opened.
+        calls: how often each hook was called, each job fired.
+        tally: what else it counts.
+        leaving: whether a shutdown was ordered.
         state: what uvicorn's protocols share.
 
     Raises:
@@ -107,17 +113,19 @@ class Server:
         since_1970 = clock.starts - datetime(1970, 1, 1, tzinfo=UTC)
         self._starts_ns = since_1970 // timedelta(microseconds=1) * 1000
         self._share = share or unforeseen()
-        self._streams: dict[Stream, StreamEndpoint] = {}
+        self.streams: dict[Stream, StreamEndpoint] = {}
+        self.tally = Tally()
         self._per_endpoint: dict[StreamEndpoint, int] = {}
         self._outlets: dict[tuple[str, str], Outlet] = {}
         self._woken: dict[tuple[str, str], None] = {}
         self._flush_due = False
         self._unnamed = 0
         self._turned_away = 0
-        self._calls: dict[Hook | Job, int] = {}
+        self.calls: dict[Hook | Job, int] = {}
         self._config = protocol_config(front(self.app) if front else self.app, self.limits)
         self._listener: asyncio.Server | None = None
         self._all_gone: asyncio.Future[None] | None = None
+        self.leaving = False
         self._stopping = False
         self._frozen = False
         self.hub = Hub(
@@ -178,19 +186,22 @@ class Server:
             job.stop()
         if self.recorder is not None:
             now = self.clock.now()
-            for stream in self._streams:
+            for stream in self.streams:
                 self.recorder.ended(now, stream.subscription)
             self.recorder.finish()
 
     async def shut_down(self) -> None:
         """End in an orderly way: no new connections, last words to each stream (STR-3)."""
+        self.leaving = True
+        if self.limits.notice_s > 0:
+            await asyncio.sleep(self.limits.notice_s)
         self._flush()
         self._stopping = True
         for job in self._jobs:
             job.stop()
         if self._listener is not None:
             self._listener.close()
-        for stream, endpoint in list(self._streams.items()):
+        for stream, endpoint in list(self.streams.items()):
             retry_ms = draw_ms(
                 self._share, "shutdown", endpoint.project, stream.who, SHUTDOWN_SPREAD_NS
             )
@@ -267,18 +278,20 @@ class Server:
         return Sent(self.hub.epoch, receipt.seq, receipt.offered)
 
     def reject(self, sender: Hook | Job, event: str, cause: str, channel: str = "") -> None:
-        """Record that an event was refused; without a channel, by the sender's declared one."""
+        """Note that an event was refused; without a channel, by the sender's declared one."""
+        feed = self.site.feed_for(sender, sender.sends[0])
+        self.tally.rejected[key_of(feed), cause] += 1
         if self.recorder is None:
             return
-        channel = channel or self.site.feed_for(sender, sender.sends[0]).channel.text
+        channel = channel or feed.channel.text
         where = Where(sender.project, channel, self.hub.epoch)
         self.recorder.rejected(self.clock.now(), where, event, cause)
         self.recorder.flush()
 
     def count_call(self, sender: Hook | Job) -> int:
         """The how-many-th call of a hook or job this is, from 1."""
-        self._calls[sender] = self._calls.get(sender, 0) + 1
-        return self._calls[sender]
+        self.calls[sender] = self.calls.get(sender, 0) + 1
+        return self.calls[sender]
 
     def _wake(self, channel: Channel) -> None:
         """The engine's `on_ready`: deliver in the loop's next turn (HUB-4)."""
@@ -351,8 +364,10 @@ class Server:
             notsent_lowat_bytes=self.limits.notsent_lowat_bytes,
         )
         outlet.streams[subscription] = stream
-        self._streams[stream] = endpoint
+        self.streams[stream] = endpoint
         self._per_endpoint[endpoint] = self._per_endpoint.get(endpoint, 0) + 1
+        self.tally.opened[key_of(endpoint.feed)] += 1
+        access_log.opened(endpoint, subscription)
         if self.recorder is not None:
             named = {"last_event_id": had_last} if resume else {}
             self.recorder.subscribed(now, outlet.where, who, subscription, endpoint.replay, named)
@@ -370,7 +385,7 @@ class Server:
             UsageError: as `Gate.revoke`.
         """
         self.gate.revoke(project, credential)
-        for stream, endpoint in list(self._streams.items()):
+        for stream, endpoint in list(self.streams.items()):
             if stream.credential == credential and endpoint.project == project:
                 stream.end("denied")
 
@@ -382,7 +397,7 @@ class Server:
         """Every open subscription, in order of acceptance."""
         return [
             OpenCount(each.who, each.subscription.offered, each.subscription.fates)
-            for each in self._streams
+            for each in self.streams
         ]
 
     def full(self, reason: str, project: str = "", who: Who | None = None) -> Full:
@@ -399,7 +414,7 @@ class Server:
 
     def _check_room(self, endpoint: StreamEndpoint, who: Who) -> None:
         limit = self.limits.streams_per_endpoint if endpoint.limit is None else endpoint.limit
-        if len(self._streams) >= self.limits.streams:
+        if len(self.streams) >= self.limits.streams:
             raise self.full("the server has all the streams it can keep", endpoint.project, who)
         if self._per_endpoint.get(endpoint, 0) >= limit:
             raise self.full("this endpoint has all the streams it can keep", endpoint.project, who)
@@ -417,9 +432,12 @@ class Server:
         self._unnamed += 1
         return Who(f"anonymous/{self._unnamed - 1}", 1)
 
-    def _left(self, stream: Stream, _cause: str) -> None:
-        endpoint = self._streams.pop(stream)
+    def _left(self, stream: Stream, cause: str) -> None:
+        endpoint = self.streams.pop(stream)
         self._per_endpoint[endpoint] -= 1
+        subscription = stream.subscription
+        self.tally.ended(endpoint.feed, cause, subscription.offered, subscription.fates)
+        access_log.closed(endpoint, subscription, cause, self.clock.now())
 
     # --- channels -----------------------------------------------------------------------------
 
@@ -446,6 +464,7 @@ class Server:
             )
             outlet.frozen = self._frozen
             self._outlets[key] = outlet
+            self.tally.uses(feed, channel)
         return outlet
 
 

@@ -49,6 +49,8 @@ class Limits:
         request_s: time from the accept, or the first byte of a later request, to its last byte;
             and for how long an answer may stay unread.
         idle_s: how long a connection may wait between two requests.
+        notice_s: for how long before a shutdown the health endpoint says 503 and all else goes on,
+            so that a load balancer can look elsewhere.
         farewell_s: how long a shutdown waits for streams to swallow their last words.
         sndbuf_bytes: SO_SNDBUF of each connection; None leaves the system's. Small values move
             what waits for a slow client from the kernel into the pending queue.
@@ -64,6 +66,7 @@ class Limits:
     body_bytes: int = 262_144
     request_s: float = 30.0
     idle_s: float = 75.0
+    notice_s: float = 0.0
     farewell_s: float = 1.0
     sndbuf_bytes: int | None = None
     notsent_lowat_bytes: int | None = 1

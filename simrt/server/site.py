@@ -25,6 +25,7 @@ from simrt.scenario.model import Sender
 from simrt.server.access import Permission, permission_of
 from simrt.server.origins import Origins, origins_of
 from simrt.server.settings import StreamSettings
+from simrt.server.signs import Sign, sign_of
 
 _PROJECT = re.compile(r"[A-Za-z0-9_\-]{1,64}")
 _PATH = re.compile(r"/[A-Za-z0-9_\-./{}]*")
@@ -215,7 +216,7 @@ class Job:
         return self.schedule.job or ""
 
 
-Endpoint = StreamEndpoint | Hook
+Endpoint = StreamEndpoint | Hook | Sign
 
 
 @dataclass(slots=True)
@@ -239,6 +240,7 @@ class Site:
         self.streams: list[StreamEndpoint] = []
         self.hooks: list[Hook] = []
         self.jobs: list[Job] = []
+        self.signs: dict[str, Sign] = {}
         self._places: dict[str, dict[str, _Place]] = {}
 
     # --- declaring ----------------------------------------------------------------------------
@@ -372,6 +374,26 @@ class Site:
 
         return declare
 
+    def metrics(
+        self,
+        path: str = "/metrics",
+        *,
+        permission: str | Permission,
+        project: str | None = None,
+    ) -> None:
+        """Declare where Prometheus may read; it shows the names of all projects and channels.
+
+        Arguments:
+            path: one segment, beside the projects.
+            permission: as for `stream`.
+            project: whose credentials count; default the site's.
+        """
+        self._sign(sign_of("metrics", path, permission, project or self._project))
+
+    def health(self, path: str = "/_health") -> None:
+        """Declare where anybody may ask whether it serves: 200, or 503 while it ends."""
+        self._sign(sign_of("health", path, "public", None))
+
     # --- asking -------------------------------------------------------------------------------
 
     @property
@@ -382,6 +404,8 @@ class Site:
 
     def find(self, path: str) -> tuple[dict[str, Endpoint], Params] | None:
         """What answers at a path: endpoints by method, and the path's parameters."""
+        if path in self.signs:
+            return {"GET": self.signs[path]}, {}
         project, slash, rest = path.removeprefix("/").partition("/")
         places = self._places.get(project)
         if places is None:
@@ -427,6 +451,11 @@ class Site:
                 self.feed_for(sender, event)
 
     # --- inside -------------------------------------------------------------------------------
+
+    def _sign(self, sign: Sign) -> None:
+        if sign.path in self.signs:
+            raise UsageError(f"GET {sign.path} is declared twice")
+        self.signs[sign.path] = sign
 
     def _project_of(self, project: str | None) -> str:
         name = project or self._project

@@ -164,6 +164,11 @@ class Stream(asyncio.Protocol):
             and transport.get_write_buffer_size() == 0
         )
 
+    @property
+    def waiting(self) -> bool:
+        """Whether something waits for a connection that accepts nothing."""
+        return self._waiting_since_ns is not None
+
     def write(self, frame: bytes, now: int) -> None:
         """Hand the bytes of one taken message to the transport.
 

@@ -14,6 +14,8 @@ from simrt.server.access import Permission
 from simrt.server.serving import raise_file_limit
 from simrt.watch.session import Session
 
+METRICS, HEALTH = "/metrics", "/_health"
+
 
 def serve_scenarios(
     scenarios: Sequence[Scenario],
@@ -39,6 +41,8 @@ def serve_scenarios(
         TargetError: where it cannot listen, also after a restart.
     """
     site = site_of(scenarios)
+    site.metrics(METRICS, permission="public")
+    site.health(HEALTH)
     raise_file_limit()
     asyncio.run(_serve(scenarios, site, say, host, port, speed, on_ready))
 
@@ -131,6 +135,7 @@ def welcome(session: Session, page: str) -> list[str]:
         for badge in session.badges.all:
             lines.append(f"  {f'{badge.who} of {badge.project}':{width}}  {badge.secret}")
         lines.append("")
+    lines += [f"Metrics: {url}{METRICS}   Health: {url}{HEALTH}"]
     lines += _try(session, url)
     lines.append("Ctrl-C ends it.")
     return lines
