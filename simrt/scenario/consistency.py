@@ -171,6 +171,26 @@ def reconnects(draft: Draft) -> Iterator[Finding]:
             yield draft.wrong((*path, key), allowed)
 
 
+def windows(draft: Draft) -> Iterator[Finding]:
+    """With the system's own buffers a window is counted in bytes, as the kernel does (NET-2)."""
+    path = ("server", "kernelBuffers")
+    if draft.document.at(path) != "default":
+        return
+    written = draft.mapping("workload", "subscribers")
+    counted = [
+        name
+        for name, group in written.items()
+        if isinstance(group, dict) and isinstance(group.get("window", 0), int)
+    ]
+    if counted:
+        has = "has" if len(counted) == 1 else "have"
+        allowed = (
+            f"small; or default, with each window as the bytes that the system's buffers hold, such"
+            f" as window: 4MiB: {listed(counted, 'and')} {has} one in messages"
+        )
+        yield draft.wrong(path, allowed)
+
+
 def waits(draft: Draft) -> Iterator[Finding]:
     """Clients wait before they try again, and networks do not come and go without end (CLI-1)."""
     shortest = format_duration(SHORTEST_WAIT_NS)
@@ -322,6 +342,7 @@ CHECKS: tuple[Check, ...] = (
     schedules,
     group_names,
     reconnects,
+    windows,
     waits,
     fault_groups,
     fault_times,

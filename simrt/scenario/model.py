@@ -328,6 +328,12 @@ class ServerSettings(Part):
         alias="retrySpread",
         description="Between these two a stream's retry is drawn (STR-3).",
     )
+    kernel_buffers: Literal["small", "default"] = Field(
+        default="small",
+        alias="kernelBuffers",
+        description="How much of what waits lies in real sockets, beyond every setting: "
+        "as little as can be, or what the system's defaults allow.",
+    )
     quiet_ns: DurationNs = Field(
         default=60_000_000_000,
         alias="quiet",

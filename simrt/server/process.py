@@ -61,6 +61,7 @@ class Orders(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         secret: the key of the JWTs, 32 bytes or more; empty where there are none.
         tokens: project -> name -> secret.
         sndbuf: SO_SNDBUF in bytes, or null.
+        notsent_lowat: TCP_NOTSENT_LOWAT in bytes, or null.
         seed: of the draws of `retry`; null takes the operating system's.
         epoch: the life's name; null draws it.
         hold: whether to wait for `listen`.
@@ -76,6 +77,7 @@ class Orders(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     secret: str = ""
     tokens: dict[str, dict[str, str]] = {}
     sndbuf: int | None = None
+    notsent_lowat: int | None = 1
     seed: int | None = None
     epoch: str | None = None
     hold: bool = False
@@ -286,7 +288,12 @@ async def _live(
         gate=gate,
         epoch=orders.epoch,
         share=unforeseen() if orders.seed is None else seeded(orders.seed),
-        limits=Limits(idle_s=_IDLE_S, request_s=_REQUEST_S, sndbuf_bytes=orders.sndbuf),
+        limits=Limits(
+            idle_s=_IDLE_S,
+            request_s=_REQUEST_S,
+            sndbuf_bytes=orders.sndbuf,
+            notsent_lowat_bytes=orders.notsent_lowat,
+        ),
         recorder=recorder,
     )
     t_ns = clock.now()

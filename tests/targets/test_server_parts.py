@@ -20,7 +20,7 @@ from simrt.scenario.model import Scenario
 from simrt.targets.harness.calls import Caller, Hook, Line, LostCall
 from simrt.targets.harness.credentials import KINDS, Credentials
 from simrt.targets.harness.members import Member, Rows, reconnect_of
-from simrt.targets.server.calibrate import calibrate, rcvbuf_of, typical_event
+from simrt.targets.server.calibrate import buffers_of, calibrate, rcvbuf_of, typical_event
 from simrt.targets.server.lives import Lives
 from simrt.targets.server.merge import Life
 from simrt.targets.server.process import ServerProcess
@@ -380,7 +380,7 @@ def config(spec: Scenario, port: int = 0) -> dict[str, Any]:
         "port": port,
         "secret": made.secret,
         "tokens": made.tokens,
-        "sndbuf": 16_384,
+        **buffers_of(spec),
     }
 
 
@@ -455,6 +455,38 @@ def test_the_window_is_measured(tmp_path: Path) -> None:
         assert least.wire_bytes > least.messages * 50
 
     run(main)
+
+
+@pytest.mark.real
+@pytest.mark.rules("SSE-6", "NET-9")
+def test_the_systems_own_buffers_hold_far_more(tmp_path: Path) -> None:
+    """`kernelBuffers: default` sets nothing on either side."""
+    text = {"text": "x" * 8000}
+    settings = {
+        "subscribers": {"g": {"window": "4MiB"}},
+        "publish": [{"event": "e", "arrivals": {"periodic": "1/s"}, "data": text}],
+    }
+    few = small(**settings, server={"kernelBuffers": "small"})
+    many = small(**settings, server={"kernelBuffers": "default"})
+
+    async def main() -> None:
+        low = (await calibrate(few, [4096], config(few), tmp_path))[4096]
+        high = (await calibrate(many, [None], config(many), tmp_path))[None]
+        # Only the server's side, then only the client's: either alone holds more than both small.
+        sent = (await calibrate(many, [4096], config(many), tmp_path))[4096]
+        got = (await calibrate(few, [None], config(few), tmp_path))[None]
+        assert 5 * low.wire_bytes < sent.wire_bytes < high.wire_bytes
+        assert 2 * low.wire_bytes < got.wire_bytes < high.wire_bytes
+
+    run(main)
+
+
+def test_the_systems_own_buffers_are_asked_for_on_both_sides() -> None:
+    groups = {"g": {"window": "4MiB"}}
+    spec = small(subscribers=groups, server={"kernelBuffers": "default"})
+    assert buffers_of(spec) == {"sndbuf": None, "notsent_lowat": None}
+    assert rcvbuf_of(spec, spec.workload.subscribers["g"]) is None
+    assert buffers_of(small(subscribers=groups)) == {"sndbuf": 16_384, "notsent_lowat": 1}
 
 
 def test_the_receive_buffer_follows_the_scenario() -> None:

@@ -34,6 +34,8 @@ from simrt.targets.server.process import ServerProcess
 # Below this the kernel rounds up; above it, a window of so many bytes is what a laptop has.
 _LEAST_RCVBUF = 2304
 _MOST_RCVBUF = 4 << 20
+# The server's side: near the smallest, so that little lies in it.
+SNDBUF_BYTES = 16_384
 # So many calls at once; the measured window is exact to the message, whatever this is.
 _BURST = 16
 # Bounds of one measurement: a window beyond them is written down as these.
@@ -87,8 +89,20 @@ def wire_bytes(event: str, size: int) -> int:
     return len(encode_event(event_id("0" * 32, 1000), event, b"0" * size))
 
 
-def rcvbuf_of(scenario: Scenario, group: Subscribers) -> int:
-    """The SO_RCVBUF with which the kernel's window comes near the one that a group asks for."""
+def buffers_of(scenario: Scenario) -> dict[str, int | None]:
+    """The server's side of the kernel's window, as it is told to a server process."""
+    if scenario.server.kernel_buffers == "default":
+        return {"sndbuf": None, "notsent_lowat": None}
+    return {"sndbuf": SNDBUF_BYTES, "notsent_lowat": 1}
+
+
+def rcvbuf_of(scenario: Scenario, group: Subscribers) -> int | None:
+    """The SO_RCVBUF with which the kernel's window comes near the one that a group asks for.
+
+    None, the system's own, where the scenario says so.
+    """
+    if scenario.server.kernel_buffers == "default":
+        return None
     event, data = typical_event(scenario)
     size = wire_bytes(event, len(_compact(data)))
     wanted = group.window_bytes or (group.window_msgs or 1) * size
@@ -148,13 +162,13 @@ class _Takes:
 
 
 async def calibrate(
-    scenario: Scenario, rcvbufs: Iterable[int], config: dict[str, Any], folder: Path
-) -> dict[int, Measured]:
+    scenario: Scenario, rcvbufs: Iterable[int | None], config: dict[str, Any], folder: Path
+) -> dict[int | None, Measured]:
     """Measure the window for each receive buffer.
 
     Arguments:
         scenario: whose events are sent.
-        rcvbufs: SO_RCVBUF settings.
+        rcvbufs: SO_RCVBUF settings; None is the system's own.
         config: what the run's server is started with; socket settings are taken from it.
         folder: where the throwaway process may write.
 
@@ -186,7 +200,7 @@ async def calibrate(
 
 
 async def _measure(
-    scenario: Scenario, rcvbuf: int, address: tuple[str, int], takes: _Takes, line: Line
+    scenario: Scenario, rcvbuf: int | None, address: tuple[str, int], takes: _Takes, line: Line
 ) -> Measured:
     event, data = typical_event(scenario)
     hook = Hook("calibration", "calibration", event, _HOOK, ())
@@ -195,7 +209,8 @@ async def _measure(
     loop = asyncio.get_running_loop()
     with socket.socket(proto=socket.IPPROTO_TCP) as sock:
         sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
+        if rcvbuf is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
         await loop.sock_connect(sock, address)
         head = f"GET /calibration{_PATH} HTTP/1.1\r\nHost: x\r\nsimrt-subscriber: {name}\r\n"
         await loop.sock_sendall(sock, (head + "simrt-connection: 1\r\n\r\n").encode())

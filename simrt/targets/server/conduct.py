@@ -24,7 +24,7 @@ from simrt.targets.harness.calls import Caller, Hook, Line, LostCall
 from simrt.targets.harness.credentials import Credentials
 from simrt.targets.harness.members import Member, Rows
 from simrt.targets.harness.troubles import falls_silent
-from simrt.targets.server.calibrate import Measured, calibrate, rcvbuf_of
+from simrt.targets.server.calibrate import Measured, buffers_of, calibrate, rcvbuf_of
 from simrt.targets.server.lives import Lives
 from simrt.targets.server.merge import Parts
 from simrt.targets.server.probes import probe
@@ -35,8 +35,6 @@ from simrt.targets.server.troubles import ProcessTroubles, lives_of
 from simrt.targets.server.wire import Loopback, Wire
 
 HOST = "127.0.0.1"
-# The server's side of the kernel's window: near the smallest, so that little lies in it.
-SNDBUF_BYTES = 16_384
 # Real nanoseconds between the word to listen and scenario time 0.
 _LEAD_NS = 200_000_000
 _CLIENTS = "clients.jsonl"
@@ -185,7 +183,7 @@ class Conductor:
             "port": self._address[1],
             "secret": self._credentials.secret,
             "tokens": self._credentials.tokens,
-            "sndbuf": SNDBUF_BYTES,
+            **buffers_of(self.scenario),
             "seed": self._seed,
             "epoch": None,
         }
@@ -293,7 +291,7 @@ class Conductor:
 
     # --- clients and hooks --------------------------------------------------------------------
 
-    def _make_members(self, rcvbufs: dict[tuple[int, str], int]) -> None:
+    def _make_members(self, rcvbufs: dict[tuple[int, str], int | None]) -> None:
         for index, play in enumerate(self.plays):
             for name, group in play.workload.subscribers.items():
                 silent = index == 0 and falls_silent(play, name)
@@ -306,7 +304,13 @@ class Conductor:
                     self._groups[name] = members
 
     def _member(
-        self, play: Scenario, group: str, number: int, rcvbuf_bytes: int, *, falls_silent: bool
+        self,
+        play: Scenario,
+        group: str,
+        number: int,
+        rcvbuf_bytes: int | None,
+        *,
+        falls_silent: bool,
     ) -> Member:
         rows = Rows(self._part, play, f"{group}/{number}", self._lives)
         network: Wire | Loopback = Loopback(rcvbuf_bytes)

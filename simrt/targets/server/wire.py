@@ -94,10 +94,10 @@ class Loopback:
     """One client's network that is never silent: the machine's own.
 
     Arguments:
-        rcvbuf_bytes: the client's SO_RCVBUF.
+        rcvbuf_bytes: the client's SO_RCVBUF; None leaves the system's.
     """
 
-    def __init__(self, rcvbuf_bytes: int) -> None:
+    def __init__(self, rcvbuf_bytes: int | None) -> None:
         self.dial = tcp(rcvbuf_bytes)
 
     def fall_silent(self, why: str) -> None:
