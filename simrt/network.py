@@ -48,6 +48,10 @@ class KernelWindow:
     reopens_bytes: int = 1
 
 
+# How much of what the server writes first a client must have to know the answer, by status. Windows
+# in bytes count it.
+HEAD_BYTES = {200: 119, 401: 107}
+
 # NET-1: how many one-way latencies pass from the dial until …
 DIAL_TO_ACCEPT = 1
 DIAL_TO_REFUSED = 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 
 from simrt.checkers import judge as judge_history
@@ -13,7 +14,7 @@ from simrt.network import KernelWindow
 from simrt.results import Run
 from simrt.scenario.model import Scenario
 
-TARGETS = ("sim", "server")
+TARGETS = ("sim", "app", "server")
 
 Progress = Callable[[float], None]
 
@@ -31,7 +32,7 @@ def run(
 
     Arguments:
         scenario: what runs.
-        on: the target, `sim` or `server`.
+        on: the target: `sim`, `app` or `server`.
         seed: every random quantity follows from it.
         history: the file that the history is written to (`.gz` compresses); None keeps it in
             memory. What was recorded stays there when the run is interrupted.
@@ -64,8 +65,8 @@ def record(
         raise UsageError(f"{path}: the folder {path.parent} does not exist; make it first")
     if path is not None and path.is_dir():
         raise UsageError(f"{path}: is a folder; name a file for the history")
-    if on == "sim":
-        return _simulate(scenario, seed, path, progress)
+    if on in ("sim", "app"):
+        return _in_virtual_time(on, scenario, seed, path, progress)
     if on == "server":
         return _serve(scenario, seed, path, speed, progress)
     raise UsageError(f"no target {on!r}; there are {', '.join(TARGETS)}")
@@ -104,18 +105,17 @@ def judge(history: History | Path | str) -> Run:
     return Run(history.scenario, header.target, header.seed, history, verdicts, measure(history))
 
 
-def _simulate(
-    scenario: Scenario, seed: int, path: Path | None, progress: Progress | None
+def _in_virtual_time(
+    on: str, scenario: Scenario, seed: int, path: Path | None, progress: Progress | None
 ) -> History:
-    from simrt.targets import sim
-
-    header = sim.header(scenario, seed)
+    target = import_module(f"simrt.targets.{on}")
+    header = target.header(scenario, seed)
     if path is None:
         rows: list[Row] = []
-        sim.run(scenario, seed, write=rows.append, progress=progress)
+        target.run(scenario, seed, write=rows.append, progress=progress)
         return History(header, rows)
     with HistoryWriter(path, header) as writer:
-        sim.run(scenario, seed, write=writer.write, progress=progress)
+        target.run(scenario, seed, write=writer.write, progress=progress)
     return read_history(path)
 
 

@@ -200,7 +200,9 @@ class Client:
     def heard(self, connection: Connection) -> None:
         """Bytes came, whatever they say."""
         if self._watchdog_ns is not None and connection is self._connection:
-            self._heard_ns = self._clock.now()
+            # What came while it did not read counts from when it came, if somebody knows.
+            known_ns = connection.heard_ns()
+            self._heard_ns = self._clock.now() if known_ns is None else known_ns
 
     def arrived(self, connection: Connection, parts: list[Part]) -> None:
         """Parts of the response came in."""

@@ -123,6 +123,13 @@ class Connection(asyncio.BufferedProtocol):
         else:
             self._transport.pause_reading()
 
+    def heard_ns(self) -> int | None:
+        """When data last came, scenario time, where the network knows."""
+        if self._transport is None:
+            return None
+        heard_ns = self._transport.get_extra_info(HEARD_NS)
+        return None if heard_ns is None else int(heard_ns)
+
     def unheard_ns(self, now_ns: int, ns_per_real_ms: int) -> int | None:
         """For how long nothing came, nanoseconds of scenario time, while this side did not read.
 
@@ -135,9 +142,9 @@ class Connection(asyncio.BufferedProtocol):
         """
         if self._transport is None or self._reading:
             return None
-        heard_ns = self._transport.get_extra_info(HEARD_NS)
+        heard_ns = self.heard_ns()
         if heard_ns is not None:
-            return now_ns - int(heard_ns)
+            return now_ns - heard_ns
         silent_ms = self._silent_ms()
         return None if silent_ms is None else silent_ms * ns_per_real_ms
 

@@ -31,6 +31,16 @@ _Key: TypeAlias = "np.ndarray[Any, Any]"
 _Sampler: TypeAlias = Callable[[Generator], list[Any]]
 
 
+def epoch_of(seed: int, life: int) -> str:
+    """The name of one life of a hub (HUB-2), where it must not be left to chance.
+
+    Arguments:
+        seed: of the run.
+        life: how many restarts came before.
+    """
+    return hashlib.blake2b(f"epoch/{seed}/{life}".encode(), digest_size=16).hexdigest()
+
+
 class Draws(Protocol):
     """Times drawn from one law, each found by its index."""
 

@@ -39,6 +39,10 @@ class Peer(Protocol):
         """
         ...
 
+    def accepted_ns(self) -> int | None:
+        """When the network last took something that had waited; None where nobody can tell."""
+        ...
+
 
 def peer_of(transport: asyncio.BaseTransport, ns_per_real_ms: int) -> Peer:
     """Who knows of the other end of this connection: the network in memory, or the kernel."""
@@ -145,3 +149,7 @@ class KernelPeer:
     def look_ns(self, since_ns: int, now_ns: int, limit_ns: int) -> int:  # noqa: ARG002
         """As `Peer`: several times within the limit."""
         return now_ns + max(NS_PER_MS, limit_ns // _LOOKS)
+
+    def accepted_ns(self) -> int | None:
+        """As `Peer`: the kernel does not say."""
+        return None

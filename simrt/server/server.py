@@ -72,6 +72,7 @@ class Server:
         share: the draws of `retry`; None takes the operating system's.
         limits: bounds.
         recorder: takes the rows of a history; None records nothing.
+        named: whether requests may say whose they are, also where no history is recorded.
         front: makes, from this server's ASGI app, the one that answers requests before it; None
             lets the app answer alone.
 
@@ -98,6 +99,7 @@ class Server:
         share: Share | None = None,
         limits: Limits | None = None,
         recorder: Recording | None = None,
+        named: bool = False,
         front: Callable[[App], Any] | None = None,
     ) -> None:
         site.check()
@@ -119,6 +121,7 @@ class Server:
         self._outlets: dict[tuple[str, str], Outlet] = {}
         self._woken: dict[tuple[str, str], None] = {}
         self._flush_due = False
+        self._named = named or recorder is not None
         self._unnamed = 0
         self._turned_away = 0
         self.calls: dict[Hook | Job, int] = {}
@@ -175,6 +178,11 @@ class Server:
     def connection(self) -> Connection:
         """A protocol for one new connection."""
         return Connection(self, self._config, self.loop)
+
+    def hush(self) -> None:
+        """The workload of a run is over: no job fires any more."""
+        for job in self._jobs:
+            job.stop()
 
     def end(self) -> None:
         """The run is over: one `end` row an open subscription; nothing is sent or taken after."""
@@ -420,14 +428,10 @@ class Server:
             raise self.full("this endpoint has all the streams it can keep", endpoint.project, who)
 
     def _who(self, headers: Mapping[str, str]) -> Who:
-        """Whose connection this is; asked only while a history is recorded."""
+        """Whose connection this is; asked only by a harness, or while a history is recorded."""
         subscriber = headers.get("simrt-subscriber", "")
         number = headers.get("simrt-connection", "")
-        if (
-            self.recorder is not None
-            and _SUBSCRIBER.fullmatch(subscriber)
-            and _CONNECTION.fullmatch(number)
-        ):
+        if self._named and _SUBSCRIBER.fullmatch(subscriber) and _CONNECTION.fullmatch(number):
             return Who(subscriber, int(number))
         self._unnamed += 1
         return Who(f"anonymous/{self._unnamed - 1}", 1)

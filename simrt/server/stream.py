@@ -265,7 +265,8 @@ class Stream(asyncio.Protocol):
             return
         now = self.outlet.clock.now()
         if self._held() < self._held_bytes:
-            self._waiting_since_ns = now
+            accepted_ns = self._answers.accepted_ns() if self._answers is not None else None
+            self._waiting_since_ns = now if accepted_ns is None else accepted_ns
         elif now >= since + limit:
             self.end("stalled")
             return

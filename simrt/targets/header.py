@@ -10,6 +10,7 @@ from simrt.scenario.model import Scenario
 
 _PACKAGES = {
     "sim": ("simrt", "simpy", "numpy"),
+    "app": ("simrt", "uvicorn", "httptools", "starlette", "pyjwt", "numpy"),
     "server": ("simrt", "uvicorn", "httptools", "starlette", "pyjwt", "numpy"),
 }
 
@@ -27,7 +28,7 @@ def header_of(
 
     Arguments:
         scenario: what runs.
-        target: `sim` or `server`.
+        target: `sim`, `app` or `server`.
         seed: the run's seed.
         speed: scenario seconds per real second.
         resolution_ns: measured jitter times speed, nanoseconds of scenario time.

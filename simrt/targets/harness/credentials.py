@@ -8,7 +8,8 @@ from datetime import timedelta
 
 import jwt
 
-from simrt.scenario.model import Scenario
+from simrt.errors import UsageError
+from simrt.scenario.model import Scenario, Sender
 
 KINDS = ("none", "wrong", "expired", "other-project", "right")
 _ALGORITHM = "HS256"
@@ -94,3 +95,40 @@ class Credentials:
         }
         secret = secrets.token_hex(32) if kind == "wrong" else self.secret
         return jwt.encode(claims, secret, algorithm=_ALGORITHM)
+
+
+def refuse_denials(scenario: Scenario) -> None:
+    """Refuse a scenario whose fault `deny` no real server can carry out.
+
+    Raises:
+        UsageError: naming the fault.
+    """
+    for index, fault in enumerate(scenario.faults):
+        if fault.kind == "deny":
+            _refuse_denial(scenario, f"faults[{index}].deny")
+
+
+def _refuse_denial(scenario: Scenario, key: str) -> None:
+    """A real server revokes credentials, and a token is one credential for all who show it.
+
+    Raises:
+        UsageError: where nothing can be revoked, or not for this group alone.
+    """
+    feature, groups = scenario.feature, scenario.workload.subscribers
+    who = needed(feature.stream.permission, "GET")
+    if who == "public":
+        raise UsageError(
+            f"{key}: the stream is public, so there is no credential to revoke: write permission"
+            " user, or run the scenario on sim"
+        )
+    shown_by = [f"group {name}" for name in groups]
+    shown_by += [f"hook {hook.hook}" for hook in feature.hooks if _asks(hook, who)]
+    if who != "user" and len(shown_by) > 1:
+        raise UsageError(
+            f"{key}: a real server can revoke {who} only for all who show it, that is"
+            f" {', '.join(shown_by)}: write permission user for the stream"
+        )
+
+
+def _asks(hook: Sender, who: str) -> bool:
+    return needed(hook.permission, hook.method) == who

@@ -8,15 +8,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Protocol
 
 from simrt.client import Client, Dial, Endpoint, Head, Reconnect
 from simrt.client.reconnect import AT_ONCE
 from simrt.clock import Clock
+from simrt.history import digest_of
 from simrt.scenario.model import Scenario, Subscribers
 from simrt.scenario.randomness import Draws, Randomness
-from simrt.sse import Event, parse_event_id
+from simrt.sse import MAX_EVENT_BYTES, Event, parse_event_id
 from simrt.targets.harness.credentials import Credentials, needed
+
+
+@lru_cache(maxsize=4096)
+def size_and_digest(data: str) -> tuple[int, str]:
+    """What a row says of the data that arrived."""
+    encoded = data.encode()
+    return len(encoded), digest_of(encoded)
 
 
 class Sink(Protocol):
@@ -233,7 +242,7 @@ class Member:
             headers=named(self.name, shown),
             dial=network.dial,
             name=self.name,
-            max_event_bytes=2 * play.server.max_event_bytes,
+            max_event_bytes=max(MAX_EVENT_BYTES, 2 * play.server.max_event_bytes),
         )
 
     def _drain(self, lives: Lives, randomness: Randomness) -> Callable[[str, int], int]:

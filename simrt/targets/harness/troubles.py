@@ -35,7 +35,7 @@ class Troubles(ABC):
         at: sets a timer.
         sink: where rows go.
         randomness: the named draws.
-        call: calls the hook of an event: `call(due_ns, event, template of its data, n)`.
+        call: calls the hook of an event: `call(due_ns, key, event, template of its data, n)`.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Troubles(ABC):
         at: At,
         sink: Sink,
         randomness: Randomness,
-        call: Callable[[int, str, Any, int], None],
+        call: Callable[[int, int, str, Any, int], None],
     ) -> None:
         self._scenario = scenario
         self._faults = scenario.faults
@@ -181,7 +181,7 @@ class Troubles(ABC):
         def call(number: int) -> None:
             if number + 1 < count:
                 self._at(due_ns(number + 1), key, call, number + 1)
-            self._call(due_ns(number), fault.whom, template, number + 1)
+            self._call(due_ns(number), key, fault.whom, template, number + 1)
 
         self._at(due_ns(0), key, call, 0)
 

@@ -376,7 +376,7 @@ class Conductor:
         if due is not None:
             self._at(due[0], 0, self._arrive, coming, due)
 
-    def _call_in_burst(self, due_ns: int, event: str, template: Any, n: int) -> None:
+    def _call_in_burst(self, due_ns: int, _key: int, event: str, template: Any, n: int) -> None:
         self._call(0, Arrival(due_ns, 0, event, n, template), alone=False)
 
     def _call(self, index: int, arrival: Arrival, *, alone: bool = True) -> None:

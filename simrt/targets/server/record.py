@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from simrt.clock import Clock
-from simrt.history import Row, digest_of, encode_row
-
-
-@lru_cache(maxsize=4096)
-def _size_and_digest(data: str) -> tuple[int, str]:
-    encoded = data.encode()
-    return len(encoded), digest_of(encoded)
+from simrt.history import Row, encode_row
+from simrt.targets.harness.members import size_and_digest
 
 
 class Part:
@@ -41,7 +35,7 @@ class Part:
 
     def received(self, data: str, **columns: Any) -> None:
         """Write a `receive` row: size and digest are those of the data that arrived."""
-        size, digest = _size_and_digest(data)
+        size, digest = size_and_digest(data)
         self.write("receive", bytes=size, digest=digest, **columns)
 
     def close(self) -> None:

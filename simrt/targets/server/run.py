@@ -15,9 +15,9 @@ from types import FrameType
 
 from simrt.errors import TargetError, UsageError
 from simrt.scenario.arrivals import arrivals
-from simrt.scenario.model import Scenario, Sender
+from simrt.scenario.model import Scenario
 from simrt.scenario.randomness import Randomness
-from simrt.targets.harness.credentials import needed
+from simrt.targets.harness.credentials import refuse_denials
 from simrt.targets.header import header_of
 from simrt.targets.server.conduct import Conductor
 from simrt.targets.server.merge import merge
@@ -85,7 +85,7 @@ def run(
         speed = default_speed(scenario)
     if not (math.isfinite(speed) and speed > 0):
         raise UsageError(f"speed {speed!r}: write a number above 0, such as 1 or 30")
-    _refuse_unknown(scenario)
+    refuse_denials(scenario)
     _allow_files(scenario)
     folder = history.with_name(history.name + ".parts")
     shutil.rmtree(folder, ignore_errors=True)
@@ -121,43 +121,6 @@ def _write(conductor: Conductor, seed: int, history: Path) -> None:
         speed=conductor.speed,
         complete_ns=conductor.complete_ns,
     )
-
-
-def _refuse_unknown(scenario: Scenario) -> None:
-    """Nothing that a scenario asks for is left out in silence.
-
-    Raises:
-        UsageError: naming what this target cannot do yet.
-    """
-    for index, fault in enumerate(scenario.faults):
-        if fault.kind == "deny":
-            _refuse_denial(scenario, f"faults[{index}].deny")
-
-
-def _refuse_denial(scenario: Scenario, key: str) -> None:
-    """A real server revokes credentials, and a token is one credential for all who show it.
-
-    Raises:
-        UsageError: where nothing can be revoked, or not for this group alone.
-    """
-    feature, groups = scenario.feature, scenario.workload.subscribers
-    who = needed(feature.stream.permission, "GET")
-    if who == "public":
-        raise UsageError(
-            f"{key}: the stream is public, so there is no credential to revoke: write permission"
-            " user, or run the scenario on sim"
-        )
-    shown_by = [f"group {name}" for name in groups]
-    shown_by += [f"hook {hook.hook}" for hook in feature.hooks if _asks(hook, who)]
-    if who != "user" and len(shown_by) > 1:
-        raise UsageError(
-            f"{key}: a real server can revoke {who} only for all who show it, that is"
-            f" {', '.join(shown_by)}: write permission user for the stream"
-        )
-
-
-def _asks(hook: Sender, who: str) -> bool:
-    return needed(hook.permission, hook.method) == who
 
 
 def _allow_files(scenario: Scenario) -> None:

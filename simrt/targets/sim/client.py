@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from simrt import sse
 from simrt.engine import Message
-from simrt.network import DIAL_TO_ACCEPT, Turn, order
+from simrt.network import DIAL_TO_ACCEPT, HEAD_BYTES, Turn, order
 from simrt.record import Where, Who
 from simrt.scenario.model import Distribution, Subscribers
 from simrt.scenario.randomness import Draws, Randomness
@@ -80,6 +80,7 @@ class Client:
         self._backlog: deque[Part] = deque()
         self._queue: deque[tuple[Message | End, int]] = deque()
         self._held = 0
+        self._head_bytes = 0
         self._draining: Moment | None = None
         self._done: Moment | None = None
         self._due_ns = 0
@@ -186,7 +187,9 @@ class Client:
             self._handle_part(link, part)
 
     def _handle_part(self, link: Link, part: Part) -> None:
-        if not isinstance(part.item, Message):
+        if isinstance(part.item, Head):
+            self._handle_part_of_head(link, part, part.item)
+        elif not isinstance(part.item, Message):
             self._handle(link, part.item, part.units)
         elif not part.last and part.early:
             self._free(link, part.units)
@@ -195,6 +198,16 @@ class Client:
             if part.last:
                 held, self._held = self._held, 0
                 self._handle(link, part.item, held)
+
+    def _handle_part_of_head(self, link: Link, part: Part, head: Head) -> None:
+        """The answer is known when the head is complete; `retry` comes behind it."""
+        before, self._head_bytes = self._head_bytes, self._head_bytes + part.units
+        size = HEAD_BYTES[head.status] if link.in_bytes else 1
+        if before < size <= self._head_bytes:
+            self._head(link, Head(head.status))
+        if part.last and link is self.link and head.retry_ns is not None:
+            self._retry_ns = head.retry_ns
+        self._free(link, part.units)
 
     def _astray(self, link: Link) -> None:
         """It belongs to a connection that was left in a silence: the answer is a reset (NET-5)."""
@@ -325,6 +338,7 @@ class Client:
         self._queue.clear()
         self._backlog.clear()
         self._held = 0
+        self._head_bytes = 0
         self._left_ns = None
         for moment in (self._draining, self._watch):
             if moment is not None:

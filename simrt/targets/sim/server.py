@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,11 +19,11 @@ from simrt.engine import (
     Subscription,
     encode_event,
 )
-from simrt.network import Turn, order
+from simrt.network import HEAD_BYTES, Turn, order
 from simrt.record import LOSSES, Where, Who, replay_detail
 from simrt.scenario.events import Shapes, render
 from simrt.scenario.model import Scenario
-from simrt.scenario.randomness import Fractions, Randomness
+from simrt.scenario.randomness import Fractions, Randomness, epoch_of
 from simrt.targets.sim.link import Head, Heartbeat, Link
 from simrt.targets.sim.world import Moment, World
 
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
     from simrt.targets.sim.client import Client
 
 NS_PER_MS = 1_000_000
-# Windows in bytes count what the real server writes: its head is about so long.
-_HEAD_BYTES = 150
 
 
 @dataclass(slots=True)
@@ -125,9 +122,7 @@ class Server:
     def start(self) -> None:
         """Listen, with a new and empty hub (RST-1, RST-3)."""
         self.life += 1
-        epoch = hashlib.blake2b(
-            f"epoch/{self._randomness.seed}/{self.life}".encode(), digest_size=16
-        ).hexdigest()
+        epoch = epoch_of(self._randomness.seed, self.life)
         self.epochs.append(epoch)
         on_fate = None if self.world.record is None else self._fate
         self._hub = Hub(
@@ -178,9 +173,7 @@ class Server:
         client = link.client
         known = client.group.credentials == "right" and not self.is_denied(client)
         if not known and "public" not in permission:
-            link.write(Head(401), _HEAD_BYTES)
-            del self._accepted[link]
-            link.server_open = False
+            link.write(Head(401), HEAD_BYTES[401])  # it is the client that ends the connection
             return
         now = self.world.now
         assert play.channel is not None
@@ -197,8 +190,8 @@ class Server:
                 detail["last_event_id"] = had_last
             self.world.record.subscribed(now, stream.where, who, detail)
         retry_ns = self._retry_ns(link)
-        head_bytes = _HEAD_BYTES + (len(sse.encode_retry(retry_ns // NS_PER_MS)) if retry_ns else 0)
-        link.write(Head(200, retry_ns), head_bytes)
+        retry_bytes = 0 if retry_ns is None else len(sse.encode_retry(retry_ns // NS_PER_MS))
+        link.write(Head(200, retry_ns), HEAD_BYTES[200] + retry_bytes)
         self._arm_heartbeat(stream, now)
         self.flush(play)
 
