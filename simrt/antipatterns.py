@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from simrt.checkers.verdict import Status, Verdict
+from simrt.scenario.backlog import useful_buffer
 from simrt.scenario.laws import Arrivals
 from simrt.scenario.model import Scenario
 from simrt.scenario.units import NS_PER_S, format_duration
 
 # More types than this on one channel need a common purpose that their names show.
 MANY_TYPES = 5
+
+# The default size: nothing is gained by a smaller one.
+SMALL_BUFFER = 64
 
 # Words of a field's name that say: this is about a person, or opens a door.
 _WORDS = """
@@ -242,6 +246,18 @@ def contradictory(scenario: Scenario) -> Finding | None:
     return None
 
 
+def oversized(scenario: Scenario) -> Finding | None:
+    """A buffer far larger than any replay or lag of the scenario uses."""
+    size, used = scenario.feature.options.buffer_size, useful_buffer(scenario)
+    if used is None or size <= max(SMALL_BUFFER, 2 * used):
+        return None
+    return Finding(
+        f"The buffer holds {size:,} events, but no replay and no lag in this file uses more than "
+        f"{used:,}.",
+        f"Write bufferSize: {used}, or add the fault that needs more, such as a longer stall.",
+    )
+
+
 ANTIPATTERNS = (
     Antipattern("store-in-disguise", "keeping what no longer helps", 3, store),
     Antipattern("sensitive-data", "data that looks sensitive", 2, sensitive),
@@ -249,6 +265,7 @@ ANTIPATTERNS = (
     Antipattern("raw-event-hose", "data of any shape", 2, hose),
     Antipattern("private-in-public", "private data for everybody", 2, private_in_public),
     Antipattern("contradictory-settings", "settings against the kind of feature", 3, contradictory),
+    Antipattern("oversized-buffer", "a buffer larger than anything uses", 3, oversized),
 )
 
 

@@ -13,7 +13,19 @@ NARROW = {
 }
 
 
-def made(*, intent=None, options=None, replay=None, events=None, permission=None, publish=None):
+def made(
+    *,
+    intent=None,
+    options=None,
+    replay=None,
+    events=None,
+    permission=None,
+    publish=None,
+    group=None,
+    faults=(),
+    variants=None,
+    jobs=(),
+):
     events = events or {"changed": NARROW}
     first = next(iter(events))
     return scenario(
@@ -32,14 +44,17 @@ def made(*, intent=None, options=None, replay=None, events=None, permission=None
                 },
                 "events": events,
                 "senders": [
-                    {"hook": "POST /e", "permission": {"token:t": ["POST"]}, "sends": first}
+                    {"hook": "POST /e", "permission": {"token:t": ["POST"]}, "sends": first},
+                    *({"job": job, "sends": first} for job in jobs),
                 ],
             },
             "workload": {
                 "duration": "1m",
                 "publish": [{"event": first, "arrivals": publish or {"poisson": "1/s"}}],
-                "subscribers": {"g": {}},
+                "subscribers": {"g": group or {}},
             },
+            "faults": list(faults),
+            "variants": variants or {},
         }
     )
 
@@ -48,7 +63,14 @@ def typed(**fields):
     return {"changed": NARROW | {"properties": fields, "examples": [{}]}}
 
 
+def stall(lasts):
+    return {"at": "5s", "stall": "g", "for": lasts}
+
+
 TYPES = ("a", "b", "c", "d", "e", "f")
+WIDE = {"options": {"bufferSize": 150}}
+LASTS = {"options": {"bufferSize": 150, "messageTTL": "none"}}
+UNTIL = {"lastN": "none"}
 
 BAD = [
     ("store-in-disguise", {"intent": {"needs": ["durable"]}}, "database"),
@@ -100,6 +122,21 @@ BAD = [
         "drop-oldest",
     ),
     ("contradictory-settings", {"intent": {"kind": "state"}}, "lastN: 1"),
+    ("oversized-buffer", {"options": {"bufferSize": 65}}, "uses more than 5"),
+    (
+        "oversized-buffer",
+        {"options": {"bufferSize": 65}, "replay": {"lastN": 32}},
+        "bufferSize: 32",
+    ),
+    (
+        "oversized-buffer",
+        {"options": {"bufferSize": 205}, "replay": {"maxAge": "102s"} | UNTIL},
+        "more than 60",
+    ),
+    ("oversized-buffer", {**WIDE, "faults": [stall("50s")]}, "uses more than 51"),
+    ("oversized-buffer", {**WIDE, "faults": [stall("90s")]}, "uses more than 60"),  # the TTL
+    ("oversized-buffer", {**WIDE, "faults": [{"at": "5s", "disconnect": "g", "for": "50s"}]}, "5,"),
+    ("oversized-buffer", {**WIDE, "jobs": ["* * * * *"]}, "uses more than 5"),
 ]
 
 GOOD = [
@@ -122,6 +159,40 @@ GOOD = [
     ("private-in-public", {"permission": {"public": ["GET"]}}),
     ("contradictory-settings", {"intent": {"kind": "state"}, "replay": {"lastN": 1}}),
     ("contradictory-settings", {"options": {"onFull": "drop-newest"}}),
+    ("oversized-buffer", {}),
+    ("oversized-buffer", {"options": {"bufferSize": 64}, "replay": {"lastN": 0}}),  # the default
+    ("oversized-buffer", {"options": {"bufferSize": 66}, "replay": {"lastN": 33}}),  # twice
+    ("oversized-buffer", {"options": {"bufferSize": 9999}, "replay": {"lastN": 5000}} | LASTS),
+    (
+        "oversized-buffer",
+        {**WIDE, **LASTS, "faults": [stall("59s")], "publish": {"poisson": "2/s"}},
+    ),
+    ("oversized-buffer", {**WIDE, **LASTS, "faults": [{"at": "5s", "burst": "changed", "by": 99}]}),
+    ("oversized-buffer", {**WIDE, **LASTS, "group": {"drain": "2s"}}),  # fills any buffer
+    ("oversized-buffer", {**WIDE, **LASTS, "group": {"window": 1, "latency": "1s"}}),
+    (
+        "oversized-buffer",
+        {**WIDE, **LASTS, "faults": [{"at": "5s", "slow": "g", "for": "50s", "by": 9}]}
+        | {"publish": {"poisson": "4/s"}, "group": {"drain": "200ms"}},
+    ),
+    (
+        "oversized-buffer",
+        {**WIDE, **LASTS, "publish": {"batch": {"rate": "1/min", "size": {"fixed": 100}}}},
+    ),
+    (
+        "oversized-buffer",
+        {**WIDE, **LASTS, "group": {"online": {"up": "60s", "down": "20s", "silent": True}}},
+    ),
+    (
+        "oversized-buffer",
+        {"options": {"bufferSize": 150, "messageTTL": "2h"}, "replay": {"lastN": 150}}
+        | {"jobs": ["* * * * *"], "publish": {"periodic": "1/h"}},
+    ),
+    (
+        "oversized-buffer",
+        {**WIDE, **LASTS, "variants": {"resume": "last-event-id"}}
+        | {"faults": [{"at": "5s", "disconnect": "g", "for": "50s"}]},
+    ),
 ]
 
 
@@ -159,3 +230,10 @@ def test_every_rule_has_true_and_false_cases():
 )
 def test_the_rate_of_a_workload_is_its_mean(arrivals, rate):
     assert sends_per_s(made(publish=arrivals)) == pytest.approx(rate)
+
+
+def test_a_trace_decides_when_so_the_file_alone_does_not_say_what_a_buffer_is_for(tmp_path):
+    (tmp_path / "trace.csv").write_text("t,event\n0,changed\n1,changed\n")
+    publish = {"trace": {"file": str(tmp_path / "trace.csv")}}
+    found = verdict("oversized-buffer", {"options": {"bufferSize": 9999}, "publish": publish})
+    assert found.status.value == "pass"

@@ -80,8 +80,18 @@ def _contradictory() -> dict[str, Any]:
     return data
 
 
+def _oversized() -> dict[str, Any]:
+    data = simrt.load(_PLAIN).normalised()
+    data["feature"]["options"]["bufferSize"] = 1000
+    return data
+
+
 # For rules that no file in SHIPPED is about.
-_MADE = {"private-in-public": _private_in_public, "contradictory-settings": _contradictory}
+_MADE = {
+    "private-in-public": _private_in_public,
+    "contradictory-settings": _contradictory,
+    "oversized-buffer": _oversized,
+}
 
 
 PARTS = {"needs": table_of_needs, "antipatterns": table_of_antipatterns}
