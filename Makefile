@@ -63,10 +63,16 @@ $(VENV)/.ready: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 
-$(VENV)/.ready-test: $(VENV)/.ready
+$(VENV)/.ready-test: $(VENV)/.ready tests/server/matrix/package.json
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test,notebooks]"
 	@command -v chromium >/dev/null || scripts/apt-install chromium \
 	  || echo "chromium is missing: browser tests will be skipped (apt-get install chromium)"
+	@command -v curl >/dev/null || scripts/apt-install curl \
+	  || echo "curl is missing: its row of the client matrix will be skipped (apt-get install curl)"
+	@scripts/npm-install tests/server/matrix/package.json $(VENV)/clients \
+	  || echo "npm eventsource is missing: its row of the client matrix will be skipped"
+	@scripts/apt-unpack nginx $(VENV)/nginx \
+	  || echo "nginx is missing: the tests behind it will be skipped"
 	@touch $@
 
 clean: ## remove the environment and everything generated
