@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PYTHON := $(shell command -v python3.11 || command -v python3)
 WORKERS ?= 2
 
-.PHONY: help check check-all test test-fast test-long states coverage lint bench clean validate theory
+.PHONY: help check check-all test test-fast test-long states coverage lint fuzz bench clean validate theory
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -48,6 +48,9 @@ validate: $(VENV)/.ready ## the simulator against exact answers, all cases; some
 
 theory: $(VENV)/.ready-test ## write tables and figures of docs/theory.md anew; some minutes
 	$(BIN)/python -m tests.docs.theory
+
+fuzz: $(VENV)/.ready-test ## attack a server over TCP, tens of thousands of times; docs/security.md
+	$(BIN)/python -m tests.server.fuzz
 
 bench: $(VENV)/.ready-test ## ratios, side by side in one run
 	$(BIN)/python -m benchmarks.engine

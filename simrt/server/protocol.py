@@ -11,6 +11,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
+import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -30,16 +31,18 @@ RELIED_ON = {
         "tasks", "transport",
     ),
     "methods": (
-        "connection_made", "connection_lost", "data_received", "eof_received", "on_header",
+        "connection_made", "connection_lost", "eof_received", "on_header",
         "on_headers_complete", "on_message_begin", "on_message_complete", "on_url",
         "pause_writing", "resume_writing", "send_400_response", "shutdown",
-        "timeout_keep_alive_handler", "_unsupported_upgrade_warning",
+        "timeout_keep_alive_handler", "_unset_keepalive_if_required",
     ),
 }  # fmt: skip
 """What this class uses of `HttpToolsProtocol`: a new version must still have it, and mean it."""
 
 
 _TOO_LARGE = (431, "the request's head is too large")
+# What a head has beside its method, its target and its header lines.
+_LINE_BYTES = len("  HTTP/1.1\r\n\r\n")
 # Two of one of these, and two readers may each take another one.
 _ONCE = (b"host", b"authorization", b"cookie", b"last-event-id")
 
@@ -98,6 +101,7 @@ class Connection(HttpToolsProtocol):
         self._stream: Stream | None = None
         self._in_head = True
         self._head_bytes = 0
+        self._parsed_bytes = 0
         self._wrong = (400, "not a valid HTTP request")
         self._refused = False
         self._deadline: asyncio.TimerHandle | None = None
@@ -129,7 +133,15 @@ class Connection(HttpToolsProtocol):
         if self._in_head:
             self._head_bytes += len(data)
             self._arm()
-        super().data_received(data)
+        # As uvicorn does it, but without a line in the log for each: strangers shall not fill it.
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.send_400_response("")
+            return
+        except httptools.HttpParserUpgrade:
+            return  # the request is answered as plain HTTP, and what follows it is no request
         # A head in parts is counted here, and a whole one, whose chunk may hold a body, below.
         if self._in_head and self._head_bytes > self._owner.limits.head_bytes:
             self._wrong = _TOO_LARGE
@@ -152,9 +164,6 @@ class Connection(HttpToolsProtocol):
         """No further request: over, whether the last answer was read or not."""
         self.transport.abort()
 
-    def _unsupported_upgrade_warning(self) -> None:
-        """Strangers do not fill the log; the request is answered as plain HTTP."""
-
     def shutdown(self) -> None:
         """An orderly end: a stream has had its last words; an answer under way is finished."""
         if self._stream is None:
@@ -171,24 +180,26 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request's first byte."""
         super().on_message_begin()
+        self._parsed_bytes = _LINE_BYTES
         self.scope["extensions"] = {EXTENSION: {"connection": self}}
         self._in_head = True
         self._arm()
 
     def on_url(self, url: bytes) -> None:
         """Part of the request line."""
-        self._count(len(self.url) + len(url))
+        self._count(len(url))
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header."""
-        self._count(sum(len(n) + len(v) + 4 for n, v in self.headers) + len(name) + len(value))
+        self._count(len(name) + len(value) + len(": \r\n"))
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """The head is complete."""
         self._in_head = False
         self._head_bytes = 0
+        self._count(len(self.parser.get_method()))
         self._judge_head()
         super().on_headers_complete()
         if self.parser.should_upgrade():
@@ -232,8 +243,9 @@ class Connection(HttpToolsProtocol):
     def _busy(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
-    def _count(self, head_bytes: int) -> None:
-        if head_bytes > self._owner.limits.head_bytes:
+    def _count(self, more_bytes: int) -> None:
+        self._parsed_bytes += more_bytes
+        if self._parsed_bytes > self._owner.limits.head_bytes:
             self._stop(*_TOO_LARGE)
 
     def _judge_head(self) -> None:

@@ -39,7 +39,7 @@ def raw_head(fields: Sequence[tuple[bytes, bytes]] = ()) -> bytes:
 
 RAW_HEAD = raw_head()
 # A client has nothing to say after its request but the rest of a body that nobody wants.
-_MOST_CHATTER_BYTES = 65_536
+MOST_CHATTER_BYTES = 65_536
 # How often, within a deadline, a slow connection is looked at.
 _LOOKS = 8
 
@@ -123,7 +123,7 @@ class Stream(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Ignore what a client says after its request, within a bound."""
         self._chatter_bytes += len(data)
-        if self._chatter_bytes > _MOST_CHATTER_BYTES:
+        if self._chatter_bytes > MOST_CHATTER_BYTES:
             self.end("client")
 
     def eof_received(self) -> None:

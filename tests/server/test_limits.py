@@ -125,23 +125,61 @@ def test_bodies(over: int, status: int) -> None:
     test()
 
 
+def header(size: int) -> bytes:
+    """A header line of so many bytes."""
+    return b"x: " + b"y" * (size - len("x: \r\n")) + b"\r\n"
+
+
 @pytest.mark.parametrize(("over", "status"), [(0, 200), (1, 431)])
 @pytest.mark.parametrize("pieces", [1, 7, 10_000])
-def test_heads(over: int, status: int, pieces: int) -> None:
-    """The limit counts what arrives in parts, and what is parsed of a whole one."""
+@pytest.mark.parametrize("where", ["header", "headers", "target"])
+def test_heads(where: str, over: int, status: int, pieces: int) -> None:
+    """However it arrives, and wherever its bytes are: a head of the limit is one of the limit."""
 
     @virtual
     async def test() -> None:
         on = await rig(limits=Limits(head_bytes=1000))
         raw = request("GET", "/shop/news")
-        # A head in one piece is counted by its lines, one in parts by what came before its end.
-        spare = 1000 - len(raw) - len("x: \r\n") + over * 40
-        raw = request("GET", "/shop/news", headers={"x": "y" * spare})
+        spare = 1000 + over - len(raw)
+        if where == "target":
+            raw = raw.replace(b"/shop/news", b"/shop/news?".ljust(len("/shop/news") + spare, b"x"))
+        else:
+            size = spare if where == "header" else spare % 100 + 100
+            raw = raw[:-2] + header(size) + header(100) * ((spare - size) // 100) + b"\r\n"
+        assert len(raw) == 1000 + over
         client = on.dial()
         size = -(-len(raw) // pieces)
         for start in range(0, len(raw), size):
             client.transport.arrive(raw[start : start + size])
         await settle()
         assert client.answer.status == status
+
+    test()
+
+
+@pytest.mark.rules("SSE-3", "CHN-5")
+@pytest.mark.parametrize(("length", "status"), [(128, 200), (129, 404)])
+def test_path_parameters(length: int, status: int) -> None:
+    @virtual
+    async def test() -> None:
+        site = Site("shop")
+        site.stream("/{room}", channel="room-{room}", permission="public", events=EVENTS)
+        on = await rig(site)
+        assert (await on.ask("GET", f"/shop/{'x' * length}")).answer.status == status
+
+    test()
+
+
+@pytest.mark.parametrize(("more", "gone"), [(0, False), (1, True)])
+def test_what_a_client_says_after_its_request(more: int, gone: bool) -> None:
+    @virtual
+    async def test() -> None:
+        on = await rig()
+        client = await on.subscribe()
+        for _ in range(64):
+            client.transport.arrive(b"x" * 1024)
+        client.transport.arrive(b"x" * more)
+        await settle()
+        assert client.gone() == gone
 
     test()

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from simrt.clock import RealClock
-from simrt.server import Secrets, Server, bind, compile_site
+from simrt.server import Limits, Secrets, Server, bind, compile_site
 from tests.server.live import Socket, live
 from tests.server.rig import KEY, STARTS, TOKENS, S, answers, feature, request, user_token
 
@@ -241,6 +241,30 @@ def test_accepted_connections_answer_without_delay() -> None:
         accepted = next(iter(server.connections)).transport.get_extra_info("socket")
         assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
         assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == 2 * SMALL
+        writer.close()
+        await writer.wait_closed()
+        await server.shut_down()
+
+    asyncio.run(main())
+
+
+@pytest.mark.rules("SSE-6")
+@pytest.mark.parametrize("lowat", [1, 50, None])
+def test_the_kernel_is_asked_to_keep_little(lowat: int | None) -> None:
+    async def main() -> None:
+        site = compile_site([feature()])
+        limits = Limits(notsent_lowat_bytes=lowat)
+        server = Server(site, RealClock(STARTS), secrets_=Secrets(KEY, TOKENS), limits=limits)
+        sock = bind("127.0.0.1", 0)
+        sock.listen()
+        await server.listen(sock)
+        reader, writer = await asyncio.open_connection(*sock.getsockname())
+        asked = next(iter(server.connections)).transport.get_extra_info("socket")
+        before = asked.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
+        writer.write(request("GET", "/shop/news"))
+        await reader.readuntil(b"\n\n")
+        after = asked.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
+        assert after == (before if lowat is None else lowat)
         writer.close()
         await writer.wait_closed()
         await server.shut_down()

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import Any
 
 from simrt.scenario.model import Scenario
 from simrt.sse import Event
@@ -94,10 +95,10 @@ def last_ids(server: Live) -> list[str | None]:
 class Listener:
     """One client over all its programs: what does not return by itself is started anew."""
 
-    def __init__(self, stack: ExitStack, program: Program, server: Live) -> None:
+    def __init__(self, stack: ExitStack, program: Program, port: int) -> None:
         self._stack = stack
         self._program = program
-        self._url = f"http://127.0.0.1:{server.port}/shop/news"
+        self._url = f"http://127.0.0.1:{port}/shop/news"
         self.before: list[Event] = []
         self.now = self._start("")
 
@@ -123,8 +124,12 @@ class Listener:
         self.now = self._start(self.before[-1].last_event_id)
 
 
-def observe(program: Program, folder: Path) -> Seen:
-    """Put one client through everything.
+Proxy = Callable[[int], AbstractContextManager[tuple[int, Any]]]
+"""Something in front of a server's port, with a port of its own."""
+
+
+def observe(program: Program, folder: Path, proxy: Proxy | None = None) -> Seen:
+    """Put one client through everything, perhaps through something in between.
 
     Raises:
         AssertionError: where it did not get what the server sent.
@@ -138,7 +143,8 @@ def observe(program: Program, folder: Path) -> Seen:
 
     with ExitStack() as stack:
         first = stack.enter_context(life(folder / "first", "e1"))
-        client = Listener(stack, program, first)
+        port = first.port if proxy is None else stack.enter_context(proxy(first.port))[0]
+        client = Listener(stack, program, port)
         first.until(lambda _: len(last_ids(first)) == 1)
         for n, text in enumerate(TEXTS):
             event = ("changed", "message")[n % 2]

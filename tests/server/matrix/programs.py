@@ -75,7 +75,7 @@ def _node_package() -> Path:
 def _node_missing() -> str:
     if not node():
         return "Node is not installed"
-    return "" if _node_package().is_file() else "npm `eventsource` is not installed: make test installs it, where npm is"
+    return "" if _node_package().is_file() else "npm `eventsource` is not installed (npm)"
 
 
 def _no_chromium() -> str:

@@ -1,0 +1,148 @@
+"""Behind nginx as docs/deployment.md says, and with TLS of our own: events pass at once."""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import ssl
+from pathlib import Path
+
+import pytest
+import trustme
+
+from simrt.clock import RealClock
+from simrt.server import Secrets, Server, bind, compile_site
+from tests.server import nginx
+from tests.server.live import Live, Socket, live
+from tests.server.matrix.observe import observe
+from tests.server.matrix.programs import PROGRAMS
+from tests.server.rig import KEY, STARTS, TOKENS, feature, request
+
+pytestmark = pytest.mark.real
+
+needs_nginx = pytest.mark.skipif(bool(nginx.missing()), reason=nginx.missing() or "it is here")
+
+
+def over_tls(client: Socket, authority: trustme.CA) -> Socket:
+    """The same connection, encrypted."""
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    client.sock = context.wrap_socket(client.sock, server_hostname="live.example")
+    return client
+
+
+@needs_nginx
+@pytest.mark.rules("SSE-1", "SSE-5")
+def test_events_pass_the_documented_nginx_at_once() -> None:
+    """Each event is waited for before the next one is sent; so none waits for a full buffer."""
+    with (
+        live() as server,
+        nginx.nginx(nginx.documented(), server.port) as (port, authority),
+        Socket(port) as client,
+        Socket(port) as poster,
+    ):
+        over_tls(client, authority).subscribe()
+        client.read(client.began)
+        over_tls(poster, authority)
+        for n in range(1, 6):
+            assert poster.post() == 200
+            client.read(lambda: client.seqs == list(range(1, n + 1)))  # noqa: B023 - called here
+        refused = over_tls(Socket(port), authority)
+        with refused:
+            refused.send(request("POST", "/shop/content", b"{}"))
+            refused.read(lambda: b'"error"' in refused.got)
+            assert refused.got.startswith(b"HTTP/1.1 401")
+
+
+BUFFERING = ("proxy_buffering off;", "proxy_buffering on;")
+DEAF = ("proxy_buffering off;", "proxy_buffering on; proxy_ignore_headers X-Accel-Buffering;")
+
+
+@needs_nginx
+@pytest.mark.parametrize(("change", "passes"), [(BUFFERING, True), (DEAF, False)])
+def test_the_header_alone_keeps_nginx_from_buffering(change: tuple[str, str], passes: bool) -> None:
+    site = nginx.plain(nginx.documented())
+    assert change[0] in site
+    with (
+        live() as server,
+        nginx.nginx(site.replace(*change), server.port) as (port, _),
+        Socket(port) as client,
+        Socket(server.port).subscribe("a/direct") as direct,
+    ):
+        client.subscribe()
+        direct.read(direct.began)
+        if passes:
+            client.read(client.began)
+        else:
+            wait_for_two(server)
+        with Socket(server.port) as poster:
+            for _ in range(3):
+                assert poster.post() == 200
+        direct.read(lambda: direct.seqs == [1, 2, 3])
+        if passes:
+            client.read(lambda: client.seqs == [1, 2, 3])
+        else:
+            assert select.select([client.sock], [], [], 0.5)[0] == []
+            server.kill()  # the end of the stream lets go what was held
+            client.read(lambda: client.got.endswith(b"0\r\n\r\n"))
+            assert client.seqs == [1, 2, 3]
+
+
+def wait_for_two(server: Live) -> None:
+    """Both streams are open."""
+    while len(server.tell("count")["counts"]) < 2:
+        pass
+
+
+@needs_nginx
+@pytest.mark.rules("CLI-3", "RST-2")
+@pytest.mark.parametrize("program", PROGRAMS[:2], ids=lambda program: program.name)
+def test_who_comes_back_by_itself_does_so_through_nginx(program: object, tmp_path: Path) -> None:
+    """Also while nobody is behind it: a browser would give up for good at 502."""
+    assert isinstance(program, type(PROGRAMS[0]))
+    if program.missing():
+        pytest.skip(program.missing())
+    site = nginx.plain(nginx.documented())
+    seen = observe(program, tmp_path, lambda port: nginx.nginx(site, port))
+    assert (seen.returned, seen.restarted) == ("by itself", "by itself")
+
+
+@pytest.mark.rules("SSE-6", "STR-3")
+def test_a_stream_over_tls_of_our_own(tmp_path: Path) -> None:
+    """As the second request of a connection, small events and large, an orderly end."""
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("live.example").configure_cert(context)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+
+    async def main() -> None:
+        site = compile_site([feature(options={"bufferSize": 64})])
+        server = Server(site, RealClock(STARTS), secrets_=Secrets(KEY, TOKENS), epoch="e1")
+        sock = bind("127.0.0.1", 0)
+        sock.listen()
+        port = sock.getsockname()[1]
+        await server.listen(sock, tls=context)
+        where = {"host": "127.0.0.1", "port": port, "ssl": trusting}
+        reader, writer = await asyncio.open_connection(**where, server_hostname="live.example")
+        poster, asks = await asyncio.open_connection(**where, server_hostname="live.example")
+        writer.write(request("GET", "/shop/nothing"))
+        assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 404")
+        writer.write(request("GET", "/shop/news"))
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+        await reader.readuntil(b"\n\n")  # the retry
+        for n, size in enumerate([1, 10, 60_000, 1, 60_000, 60_000, 1], 1):
+            body = b'{"id":"%b"}' % (b"x" * size)
+            asks.write(request("POST", "/shop/content", body, token=TOKENS["shop"]["editor"]))
+            assert (await poster.readuntil(b"}")).startswith(b"HTTP/1.1 200")
+            frame = await reader.readexactly(
+                len(b"id: e1:1\nevent: changed\ndata: \n\n") + len(body)
+            )
+            assert frame.startswith(b"id: e1:%d\n" % n)
+            assert frame.endswith(body + b"\n\n")
+        await server.shut_down()
+        assert (await reader.read()).startswith(b"retry: ")
+        for each in (writer, asks):
+            each.close()
+
+    asyncio.run(main())

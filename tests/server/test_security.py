@@ -1,0 +1,32 @@
+"""docs/security.md: its limits are those of the code, its promises name tests that are there."""
+
+from __future__ import annotations
+
+import re
+
+from tests.docs.generated import between
+from tests.server.security import DOCUMENT, TESTS, is_there, limits, named_tests, table_of_limits
+
+TEXT = DOCUMENT.read_text("utf-8")
+
+
+def test_the_limits_are_those_of_the_code() -> None:
+    assert between(TEXT, "limits") == table_of_limits(), "run python -m tests.server.security"
+    assert set(TESTS) == {key for key, _, _ in limits()}
+
+
+def test_every_promise_names_tests_and_all_of_them_are_there() -> None:
+    section = TEXT.split("\n## Promises\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (?!promise|---)(.*) \| (.*) \|$", section, re.MULTILINE)
+    assert len(rows) > 15
+    assert [promise for promise, tests in rows if not named_tests(tests)] == []
+    assert [test for test in named_tests(TEXT) if not is_there(test)] == []
+
+
+def test_a_test_that_is_not_there_is_noticed() -> None:
+    assert named_tests("`tests/server/test_x.py::test_y`, `tests/a.py`") == [
+        "tests/server/test_x.py::test_y"
+    ]
+    assert not is_there("tests/server/test_x.py::test_y")
+    assert not is_there("tests/server/test_limits.py::test_y")
+    assert is_there("tests/server/test_limits.py::test_bodies")
