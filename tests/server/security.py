@@ -36,6 +36,7 @@ TESTS = {
     "farewell_s": ("test_http.py::test_after_a_refusal_the_rest_is_swallowed_for_a_moment",),
     "sndbuf_bytes": ("test_sockets.py::test_accepted_connections_answer_without_delay",),
     "notsent_lowat_bytes": ("test_sockets.py::test_the_kernel_is_asked_to_keep_little",),
+    "notice_s": ("test_metrics.py::test_health",),
     "max_event_bytes": ("test_site.py::test_each_project_has_its_own_largest_event",),
     "chatter": ("test_limits.py::test_what_a_client_says_after_its_request",),
     "revoked": ("test_access.py::test_revocations_are_named_and_bounded",),
