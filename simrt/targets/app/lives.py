@@ -57,6 +57,7 @@ class Lives:
     Attributes:
         server: the one that listens, or None.
         epochs: the epoch of each life.
+        began_ns: when the last one began.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Lives:
     ) -> None:
         self.server: Server | None = None
         self.epochs: list[str] = []
+        self.began_ns = 0
         self._loop = loop
         self._clock = clock
         self._site = site
@@ -97,6 +99,7 @@ class Lives:
         """Listen, with a new and empty hub."""
         epoch = epoch_of(self._seed, len(self.epochs))
         self.epochs.append(epoch)
+        self.began_ns = self._clock.now()
         self.server = Server(
             self._site,
             self._clock,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import dropwhile
 from typing import Any
 
 import msgspec
@@ -290,9 +291,11 @@ class Course:
         for play in self.plays:
             for sender in play.feature.jobs:
                 if sender.interval_ns is None:
-                    begin_ns = self.loop.now_ns - 1
-                    times = job_times(sender, self.scenario.starts, begin_ns, self.duration_ns)
-                    self._next_missed(play, sender, times, life)
+                    times = job_times(
+                        sender, self.scenario.starts, self.lives.began_ns, self.duration_ns
+                    )
+                    coming = dropwhile(lambda t_ns: t_ns < self.loop.now_ns, times)
+                    self._next_missed(play, sender, coming, life)
 
     def _next_missed(self, play: Scenario, sender: Sender, times: Iterator[int], life: int) -> None:
         due_ns = next(times, None)
