@@ -18,7 +18,7 @@ from simrt.history import Header, read_history
 from simrt.metrics import Estimate, Metrics, estimates
 from simrt.probe import probe_of
 from simrt.results import Check, Run
-from simrt.runs import TARGETS, judge, record
+from simrt.runs import TARGETS, USUAL_TARGETS, judge, record
 from simrt.scenario.model import Scenario
 from simrt.summary import fit_of, sentence_of
 from simrt.workers import play_all, simulate_all
@@ -76,18 +76,18 @@ class _Plan:
 def check(
     scenario: Scenario,
     *,
-    on: Sequence[str] = TARGETS,
+    on: Sequence[str] = USUAL_TARGETS,
     seed: int = 1,
     runs: int = DEFAULT_RUNS,
     speed: float | None = None,
     reports: Path | str = "reports",
     progress: Progress | None = None,
 ) -> Check:
-    """Judge a scenario: `sim` with `runs` seeds from `seed` on, `server` once.
+    """Judge a scenario: `sim` with `runs` seeds from `seed` on, `app` and `server` once.
 
     Arguments:
         scenario: what to judge.
-        on: the targets, of `sim` and `server`.
+        on: the targets, of `sim`, `app` and `server`.
         seed: the first seed.
         runs: how many seeds `sim` runs.
         speed: for `server`; None: fast enough to end within half a minute.
@@ -114,7 +114,7 @@ def check(
 def check_all(
     scenarios: Sequence[Scenario],
     *,
-    on: Sequence[str] = TARGETS,
+    on: Sequence[str] = USUAL_TARGETS,
     seed: int = 1,
     runs: int = DEFAULT_RUNS,
     speed: float | None = None,
@@ -123,7 +123,7 @@ def check_all(
 ) -> Generator[Check | Exception, None, None]:
     """Judge scenarios, as `check` does; one's trouble with its target does not end the others.
 
-    All simulations come first, on every core; then the real runs, a few at a time.
+    What runs in virtual time comes first, on every core; then the real runs, a few at a time.
 
     Yields:
         For each scenario, in order, its check, or the error that kept it from one.
@@ -138,14 +138,14 @@ def check_all(
         _plan(scenario, on, seed, runs, speed, Path(reports), number)
         for number, scenario in enumerate(scenarios)
     ]
-    simulated = [job for plan in plans for job in plan.jobs if job.target == "sim"]
+    simulated = [job for plan in plans for job in plan.jobs if job.target != "server"]
     for number, (job, result) in enumerate(simulate_all(_run_one, simulated), 1):
         _note(plans[job.plan], result)
         tell("simulating", number / len(simulated))
     for plan in plans:
         plan.done.sort(key=lambda one: (one.probe, one.seed))
     shares: dict[int, float] = {}
-    played = [job for plan in plans for job in plan.jobs if job.target != "sim"]
+    played = [job for plan in plans for job in plan.jobs if job.target == "server"]
 
     def advance(job: _Job, share: float) -> None:
         shares[job.plan] = share
@@ -314,7 +314,7 @@ def _status(scenario: Scenario, verdicts: Sequence[Verdict]) -> Status:
 def _command(
     scenario: Scenario, on: Sequence[str], seed: int, runs: int, speed: float | None
 ) -> str:
-    targets = "" if tuple(on) == TARGETS else "".join(f" --on {target}" for target in on)
+    targets = "" if tuple(on) == USUAL_TARGETS else "".join(f" --on {target}" for target in on)
     many = "" if runs == DEFAULT_RUNS else f" --runs {runs}"
     fast = "" if speed is None else f" --speed {speed:g}"
     file = shlex.quote(scenario.file or scenario.name)

@@ -36,7 +36,7 @@ _WORST_FIRST = (EXIT_INTERRUPTED, EXIT_ERROR, EXIT_FAIL, EXIT_INCONCLUSIVE)
 
 Targets = Annotated[
     list[str] | None,
-    typer.Option("--on", metavar="TARGET", help="Target: sim or server; repeat for several."),
+    typer.Option("--on", metavar="TARGET", help="Target: sim, app or server; repeat for several."),
 ]
 Seed = Annotated[int, typer.Option(help="Seed; the same one gives the same simulated history.")]
 Speed = Annotated[
@@ -77,7 +77,7 @@ def check(
     from simrt.errors import SimrtError, UsageError
     from simrt.report import prune, write_index
     from simrt.report.text import annotation_lines, check_lines
-    from simrt.runs import TARGETS
+    from simrt.runs import USUAL_TARGETS
 
     scenarios = _load_all([*(paths or [Path("scenarios")]), *([against] if against else [])])
     if against and len(scenarios) != 2:
@@ -87,7 +87,7 @@ def check(
     with _time_limit(time_limit), _progress(f"{len(scenarios)} scenarios") as tell:
         for found in check_all(
             scenarios,
-            on=tuple(on or TARGETS),
+            on=tuple(on or USUAL_TARGETS),
             seed=seed,
             runs=runs,
             speed=speed,
@@ -130,7 +130,7 @@ def check(
 def run(
     scenario: Annotated[Path, typer.Argument(help="A scenario file.")],
     history: Annotated[Path, typer.Option(help="File for the history; .gz compresses.")],
-    on: Annotated[str, typer.Option("--on", help="Target: sim or server.")] = "sim",
+    on: Annotated[str, typer.Option("--on", help="Target: sim, app or server.")] = "sim",
     seed: Seed = 1,
     speed: Speed = None,
 ) -> None:

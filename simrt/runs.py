@@ -15,6 +15,8 @@ from simrt.results import Run
 from simrt.scenario.model import Scenario
 
 TARGETS = ("sim", "app", "server")
+# What a check runs if nobody says otherwise.
+USUAL_TARGETS = ("sim", "server")
 
 Progress = Callable[[float], None]
 

@@ -16,7 +16,10 @@ from simrt.checkers.verdict import Status
 from simrt.history import Row
 
 PROBES = ("none", "wrong", "expired", "other-project", "right")
-_UNSEEING = ("sim",)
+_UNSEEING = {
+    "sim": "The simulator carries no credentials; the real server's probes judge this.",
+    "app": "In virtual time nobody tries wrong credentials; the real server's probes judge this.",
+}
 
 
 class _Permission(Watch):
@@ -138,9 +141,7 @@ class _Permission(Watch):
                 f"({who or 'nobody'})."
             )
         if not self.judged and self.ledger.header.target in _UNSEEING:
-            return Status.NOT_APPLICABLE, (
-                "The simulator carries no credentials; the real server's probes judge this."
-            )
+            return Status.NOT_APPLICABLE, _UNSEEING[self.ledger.header.target]
         if not self.judged:
             return Status.INCONCLUSIVE, f"{self._endpoint} was never probed."
         if self._public:

@@ -224,6 +224,11 @@ def _assumptions(check: Check) -> list[str]:
             "sim models the network: one latency a group, a fixed amount under way, no loss but "
             "by the declared faults."
         )
+    if "app" in targets_of(check):
+        lines.append(
+            "app is the real server with real clients in one process, over the network that sim "
+            "models."
+        )
     if "server" in targets_of(check):
         lines.append(
             "server is the real server with real connections on one machine: its network is "

@@ -194,6 +194,7 @@ class Server:
         link.write(Head(200, retry_ns), HEAD_BYTES[200] + retry_bytes)
         self._arm_heartbeat(stream, now)
         self.flush(play)
+        self._watch(stream)
 
     def _retry_ns(self, link: Link) -> int | None:
         """STR-3: when this stream's client shall come back, drawn for each stream."""
@@ -349,8 +350,13 @@ class Server:
                 link.write(message, self._event_bytes(message) if link.in_bytes else 1)
             if len(messages) < room:
                 return  # that was all
-        if stream.waiting_since_ns is None and (link.stuck or subscription.pending):
-            stream.waiting_since_ns = now
+        self._watch(stream)
+
+    def _watch(self, stream: Stream) -> None:
+        """Note whether something waits, after all that could be written was (STR-1)."""
+        waits = stream.link.stuck or stream.subscription.pending
+        if stream.waiting_since_ns is None and waits:
+            stream.waiting_since_ns = self.world.now
             if stream.deadline is None:
                 self._arm_deadline(stream)
 
@@ -393,6 +399,7 @@ class Server:
             return
         if stream.link.room:
             stream.link.write(Heartbeat(), len(sse.encode_comment()))
+            self._watch(stream)
         self._arm_heartbeat(stream, self.world.now)
 
     def _timer(self, stream: Stream, due_ns: int, action: Callable[[Stream], None]) -> Moment:

@@ -1,0 +1,82 @@
+"""Simulator and real server in virtual time: the same rows for every generated scenario.
+
+Longer: ``SIMRT_SCENARIOS_EXAMPLES=5000 HYPOTHESIS_PROFILE=explore``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import msgspec
+import pytest
+from hypothesis import assume, given
+
+from simrt.agreement import row_by_row
+from simrt.agreement.text import row_by_row_lines
+from simrt.checkers import STATES, reached_states
+from simrt.errors import UsageError
+from simrt.history import History, Row
+from simrt.scenario.model import Scenario
+from simrt.targets import app
+from simrt.testing import repeatable, scenarios
+from tests.properties.runs import SEEDS, corpus_size, examples, simulated
+from tests.targets.small import small
+
+
+def on_app(scenario: Scenario, seed: int) -> History:
+    """The history of a run in virtual time, in memory."""
+    rows: list[Row] = []
+    app.run(scenario, seed, write=rows.append)
+    return History(app.header(scenario, seed), rows)
+
+
+def difference(left: History, right: History) -> str:
+    """Where two histories differ, in words; empty if every row is the same, in its place."""
+    ours, theirs = list(left), list(right)
+    if ours == theirs:
+        return ""
+    place = next(n for n, pair in enumerate(zip(ours, theirs, strict=False)) if pair[0] != pair[1])
+    first = f"row {place}:\n  {ours[place]}\n  {theirs[place]}\n"
+    return first + "\n".join(row_by_row_lines(row_by_row(left, right)))
+
+
+@pytest.mark.rules(
+    "NET-1", "NET-2", "NET-3", "NET-4", "NET-5", "NET-6", "NET-7", "NET-8", "NET-9",
+    "CLI-1", "CLI-2", "CLI-3", "CLI-4", "SSE-5", "SSE-6", "STR-1", "STR-3", "HOK-3", "RST-5",
+)  # fmt: skip
+def test_simulator_and_app_write_the_same_rows() -> None:
+    compared = Counter[str]()
+
+    @examples(0.5)
+    @given(scenarios(), SEEDS)
+    def agree(scenario: Scenario, seed: int) -> None:
+        with repeatable(scenario, seed):
+            try:
+                ours = on_app(scenario, seed)
+            except UsageError:  # a credential that no real server can take from one group alone
+                compared["refused"] += 1
+                assume(False)
+            theirs = simulated(scenario, seed)
+            assert difference(theirs, ours) == ""
+            compared["scenarios"] += 1
+            compared.update(state for state, times in reached_states(ours).items() if times)
+
+    agree()
+    assert compared["scenarios"] >= corpus_size() // 2
+    assert compared["refused"] < compared["scenarios"] / 2
+    # The corpus as a whole is held to reach every state; here nearly all of them must be compared.
+    assert sum(compared[state] > 0 for state in STATES) >= len(STATES) * 3 // 4
+
+
+def test_a_difference_is_seen_and_told() -> None:
+    """The order of rows within an instant counts too."""
+    scenario = small(duration="3s", latency="50ms")
+    ours, theirs = on_app(scenario, 1), simulated(scenario, 1)
+    assert difference(theirs, ours) == ""
+    rows = list(ours)
+    at = next(n for n, row in enumerate(rows) if row.kind == "receive")
+    changed = [*rows[: at - 1], rows[at], rows[at - 1], *rows[at + 1 :]]
+    assert f"row {at - 1}:" in difference(theirs, History(ours.header, changed))
+    late = [*rows]
+    late[at] = msgspec.structs.replace(rows[at], t_ns=rows[at].t_ns + 1)
+    assert "receive" in difference(theirs, History(ours.header, late))
