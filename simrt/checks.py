@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,17 +14,20 @@ from simrt.checkers.reached import reached_states
 from simrt.checkers.verdict import Status, Verdict, worst
 from simrt.checklist import items, judge_settings, judge_site, judge_stale
 from simrt.clock import stamp, stopwatch
-from simrt.errors import UsageError
+from simrt.errors import TargetError, UsageError
 from simrt.history import Header, read_history
+from simrt.limit import OutOfTimeError, TimeLimit
 from simrt.metrics import Estimate, Metrics, estimates
 from simrt.probe import probe_of
-from simrt.results import Check, Run
-from simrt.runs import TARGETS, USUAL_TARGETS, judge, record
+from simrt.results import CUT_SHORT, ITEMS, Check, Run
+from simrt.runs import TARGETS, USUAL_TARGETS, VIRTUAL, judge, record
 from simrt.scenario.model import Scenario
 from simrt.summary import fit_of, sentence_of
 from simrt.workers import play_all, simulate_all
 
 DEFAULT_RUNS = 20
+# Where a history is written until it is whole.
+_PART = "part-"
 
 # told: what is being done, and the share of it that is done, 0 to 1
 Progress = Callable[[str, float], None]
@@ -33,7 +37,8 @@ Progress = Callable[[str, float], None]
 class _Job:
     """One run to make in a process of its own.
 
-    `plan` is the scenario's place among those that are checked.
+    `plan` is the scenario's place among those that are checked; `limited`: whether a time limit may
+    end the check.
     """
 
     plan: int
@@ -44,11 +49,15 @@ class _Job:
     keep: bool
     probe: bool
     speed: float | None
+    limited: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """What comes back from it: never the rows."""
+    """What comes back from it: never the rows.
+
+    `surplus`: its history is of use only where the time limit ends the check.
+    """
 
     plan: int
     probe: bool
@@ -60,6 +69,7 @@ class _Done:
     metrics: Metrics
     states: Mapping[str, int]
     took_s: float
+    surplus: bool
 
 
 @dataclass(slots=True)
@@ -120,10 +130,14 @@ def check_all(
     speed: float | None = None,
     reports: Path | str = "reports",
     progress: Progress | None = None,
+    limit: TimeLimit | None = None,
 ) -> Generator[Check | Exception, None, None]:
     """Judge scenarios, as `check` does; one's trouble with its target does not end the others.
 
     What runs in virtual time comes first, on every core; then the real runs, a few at a time.
+
+    `limit` says how long all of it may take. When the time is over, nothing more runs: each
+    scenario is judged by the runs that had ended, says so, and is inconclusive at best.
 
     Yields:
         For each scenario, in order, its check, or the error that kept it from one.
@@ -134,32 +148,50 @@ def check_all(
     if runs < 1:
         raise UsageError(f"runs must be 1 or more; found {runs}")
     tell = progress or (lambda _what, _share: None)
+    limit = limit or TimeLimit()
     plans = [
-        _plan(scenario, on, seed, runs, speed, Path(reports), number)
+        _plan(scenario, on, seed, runs, speed, Path(reports), number, limit.seconds is not None)
         for number, scenario in enumerate(scenarios)
     ]
-    simulated = [job for plan in plans for job in plan.jobs if job.target != "server"]
-    for number, (job, result) in enumerate(simulate_all(_run_one, simulated), 1):
-        _note(plans[job.plan], result)
-        tell("simulating", number / len(simulated))
-    for plan in plans:
-        plan.done.sort(key=lambda one: (one.probe, one.seed))
-    shares: dict[int, float] = {}
-    played = [job for plan in plans for job in plan.jobs if job.target == "server"]
+    simulated = [job for plan in plans for job in plan.jobs if job.target in VIRTUAL]
+    shares: dict[Path, float] = {}
+    played = [job for plan in plans for job in plan.jobs if job.target not in VIRTUAL]
 
     def advance(job: _Job, share: float) -> None:
-        shares[job.plan] = share
+        shares[job.history] = share
         tell("on real servers", sum(shares.values()) / len(played))
 
-    ended = play_all(_run_one, played, advance)
+    with suppress(OutOfTimeError):
+        for number, (job, result) in enumerate(_each(simulate_all(_run_one, simulated), limit), 1):
+            _note(plans[job.plan], result)
+            tell("simulating", number / len(simulated))
+    ended = _each(play_all(_run_one, played, advance), limit)
     try:
         for plan in plans:
-            while plan.failed is None and len(plan.done) < len(plan.jobs):
-                job, result = next(ended)
-                _note(plans[job.plan], result)
-            yield plan.failed or _conclude(plan, on, seed, runs, speed)
+            with suppress(OutOfTimeError):
+                while plan.failed is None and len(plan.done) < len(plan.jobs):
+                    found = next(ended, None)
+                    if found is None:
+                        break  # the time was over before
+                    _note(plans[found[0].plan], found[1])
+            yield plan.failed or _conclude(plan, on, seed, runs, speed, limit)
     finally:
         ended.close()
+
+
+def _each(
+    results: Generator[tuple[_Job, _Done | Exception], None, None], limit: TimeLimit
+) -> Generator[tuple[_Job, _Done | Exception], None, None]:
+    """The results of jobs, as they come; when the time is over, what still runs is ended."""
+    try:
+        while True:
+            with limit.waiting():
+                result = next(results, None)
+            if result is None:
+                return
+            yield result
+    finally:
+        results.close()
 
 
 def _note(plan: _Plan, result: _Done | Exception) -> None:
@@ -177,6 +209,7 @@ def _plan(
     speed: float | None,
     reports: Path,
     number: int,
+    limited: bool,
 ) -> _Plan:
     folder = reports / scenario.name / f"{stamp()}-{seed}"
     try:
@@ -190,13 +223,16 @@ def _plan(
         for run in range(runs if target == "sim" else 1):
             if target in on:
                 path = folder / "runs" / f"{target}-{seed + run}.jsonl.gz"
-                keep = run == 0
-                jobs.append(_Job(number, scenario, target, seed + run, path, keep, False, speed))
+                jobs.append(
+                    _Job(
+                        number, scenario, target, seed + run, path, run == 0, False, speed, limited
+                    )
+                )
     probe = probe_of(scenario)
     if probe is not None:
         target = "sim" if "sim" in on else on[0]
         path = folder / "runs" / f"{target}-probe-{seed}.jsonl.gz"
-        jobs.append(_Job(number, probe, target, seed, path, True, True, speed))
+        jobs.append(_Job(number, probe, target, seed, path, True, True, speed, limited))
     return _Plan(scenario, folder, jobs)
 
 
@@ -210,9 +246,12 @@ def _run_one(job: _Job, progress: Callable[[float], None] | None = None) -> _Don
     judged = judge(history)
     states = reached_states(history)
     failed = judged.status not in (Status.PASS, Status.NOT_APPLICABLE)
-    kept = path if job.keep or failed else None
+    kept = path if job.keep or failed or job.limited else None
     if kept is not None and stored is None:
-        history.save(kept)
+        # Whoever ends this process leaves no half of a history under its name.
+        part = kept.with_name(f"{_PART}{kept.name}")
+        history.save(part)
+        part.rename(kept)
     return _Done(
         job.plan,
         job.probe,
@@ -224,14 +263,37 @@ def _run_one(job: _Job, progress: Callable[[float], None] | None = None) -> _Don
         judged.metrics,
         states,
         watch(),
+        not (job.keep or failed),
     )
 
 
-def _conclude(plan: _Plan, on: Sequence[str], seed: int, runs: int, speed: float | None) -> Check:
+def _tidy(plan: _Plan) -> None:
+    """Remove what was kept only for the case that the time would not do."""
+    for number, one in enumerate(plan.done):
+        if one.surplus and one.history is not None:
+            one.history.unlink()
+            plan.done[number] = replace(one, history=None)
+
+
+def _conclude(
+    plan: _Plan,
+    on: Sequence[str],
+    seed: int,
+    runs: int,
+    speed: float | None,
+    limit: TimeLimit,
+) -> Check | TargetError:
     from simrt.report import write_report
 
     scenario, folder = plan.scenario, plan.folder
+    plan.done.sort(key=lambda one: (one.probe, TARGETS.index(one.target), one.seed))
     done = [one for one in plan.done if not one.probe]
+    cut = _cut_short(plan, limit)
+    if cut is None:
+        _tidy(plan)
+    if not done:
+        assert cut is not None
+        return TargetError(f"{scenario.name}: {cut.sentence}")
     # What `expect` asks to be reached is judged over all runs, below: one seed may well miss it.
     verdicts = [v for one in done for v in one.verdicts if v.check != "reached"]
     verdicts = _with_probe(verdicts, [one for one in plan.done if one.probe])
@@ -251,10 +313,14 @@ def _conclude(plan: _Plan, on: Sequence[str], seed: int, runs: int, speed: float
         verdicts.extend(expected)
         verdicts.extend(judge_stale(scenario, one.metrics, target, one.seed) for one in of_target)
         figures.extend(estimates(measured, target))
-    verdicts.extend((judge_settings(scenario), judge_site(scenario, folder / "site.txt")))
+    verdicts.append(judge_settings(scenario))
     verdicts.extend(judge_antipatterns(scenario))
+    if cut is None:
+        verdicts.append(judge_site(scenario, folder / "site.txt"))
+    else:
+        verdicts.extend(replace(cut, item=number) for number in ITEMS)
     checklist = items(verdicts, on)
-    status = _status(scenario, verdicts)
+    status = _status(scenario, verdicts, cut=cut is not None)
     fit, reason = fit_of(scenario)
     result = Check(
         scenario=scenario,
@@ -262,7 +328,7 @@ def _conclude(plan: _Plan, on: Sequence[str], seed: int, runs: int, speed: float
             Run(
                 scenario, one.target, one.seed, read_history(one.history), one.verdicts, one.metrics
             )
-            for one in done
+            for one in _shown(done)
             if one.history is not None
         ),
         items=checklist,
@@ -286,6 +352,15 @@ def _conclude(plan: _Plan, on: Sequence[str], seed: int, runs: int, speed: float
     return result
 
 
+def _shown(done: Sequence[_Done]) -> Iterator[_Done]:
+    """The runs that a report shows: of each target the first, and those that did not pass."""
+    seen: set[str] = set()
+    for one in done:
+        if one.target not in seen or not one.surplus:
+            yield one
+        seen.add(one.target)
+
+
 def _with_probe(verdicts: list[Verdict], probes: Sequence[_Done]) -> list[Verdict]:
     """Let the probe run judge what the scenario itself leaves open: items 4 and 5."""
     told = [
@@ -300,11 +375,28 @@ def _with_probe(verdicts: list[Verdict], probes: Sequence[_Done]) -> list[Verdic
     return rest + told
 
 
-def _status(scenario: Scenario, verdicts: Sequence[Verdict]) -> Status:
+def _cut_short(plan: _Plan, limit: TimeLimit) -> Verdict | None:
+    """Of a check that the time limit ended: that more would have been judged; else None."""
+    if len(plan.done) == len(plan.jobs):
+        return None
+    for part in (plan.folder / "runs").glob(f"{_PART}*"):
+        part.unlink()
+    made = ", ".join(
+        f"{sum(one.target == target for one in plan.done)} of"
+        f" {sum(job.target == target for job in plan.jobs)} on {target}"
+        for target in dict.fromkeys(job.target for job in plan.jobs)
+    )
+    sentence = f"Not done within the time limit of {limit.seconds:g} s: of its runs ended {made}."
+    return Verdict(CUT_SHORT, Status.INCONCLUSIVE, 0, sentence, (), 0)
+
+
+def _status(scenario: Scenario, verdicts: Sequence[Verdict], *, cut: bool) -> Status:
     """The worst verdict; for a declared counterexample: whether exactly the declared ones fail."""
     if scenario.outcome is None:
         return worst(verdict.status for verdict in verdicts)
     failed = {verdict.check for verdict in verdicts if verdict.status is Status.FAIL}
+    if cut and failed <= set(scenario.outcome.fail):
+        return Status.INCONCLUSIVE
     if failed != set(scenario.outcome.fail):
         return Status.FAIL
     rest = [verdict.status for verdict in verdicts if verdict.status is not Status.FAIL]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import shlex
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from simrt.checks import Progress
     from simrt.errors import Mistake
+    from simrt.limit import TimeLimit
     from simrt.results import Check, Run
     from simrt.scenario.model import Scenario
 
@@ -66,7 +66,11 @@ def check(
         Path | None, typer.Option(help="Another scenario, to hold the one that is checked against.")
     ] = None,
     time_limit: Annotated[
-        float | None, typer.Option(help="Seconds after which it ends with exit code 4.", min=1)
+        float | None,
+        typer.Option(
+            help="Seconds after which nothing more runs: what had ended is judged; exit code 4.",
+            min=1,
+        ),
     ] = None,
 ) -> None:
     """Run scenarios, judge them, write the report. The main job.
@@ -75,6 +79,7 @@ def check(
     """
     from simrt.checks import check_all
     from simrt.errors import SimrtError, UsageError
+    from simrt.limit import TimeLimit
     from simrt.report import prune, write_index
     from simrt.report.text import annotation_lines, check_lines
     from simrt.runs import USUAL_TARGETS
@@ -84,7 +89,7 @@ def check(
         raise UsageError("--against holds one scenario against one other; name one file before it")
     codes: list[int] = []
     done: list[Check] = []
-    with _time_limit(time_limit), _progress(f"{len(scenarios)} scenarios") as tell:
+    with TimeLimit(time_limit) as limit, _progress(f"{len(scenarios)} scenarios") as tell:
         for found in check_all(
             scenarios,
             on=tuple(on or USUAL_TARGETS),
@@ -93,6 +98,7 @@ def check(
             speed=speed,
             reports=reports,
             progress=tell,
+            limit=limit,
         ):
             if isinstance(found, Exception):
                 if not isinstance(found, SimrtError):
@@ -106,6 +112,8 @@ def check(
                 _say_all(check_lines(found))
             if os.environ.get("GITHUB_ACTIONS") == "true":
                 _say_plain(annotation_lines(found))
+    if limit.over:
+        codes.append(_out_of_time(limit, done))
     if against and len(done) == 2:
         from simrt.report.against import write_against
 
@@ -510,25 +518,12 @@ def _print_json(checks: Sequence[Check], codes: Sequence[int]) -> None:
     sys.stdout.write(json.dumps(said, indent=2, ensure_ascii=False) + "\n")
 
 
-@contextmanager
-def _time_limit(seconds: float | None) -> Iterator[None]:
-    """End what is inside after so many real seconds, as by an error of the target."""
-    from simrt.errors import TargetError
-
-    if seconds is None:
-        yield
-        return
-
-    def over(_number: int, _frame: object) -> None:
-        raise TargetError(f"not done within the time limit of {seconds:g} s; histories are kept")
-
-    before = signal.signal(signal.SIGALRM, over)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+def _out_of_time(limit: TimeLimit, done: Sequence[Check]) -> int:
+    """Say what there is nevertheless."""
+    folders = ", ".join(str(check.folder) for check in done if check.cut_short)
+    kept = f"; what had ended by then is judged, its histories are kept: {folders}"
+    _complain(f"not done within the time limit of {limit.seconds:g} s{kept if folders else ''}")
+    return EXIT_ERROR
 
 
 def _worst(codes: Sequence[int]) -> int:

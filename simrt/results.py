@@ -26,6 +26,9 @@ ITEMS = {
     6: "The site's own validation is clean",
 }
 
+# The verdict that stands for what a time limit did not leave time for.
+CUT_SHORT = "time-limit"
+
 EXIT_CODES = {
     Status.PASS: EXIT_PASS,
     Status.NOT_APPLICABLE: EXIT_PASS,
@@ -141,6 +144,11 @@ class Check:
     folder: Path | None
     command: str
     took_s: dict[str, float]
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether the time limit ended it before all its runs."""
+        return any(verdict.check == CUT_SHORT for item in self.items for verdict in item.verdicts)
 
     @property
     def exit_code(self) -> int:

@@ -17,6 +17,8 @@ from simrt.scenario.model import Scenario
 TARGETS = ("sim", "app", "server")
 # What a check runs if nobody says otherwise.
 USUAL_TARGETS = ("sim", "server")
+# Those that keep a core busy and need no real time.
+VIRTUAL = ("sim", "app")
 
 Progress = Callable[[float], None]
 

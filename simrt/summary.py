@@ -117,8 +117,11 @@ def sentence_of(
     if status is Status.PASS:
         lead = "Good fit" if fit == "good fit" else f"{fit.capitalize()}: {fit_reason[:-1]}"
         return f"{lead}. {told}"
-    worst = [item for item in checklist if item.status is status]
-    what = "; ".join(f"({item.number}) {item.sentence.rstrip('.')}" for item in worst)
+    numbers: dict[str, list[str]] = {}
+    for item in checklist:
+        if item.status is status:
+            numbers.setdefault(item.sentence.rstrip("."), []).append(str(item.number))
+    what = "; ".join(f"({', '.join(of)}) {said}" for said, of in numbers.items())
     if status is Status.FAIL:
         return f"Not as intended: {what or 'other checks failed than were declared'}. {told}"
     return f"Not decided yet: {what}. {told}"

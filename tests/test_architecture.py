@@ -35,14 +35,15 @@ ALLOWED = {
     "antipatterns": {"checkers", "scenario"},
     "probe": {"scenario"},
     "workers": {"errors"},
+    "limit": set(),
     "checklist": {"checkers", "metrics", "results", "scenario"},
     "summary": {"checkers", "metrics", "results", "scenario"},
     "runs": {
         "checkers", "errors", "history", "metrics", "network", "results", "scenario", "targets",
     },
     "checks": {
-        "antipatterns", "checkers", "checklist", "clock", "errors", "history", "metrics", "probe",
-        "report", "results", "runs", "scenario", "summary", "workers",
+        "antipatterns", "checkers", "checklist", "clock", "errors", "history", "limit", "metrics",
+        "probe", "report", "results", "runs", "scenario", "summary", "workers",
     },
     "comparisons": {"agreement", "errors", "history", "metrics", "runs", "scenario", "workers"},
     "validation": {
@@ -52,8 +53,8 @@ ALLOWED = {
         "client", "clock", "errors", "history", "report", "scenario", "server", "sse", "targets",
     },
     "cli": {
-        "checks", "comparisons", "errors", "report", "results", "runs", "scenario", "validation",
-        "watch",
+        "checks", "comparisons", "errors", "limit", "report", "results", "runs", "scenario",
+        "validation", "watch",
     },
     "__main__": {"cli"},
     "__init__": {
