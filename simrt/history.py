@@ -97,6 +97,9 @@ class Header(msgspec.Struct, frozen=True):
     versions: dict[str, str] = {}
 
 
+# Behind the name of a history: the folder of its parts.
+_PARTS = ".parts"
+
 _encoder = msgspec.json.Encoder()
 _row_decoder = msgspec.json.Decoder(Row)
 _header_decoder = msgspec.json.Decoder(Header)
@@ -240,6 +243,11 @@ class History:
         return frame
 
 
+def parts_of(path: Path) -> Path:
+    """The folder that holds the parts of a history while a real run is under way."""
+    return path.with_name(path.name + _PARTS)
+
+
 def read_history(path: Path | str) -> History:
     """Open a stored history; rows are read when iterated.
 
@@ -254,7 +262,15 @@ def read_history(path: Path | str) -> History:
         with _read(path) as file:
             header = _header_decoder.decode(file.readline())
     except OSError as error:
-        raise HistoryError(f"{path}: cannot be read: {error.strerror or error}") from error
+        parts = path if path.name.endswith(_PARTS) else parts_of(path)
+        left = (
+            f"; {parts} is what a run left that was killed before its history was put together: the"
+            " rows of its server and of its clients, each for itself. They cannot be judged: run it"
+            " again"
+            if parts.is_dir()
+            else ""
+        )
+        raise HistoryError(f"{path}: cannot be read: {error.strerror or error}{left}") from error
     except (msgspec.MsgspecError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise HistoryError(f"{path}:1: not the header of a simrt history: {error}") from error
     if header.format != FORMAT:

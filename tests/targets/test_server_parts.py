@@ -14,9 +14,11 @@ import jwt
 import pytest
 
 from simrt.clock import RealClock
-from simrt.errors import TargetError
+from simrt.errors import HistoryError, TargetError, UsageError
+from simrt.history import read_history
 from simrt.scenario import Randomness, neighbour_of, scenario
 from simrt.scenario.model import Scenario
+from simrt.targets import server as target
 from simrt.targets.harness.calls import Caller, Hook, Line, LostCall
 from simrt.targets.harness.credentials import KINDS, Credentials
 from simrt.targets.harness.members import Member, Rows, reconnect_of
@@ -520,3 +522,19 @@ def test_an_event_without_data_or_example_still_has_a_type() -> None:
         }
     )  # fmt: skip
     assert typical_event(spec) == ("e", None)
+
+
+def test_what_a_killed_run_left_is_neither_lost_nor_judged(tmp_path: Path) -> None:
+    """The next run does not write over it; whoever judges it hears what it is."""
+    history = tmp_path / "h.jsonl"
+    left = tmp_path / "h.jsonl.parts"
+    left.mkdir()
+    (left / "clients.jsonl").write_text("{}\n")
+    with pytest.raises(UsageError, match=r"h\.jsonl\.parts: what a run left .* Move or remove it"):
+        target.run(small(), 1, history=history)
+    assert (left / "clients.jsonl").exists()
+    for asked in (history, left):
+        with pytest.raises(
+            HistoryError, match=r"h\.jsonl\.parts is what a run left .*run it again"
+        ):
+            read_history(asked)

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from simrt.errors import TargetError, UsageError
+from simrt.history import parts_of
 from simrt.scenario.arrivals import arrivals
 from simrt.scenario.model import Scenario
 from simrt.scenario.randomness import Randomness
@@ -76,7 +77,8 @@ def run(
         command: what a server process is; it is told what to do over its stdin.
 
     Raises:
-        UsageError: the speed is none, or the scenario asks for what this target cannot do.
+        UsageError: the speed is none, the scenario asks for what this target cannot do, or the
+            folder of the parts is there already.
         TargetError: the server did not start or died, or the machine allows too few open files;
             what was recorded is kept.
         KeyboardInterrupt: SIGINT or SIGTERM came; what was recorded is kept.
@@ -87,8 +89,12 @@ def run(
         raise UsageError(f"speed {speed!r}: write a number above 0, such as 1 or 30")
     refuse_denials(scenario)
     _allow_files(scenario)
-    folder = history.with_name(history.name + ".parts")
-    shutil.rmtree(folder, ignore_errors=True)
+    folder = parts_of(history)
+    if folder.exists():
+        raise UsageError(
+            f"{folder}: what a run left that was killed, or could not write its history: the rows"
+            " of its server and of its clients. Move or remove it, or name another history"
+        )
     folder.mkdir(parents=True)
     conductor = None
     try:
