@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from simrt.network import Turn
+from simrt.network import Guard, Turn
 
 NS_PER_S = 1_000_000_000
 
@@ -45,13 +45,20 @@ class Clock(Protocol):
         """Seconds that an event loop waits while `ns` of scenario time pass; never negative."""
         ...
 
-    def order(self, turn: Turn, whose: str = "", connection: int = 0) -> int:
+    def order(
+        self,
+        turn: Turn,
+        whose: str = "",
+        connection: int = 0,
+        guard: Guard = Guard.HEARTBEAT,
+    ) -> int:
         """The key of a timer among those of one instant (NET-9).
 
         Arguments:
             turn: the class of what it does.
             whose: the subscriber `GROUP/MEMBER`, or `PROJECT SENDER` of a job; empty: nobody's.
             connection: the subscriber's how-many-th.
+            guard: which of the server's timers of that connection.
         """
         ...
 
@@ -72,7 +79,13 @@ class LoopTimers:
     On a machine's clock no two things happen in one nanosecond, so there is no order to keep.
     """
 
-    def order(self, turn: Turn, whose: str = "", connection: int = 0) -> int:  # noqa: ARG002
+    def order(
+        self,
+        turn: Turn,  # noqa: ARG002
+        whose: str = "",  # noqa: ARG002
+        connection: int = 0,  # noqa: ARG002
+        guard: Guard = Guard.HEARTBEAT,  # noqa: ARG002
+    ) -> int:
         """No order: the loop's own."""
         return 0
 

@@ -22,17 +22,27 @@ class Turn(IntEnum):
     TIMER = 6
 
 
-# A key is one integer: class, then place in the scenario, then connection.
+class Guard(IntEnum):
+    """What the server's timers of one connection look after, in the order in which they ring."""
+
+    HEARTBEAT = 0
+    PEER = 1
+    DEADLINE = 2
+    EXPIRY = 3
+
+
+# A key is one integer: class, then place in the scenario, then connection, then which timer.
 _PLACES = 1 << 24
 _CONNECTIONS = 1 << 20
 
 
-def order(turn: Turn, place: int = 0, connection: int = 0) -> int:
+def order(turn: Turn, place: int = 0, connection: int = 0, guard: Guard = Guard.HEARTBEAT) -> int:
     """The key that decides what comes first within one instant (NET-9).
 
     Among equal keys, what was planned first happens first.
     """
-    return (turn * _PLACES + place) * _CONNECTIONS + min(connection, _CONNECTIONS - 1)
+    connection = min(connection, _CONNECTIONS - 1)
+    return ((turn * _PLACES + place) * _CONNECTIONS + connection) * len(Guard) + guard
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,7 @@ class Connection(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._headers: list[tuple[str, str]] = []
         self._head: Head | None = None
+        self._streaming = False
         self._head_bytes = 0
         self._interim = False
         self._parts: list[Part] = []
@@ -220,12 +221,13 @@ class Connection(asyncio.BufferedProtocol):
         self._interim = 100 <= status < 200 and status != 101
         if not self._interim:
             self._head = Head(status, tuple(self._headers))
+            self._streaming = self._head.is_stream
             self._parts.append(self._head)
         self._headers.clear()
 
     def on_body(self, body: bytes) -> None:
         """Bytes of the body, without the framing of chunks."""
-        if self._over or self._head is None or not self._head.is_stream:
+        if self._over or not self._streaming:
             return
         try:
             self._parts.extend(self.parser.feed(body))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 from simrt import sse
 from simrt.engine import Subscription
-from simrt.network import Turn
+from simrt.network import Guard, Turn
 from simrt.record import Who
 from simrt.server.peer import Peer, peer_of
 from simrt.server.timers import Alarm
@@ -92,11 +92,15 @@ class Stream(asyncio.Protocol):
         self._waiting_since_ns: int | None = None
         self._held_bytes = 0
         clock = outlet.clock
-        key = clock.order(Turn.TIMER, who.subscriber, who.connection)
-        self._heartbeat = Alarm(clock, key, self._beat)
-        self._deadline = Alarm(clock, key, self._check_deadline)
-        self._peer = Alarm(clock, key, self._check_peer)
-        self._expiry = Alarm(clock, key, self._expire)
+
+        def alarm(guard: Guard, action: Callable[[], None]) -> Alarm:
+            key = clock.order(Turn.TIMER, who.subscriber, who.connection, guard)
+            return Alarm(clock, key, action)
+
+        self._heartbeat = alarm(Guard.HEARTBEAT, self._beat)
+        self._peer = alarm(Guard.PEER, self._check_peer)
+        self._deadline = alarm(Guard.DEADLINE, self._check_deadline)
+        self._expiry = alarm(Guard.EXPIRY, self._expire)
 
     # --- the connection -----------------------------------------------------------------------
 

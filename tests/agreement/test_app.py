@@ -68,6 +68,29 @@ def test_simulator_and_app_write_the_same_rows() -> None:
     assert sum(compared[state] > 0 for state in STATES) >= len(STATES) * 3 // 4
 
 
+@pytest.mark.rules("NET-7", "SSE-5", "STR-1", "NET-9")
+@pytest.mark.parametrize("latency", ["0s", "100ms", "1s"])
+@pytest.mark.parametrize("heartbeat", ["none", "1s"])
+@pytest.mark.parametrize("server", [("2s", "1s"), ("1s", "2s"), ("500ms", "none"), ("none", "2s")])
+def test_deadlines_of_one_instant_ring_in_one_order(
+    latency: str, heartbeat: str, server: tuple[str, str]
+) -> None:
+    """A peer that is gone and a write that is stuck; also where the network is the slower one."""
+    scenario = small(
+        faults=[{"at": "5500ms", "half-open": "g", "for": "6s"}],
+        server={"peerTimeout": server[0], "writeDeadline": server[1], "heartbeat": heartbeat},
+        window=1,
+        drain="100ms",
+        latency=latency,
+        watchdog="4s",
+        duration="14s",
+    )
+    ours = on_app(scenario, 1)
+    assert difference(simulated(scenario, 1), ours) == ""
+    causes = {row.cause for row in ours if row.kind == "close"}
+    assert causes & {"gone", "stalled"}, causes
+
+
 def test_a_difference_is_seen_and_told() -> None:
     """The order of rows within an instant counts too."""
     scenario = small(duration="3s", latency="50ms")

@@ -60,6 +60,8 @@ class Link:
         server_open: whether the server's end is open.
         left_unheard: whether the client left it while its network was silent.
         heard_ns: when something last came to the client.
+        buffer: what waits in the server's own write buffer; only a window in bytes lets it wait.
+        buffered_bytes: … and how much that is.
         backlog: what came while the client did not read.
     """
 
@@ -82,6 +84,7 @@ class Link:
         self.in_bytes = wire.window_bytes is not None
         self.window = wire.window_bytes or wire.window_msgs or 1
         self.buffer: deque[Part] = deque()
+        self.buffered_bytes = 0
         self._held = 0
         self._unhandled: deque[int] = deque()
 
@@ -93,6 +96,7 @@ class Link:
         if self.in_bytes:
             early = not event or len(data) > self.window
             self.buffer.append(Part(data, len(data), event, early=early))
+            self.buffered_bytes += len(data)
             self._push()
         else:
             self._send(Part(data, 1, event))
@@ -101,6 +105,7 @@ class Link:
         while self.buffer and self.in_flight < self.window:
             part = self.buffer[0]
             fits = min(part.units, self.window - self.in_flight)
+            self.buffered_bytes -= fits
             if fits == part.units:
                 self.buffer.popleft()
                 # The last piece is freed when the event was handled, like any whole event.
@@ -129,14 +134,10 @@ class Link:
     def finish(self) -> None:
         """The server's end is closed; its word of that travels behind what is in flight (NET-5)."""
         self.buffer.clear()
+        self.buffered_bytes = 0
         self.server_open = False
         wire = self.wire
         wire.loop.at(wire.loop.now_ns + wire.latency_ns, self.key, wire.arrived, self, Part(b"", 0))
-
-    @property
-    def held_bytes(self) -> int:
-        """What waits in the server's own write buffer."""
-        return sum(part.units for part in self.buffer)
 
     # --- to the client ------------------------------------------------------------------------
 
@@ -215,7 +216,7 @@ class ServerEnd(asyncio.Transport):
                 self._finish()
             return
         if link.in_bytes:
-            held = link.held_bytes
+            held = link.buffered_bytes
             full, room = held > self._high, held <= self._low
         else:
             full = link.in_flight >= link.window
@@ -265,7 +266,7 @@ class ServerEnd(asyncio.Transport):
 
     def get_write_buffer_size(self) -> int:
         """What waits here; with a window in messages nothing does."""
-        return self._link.held_bytes
+        return self._link.buffered_bytes
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         """When to pause and to go on, for a window in bytes."""
@@ -296,16 +297,21 @@ class ServerEnd(asyncio.Transport):
 
     # --- what is known of the other end (SSE-5, STR-1) -------------------------------------------
 
-    def owes_since_ns(self, now_ns: int) -> int | None:  # noqa: ARG002 - the interface
-        """When what is unanswered was written: what fell into a silence, else what is under way."""
+    def owes_since_ns(self, now_ns: int) -> int | None:
+        """When what fell into a silence was written; what is on the way owes nothing yet."""
         link = self._link
         if link.unheard_since_ns is not None:
             return link.unheard_since_ns
-        return link.on_the_way[0] if link.on_the_way else None
+        return now_ns if link.on_the_way else None
 
     def look_ns(self, since_ns: int, now_ns: int, limit_ns: int) -> int:
-        """When the answer is overdue, exactly."""
-        return since_ns + limit_ns if since_ns + limit_ns > now_ns else now_ns + limit_ns
+        """When the oldest answer is overdue, exactly; not before it is known to be missing."""
+        link = self._link
+        oldest_ns = link.on_the_way[0] if link.on_the_way else since_ns
+        if link.unheard_since_ns is not None:
+            oldest_ns = link.unheard_since_ns
+        due_ns = oldest_ns + limit_ns
+        return due_ns if due_ns > now_ns else oldest_ns + link.wire.latency_ns
 
     def accepted_ns(self) -> int | None:
         """When the network last took something that had waited."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from simrt.clock import NS_PER_S
 from simrt.errors import TargetError
-from simrt.network import Turn, order
+from simrt.network import Guard, Turn, order
 
 if TYPE_CHECKING:
     from simrt.targets.app.network import Network
@@ -27,6 +27,8 @@ _LAST = order(Turn(len(Turn) - 1), (1 << 24) - 1)
 # So many callbacks in one instant are no work any more: something calls itself for ever.
 MOST_TURNS = 2_000_000
 NEVER_NS = 2**63
+# Asyncio's cancelled timers, such as those for idle connections, may be due in a year.
+_MOST_CANCELLED = 1000
 
 
 class DeadlockError(TargetError):
@@ -81,6 +83,7 @@ class Loop(asyncio.BaseEventLoop):
         self._births = itertools.count()
         self._until_ns: int | None = None
         self._turns = 0
+        self._cancelled = 0
         self.failure: BaseException | None = None
         self.set_task_factory(self._new_task)  # type: ignore[arg-type]
         self.set_exception_handler(_keep_failure)
@@ -94,8 +97,9 @@ class Loop(asyncio.BaseEventLoop):
     def at(self, due_ns: int, key: int, action: Callable[..., None], *args: Any) -> Moment:
         """Plan an event; what is due in the past happens next."""
         moment = Moment(action, args)
-        entry = (max(due_ns, self.now_ns), key, next(self._counter), moment)
-        heapq.heappush(self._planned, entry)
+        if due_ns < self.now_ns:
+            due_ns = self.now_ns
+        heapq.heappush(self._planned, (due_ns, key, next(self._counter), moment))
         return moment
 
     def call_at(  # type: ignore[override]
@@ -104,6 +108,7 @@ class Loop(asyncio.BaseEventLoop):
         """Asyncio's own timers; one for `inf` never rings and is no work."""
         handle = asyncio.TimerHandle(when, callback, args, self, context)
         if not math.isinf(when):
+            handle._scheduled = True  # type: ignore[attr-defined]  # noqa: SLF001 - tells when cancelled
             due_ns = max(round(when * NS_PER_S), self.now_ns)
             heapq.heappush(self._planned, (due_ns, _LAST, next(self._counter), handle))
         return handle
@@ -114,8 +119,13 @@ class Loop(asyncio.BaseEventLoop):
         """As `call_at`."""
         return self.call_at(self.time() + delay, callback, *args, context=context)
 
-    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """Cancelled timers are dropped when their time comes."""
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:  # noqa: ARG002
+        """Cancelled timers are dropped when their time comes, or when they are most of all."""
+        self._cancelled += 1
+        if self._cancelled > _MOST_CANCELLED and self._cancelled * 2 > len(self._planned):
+            self._planned[:] = [entry for entry in self._planned if not _called_off(entry[3])]
+            heapq.heapify(self._planned)
+            self._cancelled = 0
 
     def _new_task(self, loop: Loop, coro: Any, **named: Any) -> Task:
         return Task(next(self._births), coro, loop=loop, **named)
@@ -180,6 +190,7 @@ class Loop(asyncio.BaseEventLoop):
                 if due_ns != self.now_ns:
                     self.now_ns = due_ns
                     self._turns = 0
+                what._scheduled = False  # type: ignore[attr-defined]  # noqa: SLF001
                 what._run()  # noqa: SLF001
 
     def _run_ready(self) -> None:
@@ -279,9 +290,15 @@ class Clock:
         """As many seconds as they are."""
         return max(0.0, ns / NS_PER_S)
 
-    def order(self, turn: Turn, whose: str = "", connection: int = 0) -> int:
+    def order(
+        self,
+        turn: Turn,
+        whose: str = "",
+        connection: int = 0,
+        guard: Guard = Guard.HEARTBEAT,
+    ) -> int:
         """The key of NET-9."""
-        return order(turn, self._places.get(whose, 0), connection)
+        return order(turn, self._places.get(whose, 0), connection, guard)
 
     def timer(self, due_ns: int, key: int, action: Callable[[], None]) -> Moment:
         """An event of the loop."""

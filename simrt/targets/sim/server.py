@@ -19,7 +19,7 @@ from simrt.engine import (
     Subscription,
     encode_event,
 )
-from simrt.network import HEAD_BYTES, Turn, order
+from simrt.network import HEAD_BYTES, Guard, Turn, order
 from simrt.record import LOSSES, Where, Who, replay_detail
 from simrt.scenario.events import Shapes, render
 from simrt.scenario.model import Scenario
@@ -253,7 +253,9 @@ class Server:
         if stream is None or patience is None or stream.unheard_since_ns is not None:
             return
         stream.unheard_since_ns = since_ns
-        stream.peer = self._timer(stream, since_ns + patience, self._give_up)
+        # A network may be slower than the patience: then the silence is noticed where it is met.
+        due = max(self.world.now, since_ns + patience)
+        stream.peer = self._timer(stream, due, Guard.PEER, self._give_up)
 
     def heard(self, link: Link) -> None:
         """The silence is over: what was written is acknowledged."""
@@ -372,7 +374,7 @@ class Server:
         if allowed is None or stream.deadline is not None or stream.waiting_since_ns is None:
             return
         due = stream.waiting_since_ns + allowed
-        stream.deadline = self._timer(stream, due, self._check_deadline)
+        stream.deadline = self._timer(stream, due, Guard.DEADLINE, self._check_deadline)
 
     def _check_deadline(self, stream: Stream) -> None:
         """STR-1: a connection that accepts nothing for so long, while something waits, ends."""
@@ -388,7 +390,7 @@ class Server:
     def _arm_heartbeat(self, stream: Stream, since_ns: int) -> None:
         pause = self.settings.heartbeat_ns
         if pause is not None:
-            stream.heartbeat = self._timer(stream, since_ns + pause, self._beat)
+            stream.heartbeat = self._timer(stream, since_ns + pause, Guard.HEARTBEAT, self._beat)
 
     def _beat(self, stream: Stream) -> None:
         """SSE-5: a heartbeat after a pause without an event; skipped where there is no room."""
@@ -402,9 +404,11 @@ class Server:
             self._watch(stream)
         self._arm_heartbeat(stream, self.world.now)
 
-    def _timer(self, stream: Stream, due_ns: int, action: Callable[[Stream], None]) -> Moment:
+    def _timer(
+        self, stream: Stream, due_ns: int, guard: Guard, action: Callable[[Stream], None]
+    ) -> Moment:
         link = stream.link
-        key = order(Turn.TIMER, link.client.place, link.number)
+        key = order(Turn.TIMER, link.client.place, link.number, guard)
         return self.world.at(due_ns, key, action, stream)
 
     # --- rows ---------------------------------------------------------------------------------
