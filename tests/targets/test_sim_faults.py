@@ -185,3 +185,31 @@ def test_what_arrives_while_a_stall_heals_stays_behind_what_is_here():
         for number in {row.connection for row in rows if row.kind == "receive"}:
             seqs = [r.seq for r in rows if r.kind == "receive" and r.connection == number]
             assert seqs == sorted(set(seqs)), seed
+
+
+@pytest.mark.rules("NET-7", "SSE-5")
+def test_a_silence_shorter_than_the_patience_ends_nothing():
+    """What was held up is acknowledged when the silence ends; the next one counts anew."""
+    rows = simulate(
+        small(
+            online={"up": "2500ms", "down": "1500ms", "silent": True},
+            server={"peerTimeout": "2s", "writeDeadline": "none"},
+        )
+    )
+    assert [row.cause for row in rows if row.kind == "close"] == []
+    assert times(rows, "receive") == [
+        (1000, 1), (2000, 2), (4000, 3), (4000, 4), (5000, 5), (6000, 6), (8000, 7), (8000, 8),
+        (9000, 9),
+    ]  # fmt: skip
+
+
+@pytest.mark.rules("NET-6")
+def test_of_two_stalls_the_last_to_heal_counts():
+    stalls = [
+        {"at": "1500ms", "stall": "g", "for": "2s"},
+        {"at": "2500ms", "stall": "g", "for": "3s"},
+    ]
+    rows = simulate(small(faults=stalls))
+    assert times(rows, "receive")[:6] == [
+        (1000, 1), (5500, 2), (5500, 3), (5500, 4), (5500, 5), (6000, 6),
+    ]  # fmt: skip
