@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
     from simrt.server.server import Server
+    from simrt.server.stream import Stream
+    from simrt.server.tally import Key
 
 _FEED = ("project", "channel")
 
@@ -158,13 +160,16 @@ class Collector:
     def _read_streams(self, read: dict[str, Samples]) -> None:
         tally = self._server.tally
         offered, fates = Counter(tally.offered), Counter(tally.fates)
+        of_feed: dict[Key, list[Stream]] = {}
         for stream, endpoint in self._server.streams.items():
-            key = key_of(endpoint.feed)
-            offered[key] += stream.subscription.offered
-            for fate, number in stream.subscription.fates.items():
-                fates[key, fate] += number
-            read["simrt_streams"][key] += 1
-            read["simrt_streams_waiting"][key] += stream.waiting
+            of_feed.setdefault(key_of(endpoint.feed), []).append(stream)
+        for key, streams in of_feed.items():
+            read["simrt_streams"][key] = len(streams)
+            read["simrt_streams_waiting"][key] = sum(stream.waiting for stream in streams)
+            offered[key] += sum(stream.subscription.offered for stream in streams)
+            found = [stream.subscription.fates for stream in streams]
+            for fate in found[0]:
+                fates[key, fate] += sum(each[fate] for each in found)
         for key, number in offered.items():
             read["simrt_offered"][key] = number
         for (key, fate), number in fates.items():
