@@ -304,8 +304,9 @@ def validate(
 @app.command()
 def serve(
     scenarios: Annotated[
-        list[Path], typer.Argument(metavar="SCENARIO…", help="Scenario files, or folders of them.")
-    ],
+        list[Path] | None,
+        typer.Argument(metavar="SCENARIO…", help="Scenario files, or folders of them."),
+    ] = None,
     port: Annotated[int, typer.Option(help="0 lets the system choose.", min=0, max=65535)] = 8000,
     host: Annotated[
         str, typer.Option(help="Where to listen. Beyond this machine only on purpose.")
@@ -313,34 +314,40 @@ def serve(
     speed: Annotated[
         float, typer.Option(help="Scenario seconds per real second.", min=0.001, max=1000)
     ] = 1.0,
+    log_format: Annotated[
+        str, typer.Option(help="How log lines are written to stderr: text or json.")
+    ] = "text",
     open_page: Annotated[
-        bool, typer.Option("--open/--no-open", help="Open the page in a browser.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--open/--no-open", help="Open the page in a browser; default: on a desktop's terminal."
+        ),
+    ] = None,
 ) -> None:
     """Serve what scenarios declare, with a page on which to watch it. Ctrl-C ends it.
 
-    The streams, hooks and jobs of the files are served for real; their workload and faults wait
-    for you. The page lets you connect clients, make them slow, stall or cut them, call the hooks,
-    play the workload and restart the hub, and shows for each client what it got, what it missed
-    and why.
+    The streams, hooks and jobs of the files are served for real, by the same
+    server that simrt check judges. Workload and faults wait for you: the page
+    lets you connect clients, make them slow, stall or cut them, call the hooks,
+    play the workload and restart the hub. It shows for each client what it got,
+    what it missed and why, how old its news is, and how its buffer fills.
+
+    It prints the page's address, with a key that only this run knows, and
+    credentials for trying it with curl. Metrics are at /metrics.
 
     Example: [bold]simrt serve scenarios/patterns/live-admin-notifications.yml[/bold]
     """
-    import webbrowser
-
     from simrt.watch import serve_scenarios
 
-    def show(page: str) -> None:
-        if not webbrowser.open(page):
-            _complain("no browser could be opened; open the page's address yourself")
-
+    wanted = _on_a_desktop() if open_page is None else open_page
     serve_scenarios(
-        _load_all(scenarios),
+        _load_all(scenarios or []),
         _say_line,
         host=host,
         port=port,
         speed=speed,
-        on_ready=show if open_page else None,
+        log_format=log_format,
+        on_ready=_open if wanted else None,
     )
 
 
@@ -442,6 +449,17 @@ def _say_line(line: str) -> None:
     """A line for a person or a program, at once; nothing in it is markup."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
+
+
+def _on_a_desktop() -> bool:
+    return sys.stdout.isatty() and any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
+
+
+def _open(page: str) -> None:
+    import webbrowser
+
+    if not webbrowser.open(page):
+        _complain("no browser could be opened; open the page's address yourself")
 
 
 def _complain(text: str) -> None:

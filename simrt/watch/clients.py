@@ -57,8 +57,7 @@ class Watched:
 
     Attributes:
         lines: the newest lines of its log.
-        state: `connecting`, `open`, `waiting` (to try again), `away` (its network is gone), or
-            `gave-up`.
+        state: `connecting`, `open`, `waiting` (to try again) or `gave-up`.
     """
 
     kind = ""
@@ -140,6 +139,11 @@ class Loopback(Watched):
             dial=tcp(RCVBUF_BYTES),
         )
         self.client.dial()
+
+    @property
+    def away(self) -> bool:
+        """Whether its network is gone."""
+        return not self.client.online
 
     def slow_down(self, drain_ns: int) -> None:
         """From its next event on it takes so long for each."""

@@ -11,6 +11,7 @@ from simrt.errors import UsageError
 from simrt.scenario.model import Scenario
 from simrt.server import Site, compile_site
 from simrt.server.access import Permission
+from simrt.server.logs import FORMATS, log_to
 from simrt.server.serving import raise_file_limit
 from simrt.watch.session import Session
 
@@ -24,6 +25,7 @@ def serve_scenarios(
     host: str = "127.0.0.1",
     port: int = 8000,
     speed: float = 1.0,
+    log_format: str = "text",
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve what scenarios declare until SIGINT or SIGTERM, then end in an orderly way.
@@ -34,16 +36,20 @@ def serve_scenarios(
         host: where to listen; beyond loopback only on purpose.
         port: 0 lets the system choose.
         speed: scenario seconds per real second, above 0.
+        log_format: how log lines are written to stderr, `text` or `json`.
         on_ready: told the page's address once it can be opened.
 
     Raises:
         UsageError: where two scenarios contradict each other, or there is none.
         TargetError: where it cannot listen, also after a restart.
     """
+    if log_format not in FORMATS:
+        raise UsageError(f"--log-format {log_format}: write {' or '.join(FORMATS)}")
     site = site_of(scenarios)
     site.metrics(METRICS, permission="public")
     site.health(HEALTH)
     raise_file_limit()
+    log_to(log_format)
     asyncio.run(_serve(scenarios, site, say, host, port, speed, on_ready))
 
 

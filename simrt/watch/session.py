@@ -313,10 +313,8 @@ def _act(client: Loopback, what: str) -> None:
     elif what == "cut":
         real.disconnect()
     elif what == "offline" and real.online:
-        client.state = "away"
         real.go_offline()
     elif what == "online" and not real.online:
-        client.state = "waiting"
         real.go_online()
 
 

@@ -104,7 +104,7 @@ def _client(session: Session, client: Watched, count: OpenCount | None, now: int
         "name": client.name,
         "kind": client.kind,
         "feature": client.feature,
-        "state": client.state,
+        "state": "away" if isinstance(client, Loopback) and client.away else client.state,
         "stalled": stalled,
         "drain_ms": client.drain_ns // 1_000_000 if isinstance(client, Loopback) else 0,
         "lines": [asdict(line) for line in client.lines],

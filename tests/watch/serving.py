@@ -63,11 +63,13 @@ class Served:
     Attributes:
         page: the page's address, with the key.
         said: what it printed before it was ready.
+        log: the file of its log lines.
     """
 
     process: subprocess.Popen[str]
     page: str
     said: str
+    log: Path
 
     @property
     def port(self) -> int:
@@ -78,10 +80,10 @@ class Served:
         return self.page.partition("#")[2]
 
     def end(self) -> tuple[int, str, str]:
-        """Ctrl-C; exit code, the rest of its output, its complaints."""
+        """Ctrl-C; exit code, the rest of its output, its log."""
         self.process.send_signal(signal.SIGINT)
-        out, err = self.process.communicate(timeout=PATIENCE_S)
-        return self.process.returncode, out, err
+        out, _ = self.process.communicate(timeout=PATIENCE_S)
+        return self.process.returncode, out, self.log.read_text("utf-8")
 
 
 @contextmanager
@@ -94,16 +96,17 @@ def serve(
         paths.append(folder / f"scenario-{number}.yml")
         paths[-1].write_text(json.dumps(scenario), "utf-8")
     command = [sys.executable, "-m", "simrt", "serve", "--port", "0", *arguments, *map(str, paths)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    log = folder / "log"
+    with log.open("w") as errors:  # a pipe that nobody reads would stop it
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
     assert process.stdout is not None
-    assert process.stderr is not None
     try:
         said = ""
         while "Ctrl-C" not in said:
             line = process.stdout.readline()
-            assert line, process.stderr.read()
+            assert line, log.read_text("utf-8")
             said += line
-        yield Served(process, said.split()[1], said)
+        yield Served(process, said.split()[1], said, log)
     finally:
         process.kill()
         process.communicate()

@@ -67,6 +67,7 @@ function trouble(text) {
 async function send(event) {
   event.preventDefault();
   const times = Number(event.submitter?.value ?? 1);
+  write(at("sent"), "");
   const said = await order({ do: "send", feature: chosen, hook: Number(at("hook").value), data: at("data").value, times });
   if (said !== null) write(at("sent"), outcome(said, times));
 }

@@ -1,0 +1,153 @@
+"""`simrt serve` as a process: what it says, how it ends, what it logs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.server.test_access_log import forms
+from tests.watch.serving import Served, feature, serve
+
+
+def simrt(*arguments: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "simrt", "serve", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, check=False, text=True, timeout=60)
+
+
+def written(folder: Path, name: str, **changes: Any) -> Path:
+    path = folder / name
+    path.write_text(json.dumps(feature(**changes)), "utf-8")
+    return path
+
+
+def ask(
+    served: Served, method: str, path: str, body: bytes | None = None, **headers: str
+) -> tuple[int, bytes]:
+    """One request to it; a stream is read up to its first line."""
+    url = f"http://127.0.0.1:{served.port}{path}"
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    request = urllib.request.Request(url, body, names, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            if answer.headers["content-type"] == "text/event-stream":
+                return answer.status, answer.readline()
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ((), "name a scenario to serve: simrt serve scenarios/"),
+        (("nowhere.yml",), "nowhere.yml: cannot be read"),
+        (("news.yml", "--log-format", "xml"), "--log-format xml: write text or json"),
+        (("news.yml", "again.yml"), "cannot be served together with news: channel news of project"),
+        (("news.yml", "hooks.yml"), "POST /shop/content is declared twice; serve it alone, or"),
+        (("wrong.yml",), "did you mean title?"),
+        (("news.yml", "--port", "65536"), "--port"),
+    ],
+)
+def test_what_cannot_be_served_is_told_before_anything_runs(tmp_path, wrong, words) -> None:
+    written(tmp_path, "news.yml")
+    other = feature()["feature"]
+    changed = {**other, "options": {"bufferSize": 9, "onFull": "drop-oldest", "messageTTL": "9m"}}
+    written(tmp_path, "again.yml", feature=changed)
+    beside = {**other["stream"], "path": "/beside"}
+    written(tmp_path, "hooks.yml", feature={**other, "channel": "beside", "stream": beside})
+    (tmp_path / "wrong.yml").write_text("titel: x\n", "utf-8")
+    arguments = [tmp_path / each if each.endswith(".yml") else each for each in wrong]
+    done = simrt(*arguments)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.real
+def test_a_port_that_is_taken_is_named(tmp_path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = simrt(written(tmp_path, "news.yml"), "--port", port)
+    assert done.returncode == 4
+    assert done.stderr.strip() == (
+        f"simrt: port {port} of 127.0.0.1 is in use; choose another, or 0 for any"
+    )
+
+
+@pytest.mark.real
+def test_it_says_how_to_try_it_and_ends_in_order(tmp_path) -> None:
+    with serve(tmp_path, arguments=("--log-format", "json")) as served:
+        said = served.said
+        url = f"http://127.0.0.1:{served.port}"
+        assert f"Page:  {url}/#" in said
+        assert f"stream  GET {url}/shop/news  (user)" in said
+        assert f"hook    POST {url}/shop/content  (token:editor) sends changed" in said
+        assert "job     1h sends changed" in said
+        assert "made for this run and end with it" in said
+        user, editor = (
+            re.search(rf"{who} of shop +(\S+)", said)[1] for who in ("user", "token:editor")
+        )
+        assert f"curl -N -H 'Authorization: Bearer {user}' {url}/shop/news" in said
+        bearer = {"Authorization": f"Bearer {user}"}
+        assert ask(served, "GET", "/shop/news", **bearer) == (200, b"retry: 1000\n")
+        body = b'{"text": "body-secret-1"}'
+        status, answer = ask(
+            served, "POST", "/shop/content", body, Authorization=f"Bearer {editor}"
+        )
+        assert (status, json.loads(answer)["seq"]) == (200, 1)
+        wrong = {"Authorization": "Bearer wrong-token-2"}
+        assert ask(served, "GET", "/shop/news?token=query-secret-3", **wrong)[0] == 401
+        assert ask(served, "GET", "/shop/path-secret-4", Cookie="a=cookie-secret-5")[0] == 404
+        assert ask(served, "POST", "/~watch/state", b"{}", simrt_key=served.key)[0] == 200
+        assert ask(served, "POST", "/~watch/state", b"{}", simrt_key="wrong-key-6")[0] == 401
+        assert ask(served, "GET", "/_health") == (200, b'{"status": "ok"}')
+        metrics = ask(served, "GET", "/metrics")[1].decode()
+        assert 'simrt_sends_total{channel="news",project="shop"} 1.0' in metrics
+        assert 'simrt_streams_opened_total{channel="news",project="shop"} 1.0' in metrics
+        code, rest, log = served.end()
+    assert (code, rest) == (0, "")
+    lines = [json.loads(line) for line in log.splitlines()]
+    messages = [line["message"] for line in lines if line["logger"] == "simrt.access"]
+    assert messages.count("stream opened") == messages.count("stream closed") == 1
+    assert messages.count("refused") == 2
+    secrets = [user, editor, served.key, *user.split(".")[1:]]
+    secrets += ["body-secret-1", "wrong-token-2", "query-secret-3", "path-secret-4"]
+    secrets += ["cookie-secret-5", "wrong-key-6"]
+    assert [secret for secret in secrets for form in forms(secret) if form in log] == []
+    assert "Traceback" not in log
+
+
+@pytest.mark.real
+def test_a_second_ctrl_c_is_not_needed_while_clients_are_connected(tmp_path) -> None:
+    with serve(tmp_path) as served:
+        joined = {"do": "join", "feature": 0, "kind": "loopback"}
+        for _ in range(3):
+            body = json.dumps(joined).encode()
+            assert ask(served, "POST", "/~watch/do", body, simrt_key=served.key)[0] == 200
+        play = {"do": "play", "on": True}
+        ask(served, "POST", "/~watch/do", json.dumps(play).encode(), simrt_key=served.key)
+        restart = {"do": "restart", "how": "kill"}
+        ask(served, "POST", "/~watch/do", json.dumps(restart).encode(), simrt_key=served.key)
+        code, _, log = served.end()
+    assert code == 0
+    assert "Traceback" not in log
+    assert "never retrieved" not in log
+
+
+@pytest.mark.real
+def test_sigterm_ends_it_too(tmp_path) -> None:
+    with serve(tmp_path) as served:
+        os.kill(served.process.pid, 15)
+        assert served.process.wait(60) == 0
