@@ -248,13 +248,11 @@ class Ledger:
     Attributes:
         sends: by project and channel.
         members: those that were asked to be followed and have subscribed, by name.
-        others: open connections of everybody else.
     """
 
     def __init__(self) -> None:
         self.sends: dict[tuple[str, str], Sends] = {}
         self.members: dict[str, Member] = {}
-        self.others = 0
         self._followed: dict[str, None] = {}
 
     def follow(self, name: str) -> None:
@@ -281,8 +279,6 @@ class Ledger:
                     member.sent(number)
         elif row.subscriber in self._followed:
             self._about(row, sends)
-        else:
-            self.others += (row.kind == "connect") - (row.kind == "close")
 
     def _about(self, row: Row, sends: Sends) -> None:
         member = self.members.get(row.subscriber)

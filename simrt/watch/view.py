@@ -83,7 +83,7 @@ def state(session: Session) -> dict[str, Any]:
         "epoch": "" if server is None else server.hub.epoch,
         "life": session.lives,
         "playing": session.playing,
-        "others": session.ledger.others,
+        "others": sum(name not in session.clients for name in counts),
         "memory_bytes": 0 if server is None else server.hub.memory_bytes,
         "sent": [_sent(session, each) for each in session.scenarios],
         "clients": [

@@ -139,12 +139,16 @@ def test_a_client_that_tells_late_of_its_old_connection_keeps_the_new_one() -> N
     assert on.codes("page/0") == [ON_THE_WAY]
 
 
-def test_strangers_are_only_counted() -> None:
+def test_strangers_are_not_followed() -> None:
     on = Course("page/0")
     on.connect("anonymous/0")
     on.connect("page/7")
     on.row("close", "page/7", cause="client")
-    assert (on.ledger.members, on.ledger.others) == ({}, 1)
+    assert on.ledger.members == {}
+    on.connect("page/0")
+    on.ledger.forget("page/0")
+    on.row("close", "page/0", cause="client")
+    assert on.ledger.members == {}
 
 
 def test_memory_is_bounded_and_nothing_is_miscounted() -> None:

@@ -16,9 +16,10 @@ export function drainOptions(select, chosen) {
 }
 
 export class Card {
-  /** order(order): asks the server to do something; mine: whether this page owns the client. */
-  constructor(client, feature, mine, order) {
+  /** mine: whether this page owns the client; most: how many events are told of; order(order): ask the server. */
+  constructor(client, feature, mine, most, order) {
     this.client = client;
+    this.most = most;
     this.feature = feature;
     this.order = order;
     this.said = 0;
@@ -111,7 +112,7 @@ export class Card {
     const old = this.feature.useful_for_ns !== null && client.age_ns > this.feature.useful_for_ns;
     set(this.figures.age, "class", old && client.behind > 0 ? "old" : "");
     this.causes(client.counts);
-    strip(this.drawing, client.cells, newest, this.drawing.parentNode.clientWidth);
+    strip(this.drawing, client.cells, newest, this.drawing.parentNode.clientWidth, this.most);
     set(this.drawing, "aria-label", `The newest events of ${this.title}: ${number(client.counts.received)} arrived, `
       + `${number(client.missed)} missed, ${number(client.pending)} wait`);
     const engine = client.engine;

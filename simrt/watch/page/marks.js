@@ -2,9 +2,10 @@
 
 import { make, svg } from "./build.js";
 
-const STEP = 10;
+const STEP = 11;
 const SIZE = 3.7;
-const HEIGHT = 16;
+const HEIGHT = 14;
+const ROWS = 3;
 // What is not decided yet has marks of its own: a bar waits, an arrow is on its way.
 const OPEN = {
   "waiting": {
@@ -54,22 +55,25 @@ export function legend(list) {
   list.append(make("li", { title: "It came from the channel's history, after a connect." }, ring, "came by replay"));
 }
 
-/** The strip of a client: one place an event, the newest at the right, as many as there is room. */
-export function strip(drawing, cells, newest, width) {
-  const places = Math.max(1, Math.floor(width / STEP));
+/** The strip of a client: one place an event, in lines, the newest at the end of the last. */
+export function strip(drawing, cells, newest, width, most) {
+  const across = Math.max(1, Math.floor(width / STEP));
+  const down = Math.min(ROWS, Math.ceil(most / across));
+  const places = across * down;
   const paths = new Map();
   let rings = "";
   for (const [number, code, replayed] of cells) {
     const place = places - 1 - (newest - number);
     if (place < 0) continue;
-    const name = codes[code], x = place * STEP + STEP / 2;
-    paths.set(name, (paths.get(name) ?? "") + outline(looks[name].mark, x, HEIGHT / 2, SIZE));
-    if (replayed && name === "received") rings += outline(looks[name].mark.map(line =>
-      line.map(([dx, dy]) => [RING * dx, RING * dy])), x, HEIGHT / 2, SIZE);
+    const x = (place % across) * STEP + STEP / 2;
+    const y = Math.floor(place / across) * HEIGHT + HEIGHT / 2;
+    const name = codes[code], { mark } = looks[name];
+    paths.set(name, (paths.get(name) ?? "") + outline(mark, x, y, SIZE));
+    if (replayed && name === "received") rings += outline(mark, x, y, SIZE * RING);
   }
-  drawing.setAttribute("viewBox", `0 0 ${places * STEP} ${HEIGHT}`);
-  drawing.setAttribute("width", places * STEP);
-  drawing.setAttribute("height", HEIGHT);
+  drawing.setAttribute("viewBox", `0 0 ${across * STEP} ${down * HEIGHT}`);
+  drawing.setAttribute("width", across * STEP);
+  drawing.setAttribute("height", down * HEIGHT);
   const drawn = [...paths].map(([name, d]) =>
     svg("path", { d, class: `m c-${looks[name].colour}${name === "received" ? " full" : ""}` }));
   if (rings) drawn.push(svg("path", { d: rings, class: "m c-o-received" }));

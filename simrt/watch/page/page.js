@@ -127,7 +127,7 @@ function update(said) {
   for (const client of said.clients) {
     let card = cards.get(client.name);
     if (card === undefined) {
-      card = new Card(client, hello.features[client.feature], sources.has(client.name), order);
+      card = new Card(client, hello.features[client.feature], sources.has(client.name), hello.cells, order);
       cards.set(client.name, card);
       at("cards").append(card.root);
     }
