@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from simrt.agreement.distributions import Shapes
-from simrt.agreement.figures import METHOD, Distance
+from simrt.agreement.figures import LEAST_RUNS, METHOD, Distance
 from simrt.agreement.pairing import Grain
 from simrt.agreement.row_by_row import RowByRow
 from simrt.checkers.fold import count
@@ -64,8 +64,9 @@ class Comparison:
             return worst(one.status for one in self.rows)
         if self.apart:
             return Status.FAIL
-        undecided = any(one.agrees is None and one.right is not None for one in self.distances)
-        known = sum(one.agrees is True for one in self.distances)
+        judged = [one for one in self.distances if one.judged]
+        undecided = any(one.agrees is None and one.right is not None for one in judged)
+        known = any(one.agrees for one in judged)
         return Status.PASS if known and not undecided else Status.INCONCLUSIVE
 
     @property
@@ -75,8 +76,13 @@ class Comparison:
 
     @property
     def apart(self) -> tuple[Distance, ...]:
-        """The figures that differ by more than they may."""
-        return tuple(one for one in self.distances if one.agrees is False)
+        """The figures that differ by more than they may, of those that count."""
+        return tuple(one for one in self.distances if one.judged and one.agrees is False)
+
+    @property
+    def unusual(self) -> tuple[Distance, ...]:
+        """The figures outside of their interval that do not count: percentiles, rare events."""
+        return tuple(one for one in self.distances if not one.judged and one.agrees is False)
 
     @property
     def sentence(self) -> str:
@@ -103,11 +109,16 @@ class Comparison:
         return f"First difference: none. {seen} agree, over {count(len(self.seeds), 'seed')}."
 
     def _figures(self) -> str:
-        judged = [one for one in self.distances if one.agrees is not None]
-        unsaid = len(self.distances) - len(judged)
-        rest = f"; {unsaid} cannot be judged" if unsaid else ""
+        counted = [one for one in self.distances if one.judged]
+        judged = [one for one in counted if one.agrees is not None]
+        unsaid = len(counted) - len(judged)
         if not judged:
-            return "No figure can be judged: one simulated run gives no interval."
+            return (
+                f"No figure can be judged: fewer than {LEAST_RUNS} simulated runs give no interval."
+            )
+        rest = f"; {unsaid} cannot be judged" if unsaid else ""
+        if self.unusual:
+            rest += f"; {len(self.unusual)} that do not count are unusual"
         inside = len(judged) - len(self.apart)
         runs = count(len(self.seeds), "simulated seed")
         return f"{inside} of {len(judged)} figures lie inside their interval, of {runs}{rest}."
@@ -117,7 +128,7 @@ class Comparison:
 
         Columns: `group`, `metric`, `unit` (text); `left`, `right`, `difference`, `low`, `high`
         (float64, NaN where there is none); `agrees` (object: True, False, or None where that cannot
-        be said).
+        be said), `judged` (bool: whether it counts).
         """
         import pandas as pd
 
@@ -130,10 +141,11 @@ class Comparison:
                     one.unit,
                     *(getattr(one, name) for name in columns),
                     one.agrees,
+                    one.judged,
                 )
                 for one in self.distances
             ],
-            columns=["group", "metric", "unit", *columns, "agrees"],
+            columns=["group", "metric", "unit", *columns, "agrees", "judged"],
         )
         frame[list(columns)] = frame[list(columns)].astype("float64")
         return frame
@@ -160,6 +172,7 @@ class Comparison:
                     "group": one.figure.group, "metric": one.figure.name, "unit": one.unit,
                     "left": one.left, "right": one.right, "difference": one.difference,
                     "low": one.low, "high": one.high, "agrees": one.agrees,
+                    "judged": one.judged,
                 }
                 for one in self.distances
             ],

@@ -4,11 +4,9 @@ Two targets with exact times show the same figures, or they differ. A server tha
 run of a system with chance in it, on a machine that is late now and then, behind a window that is
 the kernel's. So it is held against many simulated runs:
 
-- *Chance.* For each figure, the interval in which one more run falls if it is like the simulated
-  ones: their mean, plus or minus Student's t times their standard deviation times the root of
-  1 + 1/runs. A table has hundreds of figures, and one in twenty lies outside of a 95 % interval
-  by chance alone. So t is taken for 95 % of the whole table (Bonferroni): all figures lie inside
-  in 95 of 100 tables of two systems that are alike.
+- *Chance.* For each figure, the range of the simulated runs, widened on both sides by its length.
+  Nothing is assumed about the law of a figure; many are skewed, and an interval from a normal law
+  missed twice as often as it promised. Fewer than ten runs give no interval.
 - *The window.* Nobody knows it to the byte. So the runs are simulated twice, with the least and the
   largest window that the calibration allows, and the interval covers both.
 - *Time.* What was late by the resolution of time may have moved a figure by so much: `slack`.
@@ -24,13 +22,20 @@ from simrt.metrics import Metrics
 from simrt.metrics.result import ALL, SHOWN_PERCENTILES
 from simrt.scenario.metric_names import METRICS
 
-CONFIDENCE = 0.95
-"""The share of tables of two like systems in which every figure lies inside its interval."""
+LEAST_RUNS = 10
+"""Fewer simulated runs give no interval."""
+
+JUDGED = (
+    "sent", "received", "missed", "missed_fraction", "gap_messages", "latency_s", "staleness_s",
+    "outdated_fraction", "blind_s", "duplicates", "replayed", "resurfaced", "outages",
+    "reconnect_s", "recovery_s", "pending_max", "mean_pending", "in_flight_max",
+)  # fmt: skip
+"""What decides whether a free run agrees. Percentiles, and figures of rare events, jump between
+runs of one system; they are shown, and not judged."""
 
 METHOD = (
-    "the simulated runs' mean ± Student's t × their standard deviation × the root of 1 + 1/runs, "
-    "over the least and the largest calibrated window, widened by what the resolution of time can "
-    "move; t is such that 95 of 100 tables of like systems lie inside with every figure"
+    "the range of the simulated runs, over the least and the largest calibrated window, widened on "
+    "both sides by its own length and by what the resolution of time can move"
 )
 """How an interval of a table comes about, in a sentence."""
 
@@ -76,6 +81,7 @@ class Distance:
         right: its value on the second target.
         low, high: the interval that `right` must lie in; None where there is none.
         agrees: whether it does; None where that cannot be said.
+        judged: whether that counts.
     """
 
     figure: Figure
@@ -85,6 +91,7 @@ class Distance:
     low: float | None
     high: float | None
     agrees: bool | None
+    judged: bool = True
 
     @property
     def difference(self) -> float | None:
@@ -143,8 +150,11 @@ def banded_figures(
         if figure.of(right) is not None
         or any(figure.of(run) is not None for runs in simulated for run in runs)
     ]
-    many = len(figures)
-    return tuple(_banded(figure, simulated, right, resolution_ns, many) for figure in figures)
+    return tuple(_banded(figure, simulated, right, resolution_ns) for figure in figures)
+
+
+def _is_judged(figure: Figure) -> bool:
+    return figure.metric in JUDGED and not figure.percent
 
 
 def _banded(
@@ -152,27 +162,28 @@ def _banded(
     simulated: Sequence[Sequence[Metrics]],
     right: Metrics,
     resolution_ns: int,
-    figures: int,
 ) -> Distance:
     value = figure.of(right)
+    judged = _is_judged(figure)
     unit = METRICS[figure.metric].unit
     ends = [[found for run in runs if (found := figure.of(run)) is not None] for runs in simulated]
     firsts = [found for runs in simulated if (found := figure.of(runs[0])) is not None]
     left = None if not firsts else _nearest(value, min(firsts), max(firsts))
-    spans = [_span(values, figures) for values in ends if values]
-    many = min(len(runs) for runs in simulated) > 1
+    spans = [_span(values) for values in ends if values]
+    many = min(len(runs) for runs in simulated) >= LEAST_RUNS
     if value is None or not spans:
         # Some figures exist only where something happened: what only some runs have, others lack.
         always = all(len(values) == len(runs) for values, runs in zip(ends, simulated, strict=True))
         apart = many and (always if value is None else True)
-        return Distance(figure, unit, left, value, None, None, False if apart else None)
+        return Distance(figure, unit, left, value, None, None, False if apart else None, judged)
     slack = slack_of(figure, right, resolution_ns / 1e9)
     low = max(0.0, min(span[0] for span in spans) - slack)
     high = max(span[1] for span in spans) + slack
     if METRICS[figure.metric].kind == "fraction":
         high = min(1.0, high)
     inside = low - _rounding(low) <= value <= high + _rounding(high)
-    return Distance(figure, unit, left, value, low, high, inside if many else inside or None)
+    agrees = inside if many else inside or None
+    return Distance(figure, unit, left, value, low, high, agrees, judged)
 
 
 def _nearest(value: float | None, low: float, high: float) -> float:
@@ -183,17 +194,10 @@ def _rounding(value: float) -> float:
     return 1e-9 * abs(value)
 
 
-def _span(values: Sequence[float], figures: int) -> tuple[float, float]:
-    """Where one more value falls; the values alone where there is one."""
-    mean = math.fsum(values) / len(values)
-    if len(values) < 2 or max(values) == min(values):
-        return mean, mean
-    from scipy.special import stdtrit
-
-    variance = math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
-    t = float(stdtrit(len(values) - 1, 1 - (1 - CONFIDENCE) / 2 / figures))
-    half = t * math.sqrt(variance * (1 + 1 / len(values)))
-    return mean - half, mean + half
+def _span(values: Sequence[float]) -> tuple[float, float]:
+    """Where one more value falls."""
+    low, high = min(values), max(values)
+    return low - (high - low), high + (high - low)
 
 
 # --- what lateness can move ---------------------------------------------------------------------

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from simrt.agreement.comparison import Comparison
 from simrt.agreement.distributions import Shapes
-from simrt.agreement.figures import METHOD, Distance
+from simrt.agreement.figures import JUDGED, METHOD, Distance
 from simrt.agreement.pairing import Grain
 from simrt.agreement.row_by_row import Difference, RowByRow
 from simrt.checkers.ledger import side
@@ -20,12 +20,9 @@ _ABSENT = "—"
 _WAY = ("send", "drop", "expire", "take", "receive")
 
 
-# What a table shows even where it agrees.
-HEADLINES = (
-    "missed_fraction", "gap_messages", "latency_s", "p90(latency_s)", "staleness_s",
-    "p90(staleness_s)", "blind_s", "mean_pending", "in_flight_max", "reconnect_s", "recovery_s",
-    "duplicates", "resurfaced",
-)  # fmt: skip
+# What a table shows even where it agrees: all that is judged but what others already say.
+_SAID = ("sent", "received", "missed")
+_SHORT = (*(name for name in JUDGED if name not in _SAID), "p90(latency_s)", "p90(staleness_s)")
 _WORDS = {
     Status.PASS: "agree",
     Status.FAIL: "differ",
@@ -99,7 +96,7 @@ def _figures(found: Comparison, *, everything: bool) -> Iterator[str]:
         or one.agrees is False
         or (
             found.grain is Grain.FIGURES
-            and (one.figure.name in HEADLINES or one.agrees is None)
+            and (one.figure.name in _SHORT)
             and (one.left or one.right)
             and one.figure.group != ALL
         )
@@ -111,7 +108,7 @@ def _figures(found: Comparison, *, everything: bool) -> Iterator[str]:
         yield from table([_heading(found), *map(_figure, shown)], right=_NUMBERS)
     rest = len(found.distances) - len(shown)
     if rest and found.grain is Grain.FIGURES:
-        yield f"{rest} more figures agree or are 0 on both; --all shows them."
+        yield f"{rest} more figures; --all shows them."
 
 
 def _heading(found: Comparison) -> tuple[str, ...]:
@@ -119,7 +116,7 @@ def _heading(found: Comparison) -> tuple[str, ...]:
 
 
 def _figure(one: Distance) -> tuple[str, ...]:
-    sign = {True: "agrees", False: "differs", None: "cannot be said"}
+    sign = {True: "agrees", False: "differs" if one.judged else "unusual", None: "cannot be said"}
     difference = one.difference
     return (
         one.figure.group,
