@@ -39,7 +39,9 @@ class Attack:
 
 
 METHODS = st.sampled_from(
-    ["GET", "POST", "HEAD", "OPTIONS", "PUT", "DELETE", "CONNECT", "PRI", "get", "G T", "", "\x00"]
+    ["GET"] * 6
+    + ["POST"] * 6
+    + ["HEAD", "OPTIONS", "PUT", "DELETE", "CONNECT", "PRI", "get", "G T", "", "\x00"]
 )
 TARGETS = st.one_of(
     st.sampled_from(
@@ -91,7 +93,8 @@ BODIES = st.one_of(
 def written(draw: st.DrawFn) -> bytes:
     """A request put together of good and bad parts."""
     line = f"{draw(METHODS)} {draw(TARGETS)} {draw(VERSIONS)}"
-    head = "\r\n".join([line, *draw(st.lists(HEADERS, max_size=6))])
+    host = ["host: t"] if draw(st.booleans()) else []
+    head = "\r\n".join([line, *host, *draw(st.lists(HEADERS, max_size=5))])
     return head.encode("latin-1") + b"\r\n\r\n" + draw(BODIES)
 
 

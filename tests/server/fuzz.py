@@ -32,10 +32,11 @@ from tests.server.live import PATIENCE_S, Live, Socket
 from tests.server.rig import answers
 
 DOCUMENT = ROOT / "docs" / "security.md"
-EXAMPLES = int(os.environ.get("SIMRT_FUZZ_EXAMPLES", "2500"))
+EXAMPLES = int(os.environ.get("SIMRT_FUZZ_EXAMPLES", "1500"))
 AT_ONCE = 20
-STREAM_EXAMPLES = EXAMPLES * 8
+STREAM_EXAMPLES = EXAMPLES * 20
 _MOST_READ = 200_000
+_MOST_PIECES = 40
 _WARM_EXAMPLES = 200
 """After so many the server's memory is measured for the first time."""
 _MOST_GROWTH_BYTES = 30_000_000
@@ -94,9 +95,9 @@ def speak(sock: socket.socket, attack: Attack) -> None:
     """Say all of it; a server that has ended the connection need not hear it."""
     with contextlib.suppress(ConnectionError):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for piece in attack.pieces[:200]:
+        for piece in attack.pieces[:_MOST_PIECES]:
             sock.sendall(piece)
-        sock.sendall(b"".join(attack.pieces[200:]))
+        sock.sendall(b"".join(attack.pieces[_MOST_PIECES:]))
 
 
 def end(sock: socket.socket, attack: Attack, counts: Counts) -> None:
