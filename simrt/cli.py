@@ -315,8 +315,12 @@ def serve(
         float, typer.Option(help="Scenario seconds per real second.", min=0.001, max=1000)
     ] = 1.0,
     log_format: Annotated[
-        str, typer.Option(help="How log lines are written to stderr: text or json.")
-    ] = "text",
+        str | None,
+        typer.Option(
+            help="Write a log line for each stream and request to stderr: text or json;"
+            " default: only what went wrong."
+        ),
+    ] = None,
     open_page: Annotated[
         bool | None,
         typer.Option(

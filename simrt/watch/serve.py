@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from collections.abc import Callable, Sequence
 
@@ -25,7 +26,7 @@ def serve_scenarios(
     host: str = "127.0.0.1",
     port: int = 8000,
     speed: float = 1.0,
-    log_format: str = "text",
+    log_format: str | None = None,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve what scenarios declare until SIGINT or SIGTERM, then end in an orderly way.
@@ -36,20 +37,24 @@ def serve_scenarios(
         host: where to listen; beyond loopback only on purpose.
         port: 0 lets the system choose.
         speed: scenario seconds per real second, above 0.
-        log_format: how log lines are written to stderr, `text` or `json`.
+        log_format: `text` or `json`: a line for each stream and request goes to stderr; None: only
+            what went wrong, as text.
         on_ready: told the page's address once it can be opened.
 
     Raises:
         UsageError: where two scenarios contradict each other, or there is none.
         TargetError: where it cannot listen, also after a restart.
     """
-    if log_format not in FORMATS:
+    if log_format not in (None, *FORMATS):
         raise UsageError(f"--log-format {log_format}: write {' or '.join(FORMATS)}")
     site = site_of(scenarios)
     site.metrics(METRICS, permission="public")
     site.health(HEALTH)
     raise_file_limit()
-    log_to(log_format)
+    if log_format is None:
+        log_to("text", level=logging.WARNING)
+    else:
+        log_to(log_format)
     asyncio.run(_serve(scenarios, site, say, host, port, speed, on_ready))
 
 

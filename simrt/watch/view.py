@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from simrt.report import palette
 from simrt.report.feature import settings, who_may
 from simrt.scenario.events import payload, render
-from simrt.scenario.model import Scenario
+from simrt.scenario.model import Publish, Scenario, Sender
 from simrt.watch.clients import Loopback, Watched
 from simrt.watch.ledger import CODES
 from simrt.watch.orders import MOST_DRAIN_MS, MOST_TIMES
@@ -64,12 +65,15 @@ def _feature(scenario: Scenario, session: Session) -> dict[str, Any]:
     }
 
 
-def _example(scenario: Scenario, hook: Any, session: Session) -> str:
-    try:
-        data = render(payload(scenario.feature, hook), 1, session.clock.wall())
-    except LookupError:
-        data = None
-    return json.dumps(data, ensure_ascii=False)
+def _example(scenario: Scenario, hook: Sender, session: Session) -> str:
+    """What the form offers: the hook's own data or example, else what the workload sends."""
+    publish = [each for each in scenario.workload.publish if each.event == hook.sends]
+    entries: tuple[Sender | Publish, ...] = (hook, *publish)
+    for entry in entries:
+        with contextlib.suppress(LookupError):
+            data = render(payload(scenario.feature, entry), 1, session.clock.wall())
+            return json.dumps(data, ensure_ascii=False)
+    return "null"
 
 
 def state(session: Session) -> dict[str, Any]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from simrt.clock import RealClock
-from simrt.scenario import scenario
+from simrt.scenario import load, scenario
+from simrt.scenario.model import Scenario
 from simrt.server import Server, compile_site
 from simrt.watch.clients import MOST_DATA_CHARS, Browser
 from simrt.watch.front import POLICY, Front
@@ -24,8 +26,8 @@ HOST = "127.0.0.1:8000"
 class Door:
     """A front of a session, asked without sockets."""
 
-    def __init__(self, host: str = "127.0.0.1") -> None:
-        play = scenario(served())
+    def __init__(self, host: str = "127.0.0.1", play: Scenario | None = None) -> None:
+        play = play or scenario(served())
         site = compile_site([play])
         failures: list[Exception] = []
         self.session = Session([play], site, RealClock(STARTS), host, 8000, failures.append)
@@ -248,6 +250,22 @@ def test_a_page_that_is_gone_takes_its_browsers_along() -> None:
     client.seen_ns -= 61_000_000_000
     door.ask("POST", "/~watch/state", {})
     assert door.session.clients == {}
+
+
+SHIPPED = sorted(Path(__file__).parents[2].glob("scenarios/*/*.yml"))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_every_shipped_scenario_has_a_page(path: Path) -> None:
+    door = Door(play=load(path))
+    status, _, body = door.ask("POST", "/~watch/hello")
+    told = json.loads(body)["features"][0]
+    assert (status, told["title"]) == (200, door.session.scenarios[0].title)
+    assert all(json.loads(hook["data"]) is not None for hook in told["hooks"])
+    assert told["hooks"] or told["jobs"]
+    assert len(told["settings"]) == 5
+    status, _, body = door.ask("POST", "/~watch/state")
+    assert (status, json.loads(body)["clients"]) == (200, [])
 
 
 @virtual

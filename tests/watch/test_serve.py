@@ -151,3 +151,16 @@ def test_sigterm_ends_it_too(tmp_path) -> None:
     with serve(tmp_path) as served:
         os.kill(served.process.pid, 15)
         assert served.process.wait(60) == 0
+
+
+@pytest.mark.real
+def test_jobs_fire_and_time_runs_as_fast_as_asked(tmp_path) -> None:
+    scenario = feature()
+    scenario["feature"]["senders"][-1] = {"job": "10m", "sends": "changed"}
+    scenario["feature"]["stream"]["permission"] = {"public": ["GET"]}
+    with serve(tmp_path, scenario, arguments=("--speed", "1000")) as served:
+        url = f"http://127.0.0.1:{served.port}/shop/news"
+        with urllib.request.urlopen(url, timeout=60) as stream:
+            said = next(line for line in stream if line.startswith(b"event"))
+            assert said == b"event: changed\n"
+            assert stream.readline() == b'data: {"text":"hello"}\n'
