@@ -92,18 +92,19 @@ def nginx(site: str, upstream_port: int) -> Iterator[tuple[int, trustme.CA]]:
         words = [NGINX, "-p", name, "-c", str(folder / "conf"), "-e", "stderr"]
         with subprocess.Popen(words) as process:
             try:
-                _wait(process, port)
+                wait_for(process, port)
                 yield port, authority
             finally:
                 process.terminate()
                 process.wait(PATIENCE_S)
 
 
-def _wait(process: subprocess.Popen[bytes], port: int) -> None:
+def wait_for(process: subprocess.Popen[bytes], port: int) -> None:
+    """Wait until a process listens on a port."""
     passed = stopwatch()
     while passed() < PATIENCE_S:
-        assert process.poll() is None, "nginx did not start"
+        assert process.poll() is None, "it did not start"
         with socket.socket() as sock:
             if sock.connect_ex(("127.0.0.1", port)) == 0:
                 return
-    raise AssertionError("nginx never listened")
+    raise AssertionError("it never listened")

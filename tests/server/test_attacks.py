@@ -91,6 +91,7 @@ FORGED = {
     "claims that are a list": forged(HS256, [GOOD]),
     "claims that are no JSON": forged(HS256, b"\xff"),
     "a head that is no JSON": forged(b"{"),
+    "a deep head": forged(b'{"a":' * 1500 + b"1" + b"}" * 1500),
     "deep claims": forged(HS256, b'{"a":' * 1500 + b"1" + b"}" * 1500),
     "the key itself": KEY,
     "the name of a token": "editor",

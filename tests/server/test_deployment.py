@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import select
 import ssl
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,9 +15,9 @@ import trustme
 from simrt.clock import RealClock
 from simrt.server import Secrets, Server, bind, compile_site
 from tests.server import nginx
-from tests.server.live import Live, Socket, live
+from tests.server.live import PATIENCE_S, Live, Socket, live
 from tests.server.matrix.observe import observe
-from tests.server.matrix.programs import PROGRAMS
+from tests.server.matrix.programs import CURL, PROGRAMS
 from tests.server.rig import KEY, STARTS, TOKENS, feature, request
 
 pytestmark = pytest.mark.real
@@ -52,6 +54,31 @@ def test_events_pass_the_documented_nginx_at_once() -> None:
             refused.send(request("POST", "/shop/content", b"{}"))
             refused.read(lambda: b'"error"' in refused.got)
             assert refused.got.startswith(b"HTTP/1.1 401")
+
+
+@needs_nginx
+@pytest.mark.skipif(not CURL, reason="curl is not installed (apt: curl)")
+@pytest.mark.rules("SSE-1")
+def test_events_pass_over_http_2(tmp_path: Path) -> None:
+    """Browsers speak it to nginx; nginx speaks HTTP/1.1 to the server."""
+    with (
+        live() as server,
+        nginx.nginx(nginx.documented(), server.port) as (port, authority),
+        Socket(server.port) as poster,
+    ):
+        authority.cert_pem.write_to_path(tmp_path / "authority")
+        words = [CURL, "-sN", "--http2", "--cacert", str(tmp_path / "authority"), "--noproxy", "*"]
+        words += ["--resolve", f"live.example:{port}:127.0.0.1", "-w", "%{http_version}"]
+        url = f"https://live.example:{port}/shop/news"
+        with subprocess.Popen([*words, url], stdout=subprocess.PIPE) as curl:
+            assert curl.stdout is not None
+            assert curl.stdout.readline().startswith(b"retry: ")
+            for n in range(1, 4):
+                assert poster.post() == 200
+                while (line := curl.stdout.readline()) != b"id: e1:%d\n" % n:
+                    assert line, "the stream ended"
+            server.hang_up()
+            assert curl.stdout.read().endswith(b"\n2")
 
 
 BUFFERING = ("proxy_buffering off;", "proxy_buffering on;")
@@ -105,6 +132,37 @@ def test_who_comes_back_by_itself_does_so_through_nginx(program: object, tmp_pat
     site = nginx.plain(nginx.documented())
     seen = observe(program, tmp_path, lambda port: nginx.nginx(site, port))
     assert (seen.returned, seen.restarted) == ("by itself", "by itself")
+
+
+_MOUNTED = """
+import sys, uvicorn
+from simrt.server import Mounted, Site
+site = Site("shop")
+site.stream("/news", channel="news", permission="public", events={"changed": {}})
+
+@site.job("1s", sends=["changed"])
+def fire(call):
+    call.send("changed", {"n": call.n})
+
+uvicorn.run(Mounted(site), port=int(sys.argv[1]), log_level="error",
+            timeout_graceful_shutdown=1)
+"""
+
+
+@pytest.mark.rules("SSE-1", "STR-3")
+def test_mounted_under_a_uvicorn_of_somebody_else() -> None:
+    """Events come, and it ends though a stream is open."""
+    port = nginx.free_port()
+    with subprocess.Popen([sys.executable, "-c", _MOUNTED, str(port)]) as process:
+        try:
+            nginx.wait_for(process, port)
+            with Socket(port).subscribe() as client:
+                client.read(lambda: len(client.seqs) == 2)
+                process.terminate()
+                client.read()
+            assert process.wait(PATIENCE_S) is not None
+        finally:
+            process.kill()
 
 
 @pytest.mark.rules("SSE-6", "STR-3")
