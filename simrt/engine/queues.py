@@ -84,7 +84,7 @@ class PendingQueue(ABC):
         """List what is pending, in order of ``seq``, expired or not."""
 
     def take(self, now: int, limit: int) -> Messages:
-        """Remove and return up to ``limit`` pending unexpired messages of the ring (DLV-1)."""
+        """Remove and return up to ``limit`` pending unexpired messages (DLV-1)."""
         channel = self.channel
         hub = channel.hub
         if type(now) is not int or now < hub.now or type(limit) is not int or limit < 1:
@@ -92,6 +92,8 @@ class PendingQueue(ABC):
         hub.now = now
         if self.closed:  # DLV-4
             return ()
+        if self.held:
+            return self.take_held(now, limit)
         last = channel.last_seq
         first = self.cursor + 1
         lost = last - channel.buffer_size + 1 - first  # BUF-2: the ring holds the newest only
@@ -103,15 +105,25 @@ class PendingQueue(ABC):
         ttl = channel.options.message_ttl_ns
         # Times never decrease with seq, so what has expired stands before what has not.
         alive = first if ttl is None else channel.first_sent_after(now - ttl, first)  # TTL-3
-        stop = min(alive + limit - 1, last)
+        stop = alive + limit - 1
+        if stop > last:
+            stop = last
         self.cursor = stop
         self.taken += stop - alive + 1
-        taken = channel.span(alive, stop)
+        taken: Messages
+        if alive == stop:
+            taken = (channel.ring[(alive - 1 - channel.base) % channel.buffer_size],)
+        else:
+            taken = channel.span(alive, stop)
         if stop == last:
             channel.rest(self)
         if alive > first:
             self.expire(channel.span(first, alive - 1), now)
         return taken
+
+    def take_held(self, now: int, limit: int) -> Messages:
+        """Take from ``held``, then from the ring; only what holds messages is asked."""
+        raise NotImplementedError
 
     def refusal(self, now: object, limit: object) -> EngineError:
         """Say why a take is refused."""
@@ -264,21 +276,15 @@ class DropNewest(PendingQueue):
             return tuple(self.held)
         return tuple(self.held) + self.channel.span(self.cursor + 1, self.channel.last_seq)
 
-    def take(self, now: int, limit: int) -> Messages:
+    def take_held(self, now: int, limit: int) -> Messages:
         """Settle what was refused, then take from what is held, then from the ring (DLV-1)."""
-        if not self.held:
-            return PendingQueue.take(self, now, limit)
         channel = self.channel
-        hub = channel.hub
-        if type(now) is not int or now < hub.now or type(limit) is not int or limit < 1:
-            raise self.refusal(now, limit)
-        hub.now = now
         was_full = self.full
         if was_full:
             self.full = False
             self.dropped += channel.last_seq - self.cursor
             self.cursor = channel.last_seq
-        taken, expired = self.take_held(now, limit)
+        taken, expired = self.split_held(now, limit)
         self.taken += len(taken)
         if was_full:  # a take always makes room in a full queue: it is taken from, or expires
             channel.watch(self, self.fills_at())
@@ -286,10 +292,10 @@ class DropNewest(PendingQueue):
             channel.rest(self)
         self.expire(expired, now)
         if len(taken) < limit:
-            taken += PendingQueue.take(self, now, limit - len(taken))
+            taken += self.take(now, limit - len(taken))
         return taken
 
-    def take_held(self, now: int, limit: int) -> tuple[Messages, Messages]:
+    def split_held(self, now: int, limit: int) -> tuple[Messages, Messages]:
         """Remove from what is held: up to ``limit`` unexpired, and the expired before them."""
         held = self.held
         ttl = self.channel.options.message_ttl_ns

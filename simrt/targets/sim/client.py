@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simrt import sse
 from simrt.engine import Message
@@ -13,9 +13,9 @@ from simrt.network import DIAL_TO_ACCEPT, HEAD_BYTES, Turn, order
 from simrt.record import Where, Who
 from simrt.scenario.model import Distribution, Subscribers
 from simrt.scenario.randomness import Draws, Randomness
-from simrt.targets.sim.link import End, Head, Heartbeat, Link, Part
+from simrt.targets.sim.link import ByteLink, End, Head, Heartbeat, Link, Part
 from simrt.targets.sim.wire import Wire
-from simrt.targets.sim.world import Moment, World
+from simrt.targets.sim.world import Moment, Occurrence, World
 
 if TYPE_CHECKING:
     from simrt.targets.sim.server import Play, Server
@@ -42,6 +42,14 @@ class Client:
     Attributes:
         reopens_bytes: how much of its window must be free before it opens again, once it was full.
     """
+
+    __slots__ = (
+        "_attempt", "_backlog", "_drain", "_drain_key", "_draining", "_drains",
+        "_drains_of", "_due_ns", "_factors", "_failed", "_had", "_had_of", "_head_bytes",
+        "_heard_ns", "_held", "_jitter", "_left_ns", "_queue", "_randomness", "_received",
+        "_retry_ns", "_stalls", "_timer", "_watch", "gave_up", "group", "link", "name",
+        "opened", "place", "play", "reopens_bytes", "server", "wire", "world",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -78,15 +86,16 @@ class Client:
         self._watch: Moment | None = None
         self._stalls = 0
         self._backlog: deque[Part] = deque()
-        self._queue: deque[tuple[Message | End, int]] = deque()
+        self._queue: deque[tuple[Any, int]] = deque()  # messages; an End only as the last
         self._held = 0
         self._head_bytes = 0
-        self._draining: Moment | None = None
-        self._done: Moment | None = None
+        self._drain = Occurrence(world, self._drained)
+        self._draining = False
         self._due_ns = 0
         self._left_ns: int | None = None
         self._received = 0
-        self._had: tuple[int, int] | None = None
+        self._had: Message | None = None
+        self._had_of = -1
 
     # --- what it is doing ---------------------------------------------------------------------
 
@@ -100,8 +109,7 @@ class Client:
         """The id of the event that it received last, which a browser sends with each request."""
         if self._had is None:
             return None
-        life, seq = self._had
-        return sse.event_id(self.server.epochs[life], seq)
+        return sse.event_id(self.server.epochs[self._had_of], self._had.seq)
 
     @property
     def idle(self) -> bool:
@@ -120,7 +128,8 @@ class Client:
         if not self.online:
             self._refused("offline")
             return
-        link = self.link = Link(self.world, self, self._attempt)
+        kind = Link if self.group.window_bytes is None else ByteLink
+        link = self.link = kind(self.world, self, self.server, self._attempt)
         self._drain_key = order(Turn.DRAINED, self.place, self._attempt)
         self.opened = False
         self._after(DIAL_TO_ACCEPT, link, self.server.dialled, link)
@@ -159,18 +168,22 @@ class Client:
         self._heard_ns = self.world.now
         if self._stalls or self._backlog:
             self._backlog.append(Part(item, units, last=True, early=False))
+        elif type(item) is Message:
+            self._queue.append((item, units))
+            if not self._draining:
+                self._next()
         else:
             self._handle(link, item, units)
 
     def _handle(self, link: Link, item: Head | Heartbeat | Message | End, units: int) -> None:
-        if isinstance(item, (Message, End)):
+        if type(item) is Message or type(item) is End:
             self._queue.append((item, units))
-            if self._draining is None:
+            if not self._draining:
                 self._next()
         else:
-            if isinstance(item, Head):
+            if type(item) is Head:
                 self._head(link, item)
-            self._free(link, units)
+            link.free(units)
 
     def arrived_in_part(self, link: Link, part: Part) -> None:
         """A piece of something that the server wrote is here: the window is in bytes."""
@@ -192,7 +205,7 @@ class Client:
         elif not isinstance(part.item, Message):
             self._handle(link, part.item, part.units)
         elif not part.last and part.early:
-            self._free(link, part.units)
+            link.free(part.units)
         else:
             self._held += part.units
             if part.last:
@@ -207,7 +220,7 @@ class Client:
             self._head(link, Head(head.status))
         if part.last and link is self.link and head.retry_ns is not None:
             self._retry_ns = head.retry_ns
-        self._free(link, part.units)
+        link.free(part.units)
 
     def _astray(self, link: Link) -> None:
         """It belongs to a connection that was left in a silence: the answer is a reset (NET-5)."""
@@ -222,14 +235,6 @@ class Client:
         """A silence holds up what the server wrote; the server hears nothing of it (NET-7)."""
         self.wire.deliver(link.arrival_key, action, link, *args)
         self.server.unheard(link, self.world.now - link.latency_ns)
-
-    def _free(self, link: Link, units: int) -> None:
-        if not link.server_open:
-            return
-        if self.wire.silent:
-            self.wire.deliver(link.arrival_key, self._free, link, units)
-        else:
-            self.server.freed(link, units)
 
     def _draw_for(self, link: Link) -> None:
         """Know how long each event of this life of the server takes to handle."""
@@ -254,49 +259,45 @@ class Client:
         self.gave_up = True
         self._refusal("gave-up", "status", head.status)
 
-    def _next(self) -> None:
-        """Begin to handle what waits; nothing is under way and nothing holds it up."""
-        if self._stalls or not self._queue or self._left_ns is not None:
-            return
-        item = self._queue[0][0]
-        if isinstance(item, End):
-            self._queue.clear()
-            self._ended_by_server()
-            return
-        drain_ns = self._drains.at(item.seq)
-        if self._factors:
-            drain_ns = round(drain_ns * math.prod(self._factors.values()))
-        self._start(drain_ns)
+    def _next(self, left_ns: int | None = None) -> None:
+        """Handle the first that waits; nothing is under way and nothing holds it up.
 
-    def _start(self, drain_ns: int) -> None:
-        self._due_ns = self.world.now + drain_ns
-        moment = self._done
-        self._done = None
-        if moment is None:
-            moment = self.world.at(self._due_ns, self._drain_key, self._drained)
-        else:
-            self.world.again(moment, self._due_ns, self._drain_key)
-        self._draining = moment
+        Arguments:
+            left_ns: how long it still takes, where that has begun.
+        """
+        drain_ns = left_ns
+        if drain_ns is None:
+            item = self._queue[0][0]
+            if type(item) is not Message:
+                self._queue.clear()
+                self._ended_by_server()
+                return
+            drain_ns = self._drains.at(item.seq)
+            if self._factors:
+                drain_ns = round(drain_ns * math.prod(self._factors.values()))
+        world = self.world
+        self._draining = True
+        due = self._due_ns = world.now + drain_ns
+        world.again(self._drain, due, self._drain_key)
 
-    def _drained(self) -> None:
+    def _drained(self, _: object) -> None:
         """The client is done with one event: this is its receipt (NET-3)."""
-        link = self.link
+        link, world = self.link, self.world
         assert link is not None
-        self._done, self._draining = self._draining, None
+        self._draining = False
         message, units = self._queue.popleft()
         self._received += 1
-        assert isinstance(message, Message)
-        self._had = link.life, message.seq
-        world = self.world
+        self._had, self._had_of = message, link.life
         if world.record is not None:
             world.record.received(world.now, self._where(link), self._who(link), message)
         if self._queue:
             self._next()
-        # Its bytes are freed by an event of their own; with nothing else due, that is now.
-        if world.alone():
-            self._free(link, units)
+        # Its bytes are freed by an event of their own. With nothing else due in this instant,
+        # nothing can come between: then it is done at once.
+        if world.queue[0][0] > world.now:
+            link.free(units)
         else:
-            world.at(world.now, link.arrival_key, self._free, link, units)
+            world.at(world.now, link.arrival_key, link.free, units)
 
     # --- the end of a connection --------------------------------------------------------------
 
@@ -340,10 +341,10 @@ class Client:
         self._held = 0
         self._head_bytes = 0
         self._left_ns = None
-        for moment in (self._draining, self._watch):
-            if moment is not None:
-                moment.cancel()
-        self._draining = self._watch = None
+        self._freeze()
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
         return link
 
     def _refused(self, cause: str) -> None:
@@ -454,10 +455,16 @@ class Client:
     def stall(self) -> None:
         """Stop handling what arrives; a drain under way freezes (NET-6)."""
         self._stalls += 1
-        if self._draining is not None:
-            self._draining.cancel()
-            self._draining = None
+        if self._draining:
+            self._freeze()
             self._left_ns = self._due_ns - self.world.now
+
+    def _freeze(self) -> None:
+        """The drain under way does not end."""
+        if self._draining:
+            self._draining = False
+            self._drain.cancel()
+            self._drain = Occurrence(self.world, self._drained)
 
     def heal(self) -> None:
         """Go on where the stall began."""
@@ -466,7 +473,7 @@ class Client:
             return
         if self._left_ns is not None:
             left, self._left_ns = self._left_ns, None
-            self._start(left)
+            self._next(left)
         # To free part of the window can let more arrive: that stays behind what is here already.
         while self._backlog and self.link is not None:
             part = self._backlog[0]

@@ -17,7 +17,7 @@ from simrt.targets.sim.world import World
 
 if TYPE_CHECKING:
     from simrt.targets.sim.client import Client
-    from simrt.targets.sim.server import Stream
+    from simrt.targets.sim.server import Server, Stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,67 +56,88 @@ class Part:
 
 
 class Link:
-    """One connection, both ends.
+    """One connection, both ends; its window counts messages.
 
     Arguments:
         world: time.
         client: who dialled.
+        server: whom.
         number: that client's how-many-th attempt.
 
     Attributes:
         life: the server life that accepted it, or -1.
-        in_flight: window units handed to the network and not yet freed.
         in_bytes: whether the window counts bytes, not messages.
+        room: how many messages the server can write now (NET-2); in bytes: one, or none.
         stream: the server's end, from subscribe to close.
         client_open: whether the client's end is open.
         server_open: whether the server's end is open.
         left_unheard: whether the client left it while its network was silent.
     """
 
-    def __init__(self, world: World, client: Client, number: int) -> None:
+    __slots__ = (
+        "_window", "arrival_key", "client", "client_open", "in_bytes", "latency_ns",
+        "left_unheard", "life", "number", "room", "server", "server_open", "stream",
+        "world",
+    )  # fmt: skip
+
+    def __init__(self, world: World, client: Client, server: Server, number: int) -> None:
         self.world = world
         self.client = client
+        self.server = server
         self.number = number
         self.life = -1
         self.client_open = True
         self.server_open = False
         self.left_unheard = False
         self.stream: Stream | None = None
-        self.in_flight = 0
         self.latency_ns = client.group.latency_ns
-        self.in_bytes = client.group.window_bytes is not None
-        # A full window opens again once so much of it is free.
-        self._reopens = client.reopens_bytes
-        self._window = client.group.window_bytes or client.group.window_msgs or 1
-        self._buffer: deque[Part] = deque()
         self.arrival_key = order(Turn.ARRIVAL, client.place, number)
+        self.in_bytes = False
+        self.room = self._window = client.group.window_msgs or 1
 
     @property
-    def room(self) -> int:
-        """How many messages the server can write now (NET-2); in bytes: one, or none."""
-        if self.in_bytes:
-            return 0 if self._buffer else 1
-        return self._window - self.in_flight
+    def in_flight(self) -> int:
+        """Window units handed to the network and not yet freed."""
+        return self._window - self.room
 
-    def write(self, item: Head | Heartbeat | Message, size_bytes: int) -> None:
+    @property
+    def stuck(self) -> bool:
+        """Whether the server's own write buffer holds something."""
+        return False
+
+    def write(self, item: Head | Heartbeat | Message, size_bytes: int) -> None:  # noqa: ARG002
         """Hand one server write to the transport (DLV-5)."""
-        if not self.in_bytes:
-            self.in_flight += 1
-            world = self.world
-            if not self.latency_ns and item.__class__ is Message and world.alone():
-                self.client.arrived(self, item, 1)
-            else:
-                due = world.now + self.latency_ns
-                world.at(due, self.arrival_key, self.client.arrived, self, item, 1)
+        self.room -= 1
+        world = self.world
+        # It arrives by an event of its own. Without a latency, and with nothing else due in this
+        # instant, nothing can come between: then it arrives at once.
+        if not self.latency_ns and type(item) is Message and world.queue[0][0] > world.now:
+            self.client.arrived(self, item, 1)
+        else:
+            due = world.now + self.latency_ns
+            world.at(due, self.arrival_key, self.client.arrived, self, item, 1)
+
+    def free(self, units: int) -> None:
+        """The client has handled so much: that part of the window opens again, once it is heard."""
+        if not self.server_open:
             return
-        # An event that is larger than the window could never be freed whole: its first part goes.
-        early = not isinstance(item, Message) or size_bytes > self._window
-        self._buffer.append(Part(item, size_bytes, last=True, early=early))
-        self._push()
+        wire = self.client.wire
+        if wire.silent:
+            wire.deliver(self.arrival_key, Link.free, self, units)
+            return
+        if self.in_bytes:
+            self._reopen(units)
+        else:
+            self.room += units
+        stream = self.stream
+        if stream is not None:
+            self.server.pump(stream)
+
+    def _reopen(self, units: int) -> None:
+        """Part of a window in bytes is open again."""
 
     def finish(self) -> None:
         """End it from the server's side: the end travels behind what is in flight (NET-5)."""
-        self._buffer.clear()
         self.server_open = False
         self.world.at(
             self.world.now + self.latency_ns,
@@ -127,23 +148,58 @@ class Link:
             0,
         )
 
+
+class ByteLink(Link):
+    """One connection whose window counts bytes: what does not fit waits in the server's buffer."""
+
+    __slots__ = (
+        "_buffer", "_flying", "_reopens",
+    )  # fmt: skip
+
+    def __init__(self, world: World, client: Client, server: Server, number: int) -> None:
+        super().__init__(world, client, server, number)
+        self.in_bytes = True
+        self.room = 1
+        self._window = client.group.window_bytes or 1
+        # A full window opens again once so much of it is free.
+        self._reopens = client.reopens_bytes
+        self._flying = 0
+        self._buffer: deque[Part] = deque()
+
+    @property
+    def in_flight(self) -> int:
+        """Bytes handed to the network and not yet freed."""
+        return self._flying
+
     @property
     def stuck(self) -> bool:
         """Whether the server's own write buffer holds something."""
         return bool(self._buffer)
 
-    def free(self, units: int) -> bool:
-        """Open the window again by so much; say whether something waiting went out."""
-        self.in_flight -= units
-        if self._buffer and self._window - self.in_flight < self._reopens:
-            return False
-        return self.in_bytes and self._push()
+    def write(self, item: Head | Heartbeat | Message, size_bytes: int) -> None:
+        """Hand one server write to the transport (DLV-5)."""
+        # An event that is larger than the window could never be freed whole: its first part goes.
+        early = not isinstance(item, Message) or size_bytes > self._window
+        self._buffer.append(Part(item, size_bytes, last=True, early=early))
+        self._push()
 
-    def _push(self) -> bool:
-        waited = bool(self._buffer)
-        while self._buffer and self.in_flight < self._window:
+    def _reopen(self, units: int) -> None:
+        self._flying -= units
+        if self._buffer and self._window - self._flying >= self._reopens:
+            self._push()
+            if self.stream is not None:
+                self.stream.waiting_since_ns = None  # STR-1: it accepted something
+
+    def finish(self) -> None:
+        """End it from the server's side; the buffer is discarded (NET-5)."""
+        self._buffer.clear()
+        self.room = 1
+        super().finish()
+
+    def _push(self) -> None:
+        while self._buffer and self._flying < self._window:
             part = self._buffer[0]
-            fits = min(part.units, self._window - self.in_flight)
+            fits = min(part.units, self._window - self._flying)
             if fits == part.units:
                 self._buffer.popleft()
                 # The last part is freed when the event was handled, like any whole event.
@@ -152,10 +208,10 @@ class Link:
             else:
                 part.units -= fits
                 self._send(Part(part.item, fits, last=False, early=part.early))
-        return waited
+        self.room = 0 if self._buffer else 1
 
     def _send(self, part: Part) -> None:
-        self.in_flight += part.units
+        self._flying += part.units
         self.world.at(
             self.world.now + self.latency_ns,
             self.arrival_key,

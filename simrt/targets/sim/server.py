@@ -322,21 +322,15 @@ class Server:
         """Let each subscription that has something to take be taken from, if it has room."""
         assert play.channel is not None
         for subscription in play.channel.collect_ready():
-            self._pump(self._by_subscription[subscription])
+            self.pump(self._by_subscription[subscription])
 
-    def freed(self, link: Link, units: int) -> None:
-        """Part of the window is open again."""
-        stream = link.stream
-        if link.free(units) and stream is not None:
-            stream.waiting_since_ns = None  # STR-1: it accepted something
-        if stream is not None:
-            self._pump(stream)
-
-    def _pump(self, stream: Stream) -> None:
+    def pump(self, stream: Stream) -> None:
         """Take while the connection accepts (NET-2, SSE-6)."""
         link, subscription = stream.link, stream.subscription
-        now = self.world.now
-        record = self.world.record
+        world = self.world
+        now, record = world.now, world.record
+        if not link.room and (stream.waiting_since_ns is None or not link.stuck):
+            stream.waiting_since_ns = now
         while room := link.room:
             messages = subscription.take(now, room)
             if record is not None:
@@ -346,18 +340,23 @@ class Server:
             if not messages:
                 stream.waiting_since_ns = None
                 return
-            stream.last_event_ns = now
-            stream.waiting_since_ns = None
+            stream.last_event_ns = stream.waiting_since_ns = now
             for message in messages:
                 link.write(message, self._event_bytes(message) if link.in_bytes else 1)
             if len(messages) < room:
+                stream.waiting_since_ns = None
                 return  # that was all
-        self._watch(stream)
+        # STR-1: from here on it accepts nothing. Whether something waits is asked only where no
+        # deadline is set; where one is, it will ask.
+        if stream.deadline is None and self._waits(stream):
+            self._arm_deadline(stream)
+
+    def _waits(self, stream: Stream) -> bool:
+        return stream.link.stuck or stream.subscription.pending > 0
 
     def _watch(self, stream: Stream) -> None:
-        """Note whether something waits, after all that could be written was (STR-1)."""
-        waits = stream.link.stuck or stream.subscription.pending
-        if stream.waiting_since_ns is None and waits:
+        """Note whether what is no event waits, after all that could be written was (STR-1)."""
+        if stream.waiting_since_ns is None and self._waits(stream):
             stream.waiting_since_ns = self.world.now
             if stream.deadline is None:
                 self._arm_deadline(stream)
@@ -380,7 +379,7 @@ class Server:
         """STR-1: a connection that accepts nothing for so long, while something waits, ends."""
         stream.deadline = None
         since, allowed = stream.waiting_since_ns, self.settings.write_deadline_ns
-        if since is None or allowed is None:
+        if since is None or allowed is None or not self._waits(stream):
             return
         if self.world.now < since + allowed:
             self._arm_deadline(stream)

@@ -3,42 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from heapq import heappop, heappush
+from typing import Any, cast
 
 import simpy
-from simpy.events import EventPriority
 
 from simrt.record import Record
 
+# Later than any instant of any run.
+_NEVER = 1 << 100
 
-def _nothing(*_: object) -> None:
-    """What a cancelled moment does."""
 
+class Occurrence(simpy.Event):
+    """Something that happens at one instant. Once it has happened, it may be planned again.
 
-class Moment(simpy.Event):
-    """Something that will happen at one instant; it can be called off."""
+    Arguments:
+        world: where it happens.
+        happen: what is called then.
+    """
 
     _ok = True
     _value = None
 
-    def __init__(self, env: simpy.Environment, action: Callable[..., None], args: Any) -> None:
-        # simpy.Event.__init__ is these two lines; written out, because it is the hot path.
-        self.env = env
-        self.happen: list[Callable[[simpy.Event], None]] = [self._happen]
-        self.callbacks = self.happen
+    def __init__(self, world: World, happen: Callable[[simpy.Event], None]) -> None:
+        # simpy.Event.__init__ does no more; written out, because this is the hot path.
+        self.env = world
+        self.callbacks: list[Callable[[simpy.Event], None]] = [happen]
+
+    def cancel(self) -> None:
+        """Make it nothing, for good; harmless when it has happened."""
+        self.callbacks = []
+
+
+class Moment(Occurrence):
+    """An action at one instant."""
+
+    def __init__(self, world: World, action: Callable[..., None], args: Any) -> None:
+        self.env = world
+        self.callbacks = [self._act]
         self._action = action
         self._args = args
 
-    def _happen(self, _: simpy.Event) -> None:
+    def _act(self, _: simpy.Event) -> None:
         self._action(*self._args)
 
-    def cancel(self) -> None:
-        """Make it nothing; harmless when it has happened."""
-        self._action = _nothing
 
+class World(simpy.Environment):
+    """Virtual time and the record: SimPy's environment, with a key for a priority.
 
-class World:
-    """Virtual time and the record.
+    SimPy's heap, events and order: time, then key, then what was planned first. Planning and the
+    loop are written out here, because every event pays for them: without a class for priorities,
+    without the care for events that fail, since none does, and without marking those that have
+    happened, since they may be planned again.
 
     Arguments:
         record: writes the rows, or None: no history is kept.
@@ -46,45 +62,46 @@ class World:
     Attributes:
         now: nanoseconds of scenario time; an integer.
         record: as given.
+        queue: SimPy's heap; never empty. `queue[0][0]` is when the next event is due.
     """
 
+    __slots__ = ("now",)  # a property of SimPy's; here it is read at each turn
+    now: int
+
     def __init__(self, record: Record | None) -> None:
-        self.record = record
+        super().__init__(initial_time=0)
         self.now = 0
-        self._env = simpy.Environment(initial_time=0)
+        self.record = record
+        self.queue = cast("list[tuple[int, int, int, Any]]", self._queue)
+        self.at(_NEVER, 0, _nothing)
 
     def at(self, t_ns: int, key: int, action: Callable[..., None], *args: Any) -> Moment:
         """Let something happen at an instant, in its place among the simultaneous (NET-9)."""
-        moment = Moment(self._env, action, args)
-        self._env.schedule(moment, EventPriority(key), t_ns - self._env.now)
+        moment = Moment(self, action, args)
+        heappush(self.queue, (t_ns, key, next(self._eid), moment))
         return moment
 
-    def again(self, moment: Moment, t_ns: int, key: int) -> None:
-        """Let a moment that has happened happen once more: cheaper than a new one."""
-        moment.callbacks = moment.happen
-        self._env.schedule(moment, EventPriority(key), t_ns - self._env.now)
-
-    def alone(self) -> bool:
-        """Whether nothing else is due in this instant.
-
-        What would be an event of its own may then be done at once: nothing could come between.
-        """
-        return self._env.peek() > self.now
+    def again(self, occurrence: Occurrence, t_ns: int, key: int) -> None:
+        """Let something happen that is not planned: the first time, or once more."""
+        heappush(self.queue, (t_ns, key, next(self._eid), occurrence))
 
     def run_until(self, t_ns: int) -> None:
         """Let everything happen that is due before this instant."""
-        env = self._env
-        while (due := env.peek()) < t_ns:
-            self.now = int(due)
-            env.step()
+        queue = self.queue
+        while queue[0][0] < t_ns:
+            now, _, _, event = heappop(queue)
+            self.now = self._now = now
+            for happen in event.callbacks:
+                happen(event)
 
     def run_instant(self, until_ns: int) -> bool:
         """Let one whole instant happen, if the next is not after `until_ns`; say whether."""
-        env = self._env
-        due = env.peek()
+        due = self.queue[0][0]
         if due > until_ns:
             return False
-        self.now = int(due)
-        while env.peek() == due:
-            env.step()
+        self.run_until(due + 1)
         return True
+
+
+def _nothing() -> None:
+    """What never happens."""
