@@ -24,6 +24,8 @@ from simrt.scenario.neighbour import GROUP as NEIGHBOUR
 
 # On a target with measured time, how many resolutions late is certainly too late.
 _CERTAINLY = 20
+# A server looks now and then whether its peers still answer.
+_LOOKED = 1.25
 _CLOSE_CAUSES = ("client", "network", "stalled", "gone", "slow", "shutdown", "expired", "denied")
 
 
@@ -43,6 +45,8 @@ class Client:
         moved_ns: when its network last came or went.
         silent: the row since which its network is silent, or None (NET-7).
         spoke_ns: when its last silence ended; -1 before.
+        owes_ns: since when it owes an acknowledgement for what was written into its silence; -1:
+            for nothing.
         left: attempts that the client broke off while they were under way, with their rows.
         last_seen: epoch and number of the newest event that it received.
     """
@@ -59,6 +63,7 @@ class Client:
     moved_ns: int = -1
     silent: Row | None = None
     spoke_ns: int = -1
+    owes_ns: int = -1
     left: dict[int, Row] = field(default_factory=dict)
     last_seen: tuple[str, int] = ("", 0)
 
@@ -183,6 +188,11 @@ class _Reconnects(Watch):
             self._missed += max(0, begins - newest - 1)
             self._twice += max(0, min(newest, last) - first + 1) if first else 0
 
+    def on_take(self, row: Row, _: Subscription | None) -> None:
+        client = self._clients.get(row.subscriber)
+        if client is not None and client.silent is not None and client.owes_ns < 0:
+            client.owes_ns = row.t_ns
+
     def on_receive(self, row: Row, _: Subscription | None) -> None:
         client = self._clients.get(row.subscriber)
         if client is not None:
@@ -210,7 +220,8 @@ class _Reconnects(Watch):
         if (client.silent if silent else client.offline) is None:
             self.fail(row, "its network had not gone")
         if silent:
-            client.silent, client.spoke_ns = None, row.t_ns
+            self._held_in_silence(row, client)
+            client.silent, client.spoke_ns, client.owes_ns = None, row.t_ns, -1
         else:
             client.offline, client.moved_ns = None, row.t_ns
 
@@ -345,6 +356,8 @@ class _Reconnects(Watch):
             self.fail(row, f"cause {row.cause or 'missing'} is no reason for a server to close")
         elif row.cause == "denied" and self._denials.get(row.group, 0) <= 0:
             self.fail(row, "denied, and its credentials were good (SSE-4)")
+        elif row.cause == "gone":
+            self._lost_in_silence(row)
         if subscription is not None:
             self._noticed(row, subscription)
         deadline = self.scenario.server.write_deadline_ns
@@ -354,6 +367,37 @@ class _Reconnects(Watch):
                 self.fail(
                     row, f"stalled after {seconds(idle)}, allowed {seconds(deadline)} (STR-1)"
                 )
+
+    def _lost_in_silence(self, row: Row) -> None:
+        """SSE-5: only a peer that acknowledges nothing is gone, and only after its time.
+
+        Heartbeats leave no row, so the time counts from the silence itself, or from an event that
+        was still on its way when it fell.
+        """
+        client, allowed = self._clients.get(row.subscriber), self.scenario.server.peer_timeout_ns
+        silent = None if client is None else client.silent
+        if client is None or silent is None or _by_proxy(silent) or allowed is None:
+            self.fail(row, "gone, and its network acknowledged what was written (SSE-5)")
+            return
+        self.judged += 1
+        waited = row.t_ns - silent.t_ns
+        if waited < allowed - self._tolerance_ns - 2 * client.group.latency_ns:
+            self.fail(row, f"gone after {seconds(waited)}, allowed {seconds(allowed)} (SSE-5)")
+
+    def _held_in_silence(self, row: Row, client: Client) -> None:
+        """SSE-5: a server does not hold for long what has been silent for its whole time."""
+        allowed = self.scenario.server.peer_timeout_ns
+        number = client.attempt
+        held = self.ledger.subscriptions.get((row.subscriber, number))
+        if allowed is None or client.owes_ns < 0 or held is None or not held.open:
+            return
+        if client.silent is None or _by_proxy(client.silent):
+            return
+        self.judged += 1
+        owed = row.t_ns - client.owes_ns
+        if owed > round(_LOOKED * allowed) + _CERTAINLY * self._tolerance_ns:
+            late = f"held for {seconds(owed)} without an answer, allowed {seconds(allowed)}"
+            self.fail(row, f"{late} (SSE-5)")
 
     def _watched(self, row: Row, client: Client, subscription: Subscription | None) -> None:
         """CLI-4: nothing came for as long as the watchdog says; heartbeats leave no row."""
@@ -433,6 +477,11 @@ class _Reconnects(Watch):
             f"after the end; where the server had stayed up, replay left out "
             f"{count(self._missed, 'event')} and brought {self._twice:,} twice."
         )
+
+
+def _by_proxy(silence: Row) -> bool:
+    """Whether the kernel went on acknowledging: then nobody can notice a peer that is gone."""
+    return (silence.detail or {}).get("by") == "proxy"
 
 
 CHECKER = Checker(

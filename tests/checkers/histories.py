@@ -202,8 +202,10 @@ class _Reader:
 
     _end = _close
 
-    def _offline(self, fields: dict[str, Any], bare: list[str], _: dict[str, str]) -> None:
+    def _offline(self, fields: dict[str, Any], bare: list[str], named: dict[str, str]) -> None:
         fields.update(subscriber=bare[0], cause=" ".join(bare[1:]))
+        if "by" in named:
+            fields["detail"] = {"by": named["by"]}
 
     _online = _offline
 

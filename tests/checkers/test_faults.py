@@ -12,12 +12,12 @@ BEGIN = "0 connect a/0#1\n0 replay a/0#1 -\n0 connect neighbour/0#1\n0 replay ne
 END = "{} end neighbour/0#1 client received=0\n{} end run"
 
 
-def of(fault="half-open", **group):
+def of(fault="half-open", server=None, **group):
     plain = {"latency": "100ms", "reconnect": {"after": "1s", "jitter": "0s"}}
     return scenario(
         groups={"a": plain | group},
         faults=[{"at": "1s", fault: "a", "for": "9s"}],
-        server={"retrySpread": "none"},
+        server=server or {"retrySpread": "none"},
     )
 
 
@@ -207,6 +207,52 @@ def test_who_has_no_network_of_either_kind_need_not_be_back():
     assert passes("restart", killed(away)).status
     back = away + "\n34 online a/0"
     fails("restart", killed(back), "a/0: not back")
+
+
+LOST = (
+    BEGIN
+    + """2 offline a/0 silent by=namespace
+3 send 1 offered=2
+3 take a/0#1 1
+3 take neighbour/0#1 1
+{0} close a/0#1 server gone taken=1
+20 online a/0 silent
+20.1 close a/0#1 client server received=0
+21.1 connect a/0#2
+21.1 replay a/0#2 -
+"""
+)
+
+
+@pytest.mark.rules("SSE-5")
+@pytest.mark.parametrize("by", [" by=namespace", ""])
+def test_a_peer_is_gone_once_it_was_silent_for_its_time(by):
+    timed = of(server={"retrySpread": "none", "peerTimeout": "5s"})
+    lost = LOST.replace(" by=namespace", by).replace("3 take neighbour/0#1 1\n", "")
+    lost = lost.replace("offered=2", "offered=1")
+    assert passes("reconnect", history(lost.format("8.2"), timed)).judged == 2
+    passes("reconnect", history(lost.format("6.9"), timed))  # an event was on its way
+    fails("reconnect", history(lost.format("6.7"), timed), "gone after 4.7 s, allowed 5 s (SSE-5)")
+    rough = history(lost.format("6.7"), timed, target="server", resolution_ns=10**8)
+    passes("reconnect", rough)
+    held = lost.split("{0}")[0] + "{} online a/0 silent"
+    late = "held for 17 s without an answer, allowed 5 s (SSE-5)"
+    fails("reconnect", history(held.format("20"), timed), late)
+    fails("reconnect", history(held.format("9.3"), timed), "held for 6.3 s")
+    assert passes("reconnect", history(held.format("9.2"), timed)).judged == 1
+    idle = "\n".join(line for line in held.splitlines() if " take " not in line)
+    inconclusive("reconnect", history(idle.format("20"), timed))  # nothing was there to acknowledge
+
+
+@pytest.mark.rules("SSE-5")
+def test_nobody_is_gone_whose_kernel_acknowledges():
+    timed = of(server={"retrySpread": "none", "peerTimeout": "5s"})
+    proxied = LOST.replace("by=namespace", "by=proxy").format("8.2")
+    fails("reconnect", history(proxied, timed), "acknowledged what was written (SSE-5)")
+    loud = "2 close a/0#1 server gone\n2.1 close a/0#1 client server received=0\n"
+    fails("reconnect", history(BEGIN + loud, timed), "acknowledged what was written (SSE-5)")
+    endless = of(server={"retrySpread": "none", "peerTimeout": "none"})
+    fails("reconnect", history(LOST.format("8.2"), endless), "acknowledged what was written")
 
 
 # --- states -------------------------------------------------------------------------------------

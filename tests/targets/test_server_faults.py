@@ -17,6 +17,7 @@ from simrt.errors import TargetError, UsageError
 from simrt.history import History, Row, read_history
 from simrt.scenario.model import Scenario
 from simrt.targets import server
+from simrt.targets.server.namespace import why_none
 from tests.targets import small as smallest
 
 pytestmark = pytest.mark.real
@@ -195,7 +196,9 @@ def test_after_a_silence_the_network_delivers_what_is_under_way(tmp_path: Path) 
         assert of(silent, "g/0", "receive") == []
         assert len(of(silent, "other/0", "receive")) >= 3
         assert len(of(silent, "g/0", "take")) >= 3  # the server hears of nothing
-    assert [row.detail for row in rows if row.kind == "offline"] == [{"by": "proxy"}] * 2
+    why = why_none(1)
+    by = {"by": "proxy", "because": why} if why else {"by": "namespace"}
+    assert [row.detail for row in rows if row.kind == "offline"] == [by] * 2
 
 
 @pytest.mark.rules("NET-7", "CLI-1")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import itertools
 import socket
 from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from simrt.client import Dial, tcp
 from simrt.clock import RealClock, Timer
 from simrt.errors import TargetError
 from simrt.scenario.arrivals import Arrival, arrivals
@@ -27,6 +30,7 @@ from simrt.targets.harness.troubles import falls_silent
 from simrt.targets.server.calibrate import Measured, buffers_of, calibrate, rcvbuf_of
 from simrt.targets.server.lives import Lives
 from simrt.targets.server.merge import Parts
+from simrt.targets.server.namespace import Namespace, why_none
 from simrt.targets.server.probes import probe
 from simrt.targets.server.process import COMMAND
 from simrt.targets.server.punctuality import Punctuality
@@ -53,6 +57,7 @@ class Conductor:
         folder: where the parts of the history are written.
         progress: told the share of the workload that is done, now and then.
         command: what a server process is.
+        namespace: the network of the clients that fall silent; None where packets cannot be lost.
 
     Attributes:
         plays: the scenario and its neighbour.
@@ -70,6 +75,7 @@ class Conductor:
         folder: Path,
         progress: Callable[[float], None] | None = None,
         command: tuple[str, ...] = COMMAND,
+        namespace: Namespace | None = None,
     ) -> None:
         self.scenario = scenario
         self.plays = (scenario, neighbour_of(scenario))
@@ -87,8 +93,10 @@ class Conductor:
         self._troubles: ProcessTroubles | None = None
         self._lost: list[LostCall] = []
         self._punctuality = Punctuality(self._duration_ns, speed)
-        self._reserved = _reserved_port()
-        self._address = (HOST, self._reserved.getsockname()[1])
+        self._namespace = namespace
+        self._host = namespace.host if namespace is not None else HOST
+        self._reserved = _reserved_port(self._host)
+        self._address = (self._host, self._reserved.getsockname()[1])
         self._config = self._orders()
         self._lives = Lives(folder, self._config, self._fail, command)
         self._lateness: Lateness | None = None
@@ -98,6 +106,8 @@ class Conductor:
         self._callers: dict[tuple[int, str], Caller] = {}
         self._members: list[Member] = []
         self._groups: dict[str, list[Member]] = {}
+        self._silent = itertools.count()
+        self._why_proxy = why_none(silent_members(scenario)) or "the kernel did not allow it"
 
     @property
     def parts(self) -> Parts:
@@ -179,7 +189,7 @@ class Conductor:
             "starts": self.scenario.starts.isoformat(),
             "speed": self.speed,
             "zero_ns": None,
-            "host": HOST,
+            "host": self._host,
             "port": self._address[1],
             "secret": self._credentials.secret,
             "tokens": self._credentials.tokens,
@@ -315,8 +325,7 @@ class Conductor:
         rows = Rows(self._part, play, f"{group}/{number}", self._lives)
         network: Wire | Loopback = Loopback(rcvbuf_bytes)
         if falls_silent:
-            # Behind a proxy the kernel goes on acknowledging: nobody notices a peer that is gone.
-            network = Wire(network.dial, lambda kind: rows.silence(kind, {"by": "proxy"}))
+            network = self._wire(network.dial, rows, rcvbuf_bytes)
         return Member(
             play,
             group,
@@ -328,6 +337,19 @@ class Conductor:
             lives=self._lives,
             randomness=self._randomness,
             credentials=self._credentials,
+        )
+
+    def _wire(self, dial: Dial, rows: Rows, rcvbuf_bytes: int | None) -> Wire:
+        """The network of the next client that falls silent; its rows say who made the silence."""
+        namespace, number = self._namespace, next(self._silent)
+        if namespace is None:
+            # Behind a proxy the kernel goes on acknowledging: nobody notices a peer that is gone.
+            by = {"by": "proxy", "because": self._why_proxy}
+            return Wire(dial, lambda kind: rows.silence(kind, by))
+        return Wire(
+            tcp(rcvbuf_bytes, partial(namespace.socket_of, number)),
+            lambda kind: rows.silence(kind, {"by": "namespace"}),
+            partial(namespace.silence, number),
         )
 
     def _make_callers(self) -> None:
@@ -421,7 +443,13 @@ class Conductor:
         self._lives.bury()
 
 
-def _reserved_port() -> socket.socket:
+def silent_members(scenario: Scenario) -> int:
+    """How many clients' networks fall silent at some time (NET-7)."""
+    groups = scenario.workload.subscribers.items()
+    return sum(group.count for name, group in groups if falls_silent(scenario, name))
+
+
+def _reserved_port(host: str) -> socket.socket:
     """Hold a free port for the whole run.
 
     A bound socket that does not listen, with SO_REUSEADDR as the server's own: the server can
@@ -431,7 +459,7 @@ def _reserved_port() -> socket.socket:
     """
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind((HOST, 0))
+    sock.bind((host, 0))
     return sock
 
 

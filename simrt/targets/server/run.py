@@ -20,8 +20,9 @@ from simrt.scenario.model import Scenario
 from simrt.scenario.randomness import Randomness
 from simrt.targets.harness.credentials import refuse_denials
 from simrt.targets.header import header_of
-from simrt.targets.server.conduct import Conductor
+from simrt.targets.server.conduct import Conductor, silent_members
 from simrt.targets.server.merge import merge
+from simrt.targets.server.namespace import own_network
 from simrt.targets.server.process import COMMAND
 
 NS_PER_S = 1_000_000_000
@@ -98,8 +99,12 @@ def run(
     folder.mkdir(parents=True)
     conductor = None
     try:
-        with _termination_as_interrupt(), asyncio.Runner() as runner:
-            conductor = Conductor(scenario, seed, speed, folder, progress, command)
+        with (
+            _termination_as_interrupt(),
+            own_network(silent_members(scenario)) as namespace,
+            asyncio.Runner() as runner,
+        ):
+            conductor = Conductor(scenario, seed, speed, folder, progress, command, namespace)
             runner.run(conductor.run())
     finally:
         if conductor is not None:

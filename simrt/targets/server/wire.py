@@ -1,10 +1,13 @@
-"""One client's network, which can fall silent: an own proxy between socket and client (NET-7).
+"""One client's network, which can fall silent (NET-7).
 
 It stands in the harness's process, around the client's real socket. In silence it passes no byte
-in either direction: what comes is left with the kernel, whose window fills as it does with any
-client that does not read; what the client writes, and its end, wait; a dial waits too. Nobody is
-told. The kernel goes on acknowledging, though, so the server cannot notice a peer that is gone
-(cause `gone`): that is not judged where this stands in for a network.
+in either direction: what comes is left with the kernel; what the client writes, and its end, wait;
+a dial waits too. Nobody is told.
+
+Where the run has a network of its own (`simrt.targets.server.namespace`), the kernel loses the
+client's packets meanwhile, and the server can notice a peer that is gone. Elsewhere this is all
+there is, a proxy: the client's kernel goes on acknowledging until its window is full, so nobody can
+notice that (cause `gone`), and it is not judged.
 """
 
 from __future__ import annotations
@@ -26,15 +29,22 @@ class Wire:
     Arguments:
         dial: how to connect in a network that is not silent.
         tell: told `offline` just before silence falls, and `online` just before it ends.
+        lose: makes the kernel lose all packets (True), or no more (False); None where it cannot.
 
     Attributes:
         silent: whether nothing passes.
     """
 
-    def __init__(self, dial: Dial, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        dial: Dial,
+        tell: Callable[[str], None],
+        lose: Callable[[bool], None] | None = None,
+    ) -> None:
         self.silent = False
         self._dial = dial
         self._tell = tell
+        self._lose = lose
         self._silences: set[str] = set()
         self._over = asyncio.Event()
         self._over.set()
@@ -54,6 +64,8 @@ class Wire:
         self._tell("offline")
         self.silent = True
         self._over.clear()
+        if self._lose is not None:
+            self._lose(True)
         for passage in self._passages:
             passage.hold()
 
@@ -68,13 +80,15 @@ class Wire:
         if self._silences or not self.silent:
             return
         self._tell("online")
+        if self._lose is not None:
+            self._lose(False)
         self.silent = False
         self._over.set()
         for passage in list(self._passages):
             if dead:
                 passage.reset()
             else:
-                passage.release()
+                passage.release(asks=self._lose is not None)
 
     def close(self) -> None:
         """End everything: no socket is left."""
@@ -134,8 +148,13 @@ class _Passage(asyncio.BufferedProtocol, asyncio.Transport):
         if not self._socket.is_closing():
             self._socket.pause_reading()
 
-    def release(self) -> None:
-        """Silence is over: what was held up passes."""
+    def release(self, *, asks: bool = False) -> None:
+        """Silence is over: what was held up passes.
+
+        Arguments:
+            asks: whether packets were lost. The server's last one may be among them, and is not
+                repeated for ever: the kernel asks at once whether the other end is still there.
+        """
         assert self._socket is not None
         if self._left:
             self._socket.abort()
@@ -145,6 +164,10 @@ class _Passage(asyncio.BufferedProtocol, asyncio.Transport):
                 self._unsent.clear()
             if self._wanted:
                 self._socket.resume_reading()
+            if asks:
+                sock = self._socket.get_extra_info("socket")
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1)
 
     def reset(self) -> None:
         """The connection is dead: a reset for each side."""
