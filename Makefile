@@ -64,6 +64,8 @@ $(VENV)/bin/python:
 
 $(VENV)/.ready: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@command -v ip >/dev/null || scripts/apt-install iproute2 \
+	  || echo "ip is missing: silent networks on the real server lose no packets (iproute2)"
 	@touch $@
 
 $(VENV)/.ready-test: $(VENV)/.ready tests/server/matrix/package.json

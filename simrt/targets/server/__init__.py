@@ -7,8 +7,9 @@ timers, 99th percentile, times speed.
 File by file: `run` is the target's interface (signals, open files, the merged history), `conduct`
 the course of one run, `troubles` what faults do to a process, `process` one server process and
 `lives` one after another, `punctuality` whether calls were made in time, `wire` networks that fall
-silent, `probes` the look at the endpoint's permission, `calibrate` the window that the kernel has,
-`record` what is written while it runs, `merge` the history from its parts.
+silent, `namespace` one in which the kernel loses packets, `probes` the look at the endpoint's
+permission, `calibrate` the window that the kernel has, `record` what is written while it runs,
+`merge` the history from its parts.
 """
 
 from simrt.targets.server.run import run
