@@ -70,6 +70,7 @@ class App:
             if method == "OPTIONS" and wanted is not None:
                 preflight = wanted.origins.preflight(origin, wanted.method)
                 if preflight is not None:
+                    access_log.answered(wanted, 204)
                     await _answer(send, 204, None, preflight)
                     return
             endpoint = _endpoint(methods, method)

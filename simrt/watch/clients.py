@@ -72,20 +72,21 @@ class Watched:
         self._said = 0
         ledger.follow(name)
 
-    def say(self, what: str, text: str, data: str = "", event_id: str = "") -> None:
-        """Add a line to its log."""
+    def say(self, what: str, text: str, data: str = "", event_id: str = "", chars: int = 0) -> None:
+        """Add a line to its log; `chars` is the data's length where only its beginning is here."""
         self._said += 1
-        if len(data) > MOST_DATA_CHARS:
-            data = f"{data[:MOST_DATA_CHARS]}… ({len(data):,} characters)"
+        chars = max(chars, len(data))
+        if chars > MOST_DATA_CHARS:
+            data = f"{data[:MOST_DATA_CHARS]}… ({chars:,} characters)"
         line = Line(self._said, self._clock.now(), what, text[:MOST_DATA_CHARS], data, event_id)
         self.lines.append(line)
 
-    def handled(self, event: str, data: str, event_id: str) -> None:
+    def handled(self, event: str, data: str, event_id: str, chars: int = 0) -> None:
         """It is done with one event."""
         known = parse_event_id(event_id)
         if known is not None and self.name in self._ledger.members:
             self._ledger.members[self.name].received(*known)
-        self.say("event", event, data, event_id)
+        self.say("event", event, data, event_id, chars)
 
     def ended(self, connection: int) -> None:
         """Its side of a connection ended: what was on its way is lost."""
@@ -210,21 +211,22 @@ class Browser(Watched):
         self.seen_ns = clock.now()
         self._opened = 0
 
-    def heard(self, what: str, event: str, data: str, event_id: str) -> None:
+    def heard(self, what: str, event: str, data: str, event_id: str, chars: int) -> None:
         """One thing that its EventSource told the page, in order.
 
         Arguments:
             what: `open`, `event`, `error` (it will try again) or `closed` (it will not).
             event: an event's type.
-            data: its data.
+            data: its data, or the beginning of it.
             event_id: its id.
+            chars: the length of all its data.
         """
         if what == "open":
             self._opened += 1
             self.state = "open"
             self.say("open", f"connection {self._opened}")
         elif what == "event":
-            self.handled(event, data, event_id)
+            self.handled(event, data, event_id, chars)
         else:
             self._broken()
             if what == "closed":

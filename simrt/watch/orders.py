@@ -69,12 +69,13 @@ Order = Join | Leave | Act | Drain | Send | Play | Restart
 
 
 class Heard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a browser's EventSource told the page."""
+    """What a browser's EventSource told the page; of long data the beginning, and its length."""
 
     client: str
     what: Literal["open", "event", "error", "closed"]
     event: str = ""
     data: str = ""
+    chars: int = 0
     id: str = ""
 
 

@@ -193,7 +193,7 @@ class Session:
         for heard in ask.heard:
             client = self.clients.get(heard.client)
             if isinstance(client, Browser):
-                client.heard(heard.what, heard.event, heard.data, heard.id)
+                client.heard(heard.what, heard.event, heard.data, heard.id, heard.chars)
         for name, client in list(self.clients.items()):
             if isinstance(client, Browser) and now - client.seen_ns > _PATIENCE_NS:
                 client.leave()

@@ -136,7 +136,7 @@ def test_a_restart_empties_the_channel_and_everybody_returns(page, how):
     cards[1].locator(".meter", has_text=f"{BUFFER_SIZE} of {BUFFER_SIZE}").wait_for()
     life = int(page.locator("#status").inner_text().split()[1])
     page.click(f"#{how}")
-    page.locator("#status", has_text=f"Life {life + 1} ").wait_for()
+    page.locator("#status", has_text=f"Life {life + 1} of").wait_for()
     cards[1].locator("[data-act=stall]").click()
     for card in cards:
         card.locator(".s-open").wait_for()
@@ -227,6 +227,19 @@ def test_hostile_data_is_text(page):
     after = page.evaluate("document.querySelectorAll('img, script, svg:not(.mark)').length")
     assert after == before
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+
+
+def test_large_events_and_bursts_reach_the_page_of_a_browser(page):
+    """What the page tells the server is cut to what one request may hold, and nothing is stuck."""
+    card = join(page, "#join-browser")
+    send(page, 10, {"text": "\U0001f600\u0001" * 5000})
+    send(page, 100, {"text": "small"})
+    page.wait_for_function(
+        "() => Number(document.querySelector('[data-figure=got]').textContent) >= 110"
+    )
+    figure(card, "behind", "0")
+    assert not page.locator("#trouble").is_visible()
+    assert page.locator("#facts", has_text="Not reported").count() == 0
 
 
 def test_the_policy_stops_what_would_slip_through(browser, served):

@@ -6,7 +6,10 @@ import { Card, drainOptions } from "./card.js";
 import { learn, legend } from "./marks.js";
 
 const EVERY_MS = 400;
+// What waits to be told, how much of it goes into one request, and how much of one event's data.
 const MOST_HEARD = 4000;
+const MOST_TOLD_CHARS = 40000;
+const MOST_DATA_CHARS = 2000;
 const at = id => document.getElementById(id);
 
 let hello = null;
@@ -15,12 +18,25 @@ const cards = new Map();
 const sources = new Map();
 let heard = [];
 let unheard = 0;
+let refused = false;
 
 // --- this browser's own EventSources -----------------------------------------------------------
 
 function hear(what) {
   if (heard.length < MOST_HEARD) heard.push(what);
   else unheard += 1;
+}
+
+function cut(data) {
+  const short = data.slice(0, MOST_DATA_CHARS);
+  return short.toWellFormed?.() ?? short;
+}
+
+/** The oldest of what was heard, as much as one request may hold. */
+function tell() {
+  let chars = 0, count = 0;
+  while (count < heard.length && (count === 0 || chars < MOST_TOLD_CHARS)) chars += 100 + (heard[count++].data ?? "").length;
+  return heard.splice(0, count);
 }
 
 function listen(client, ticket, feature) {
@@ -33,7 +49,7 @@ function listen(client, ticket, feature) {
   for (const type of new Set([...feature.events, "message"])) {
     source.addEventListener(type, event => {
       if (!(event instanceof MessageEvent)) return;
-      hear({ client, what: "event", event: event.type, data: event.data, id: event.lastEventId });
+      hear({ client, what: "event", event: event.type, data: cut(event.data), chars: event.data.length, id: event.lastEventId });
     });
   }
   sources.set(client, source);
@@ -119,7 +135,8 @@ function example() {
 }
 
 function update(said) {
-  write(at("status"), `Life ${said.life} of the hub, ${said.wall.replace("T", " ").slice(0, 19)} UTC`);
+  write(at("status"), `Life ${said.life} of the hub,`);
+  write(at("wall"), `${said.wall.replace("T", " ").slice(0, 19)} UTC`);
   set(at("play"), "aria-pressed", said.playing);
   write(at("play"), said.playing ? "Stop the workload" : "Play the workload");
   facts(said);
@@ -157,18 +174,24 @@ function facts(said) {
 // --- the round ---------------------------------------------------------------------------------
 
 async function look() {
-  const telling = heard;
-  heard = [];
+  const telling = tell();
   try {
     if (hello === null) begin(await ask("hello"));
     update(await ask("state", { mine: [...sources.keys()], heard: telling }));
     set(document.body, "data-up", "yes");
+    if (refused) trouble("");
+    refused = false;
   } catch (error) {
-    heard = [...telling, ...heard];
     set(document.body, "data-up", "no");
-    if (!(error instanceof Refused)) write(at("status"), "The server is down. Trying again…");
-    else if (error.status === 401) trouble("Open the address that simrt serve printed: behind its # stands the key.");
-    else trouble(error.message);
+    refused = error instanceof Refused;
+    if (refused) {
+      unheard += telling.length;
+      trouble(error.status === 401 ? "Open the address that simrt serve printed: behind its # stands the key." : error.message);
+    } else {
+      heard = [...telling, ...heard];
+      write(at("status"), "The server is down. Trying again…");
+      write(at("wall"), "");
+    }
   }
 }
 
