@@ -113,6 +113,12 @@ class Stream(asyncio.Protocol):
         # notice a single byte that is left.
         secure = transport.get_extra_info("sslcontext") is not None
         transport.set_write_buffer_limits(high=1 if secure else 0, low=0)
+        if secure:
+            # What is encrypted waits in a transport below, with limits of its own: 64 KiB that no
+            # policy would reach. With these, one message can wait in either.
+            below = getattr(getattr(transport, "_ssl_protocol", None), "_transport", None)
+            if below is not None:
+                below.set_write_buffer_limits(high=0, low=0)
         self._keep_kernel_small(transport)
         now = self.outlet.clock.now()
         self._last_event_ns = now

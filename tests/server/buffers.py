@@ -66,7 +66,7 @@ async def beyond_policy(rcvbuf_bytes: int | None, limits: Limits, behind: str) -
             data = {"id": str(n).ljust(EVENT_BYTES - len('{"id":""}'), "x")}
             server.send(server.site.hooks[0], "changed", data, {})
             await asyncio.sleep(0.001 if n % 50 == 0 else 0)
-            now = server.counts()[0].taken
+            now = server.counts()[0].fates["taken"]
             steady = 0 if now > taken else steady + 1
             taken = now
             if steady == _STEADY:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import select
+import socket
 import ssl
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -165,22 +169,67 @@ def test_mounted_under_a_uvicorn_of_somebody_else() -> None:
             process.kill()
 
 
-@pytest.mark.rules("SSE-6", "STR-3")
-def test_a_stream_over_tls_of_our_own(tmp_path: Path) -> None:
-    """As the second request of a connection, small events and large, an orderly end."""
+@contextlib.asynccontextmanager
+async def encrypted(**options: Any) -> AsyncIterator[tuple[Server, int, ssl.SSLContext]]:
+    """A server with TLS of its own, its port, and a context that trusts it."""
     authority = trustme.CA()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("live.example").configure_cert(context)
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
+    quiet = {"heartbeat": "none", "writeDeadline": "none", "peerTimeout": "none"}
+    site = compile_site([feature(options=options, server=quiet)])
+    server = Server(site, RealClock(STARTS), secrets_=Secrets(KEY, TOKENS), epoch="e1")
+    sock = bind("127.0.0.1", 0, _SMALL)
+    sock.listen()
+    await server.listen(sock, tls=context)
+    yield server, sock.getsockname()[1], trusting
+    await server.abort()
+
+
+_SMALL = 4096
+_SENDS = 1500
+
+
+@pytest.mark.rules("SSE-6", "BUF-2", "DLV-7")
+def test_a_client_that_stops_reading_over_tls() -> None:
+    """What is beyond policy is what kernels hold, and two messages; then it catches up."""
+
+    def connect(port: int, trusting: ssl.SSLContext) -> Socket:
+        client = Socket(port, rcvbuf=_SMALL)
+        client.sock = trusting.wrap_socket(client.sock, server_hostname="live.example")
+        return client.subscribe()
 
     async def main() -> None:
-        site = compile_site([feature(options={"bufferSize": 64})])
-        server = Server(site, RealClock(STARTS), secrets_=Secrets(KEY, TOKENS), epoch="e1")
-        sock = bind("127.0.0.1", 0)
-        sock.listen()
-        port = sock.getsockname()[1]
-        await server.listen(sock, tls=context)
+        async with encrypted(bufferSize=8) as (server, port, trusting):
+            client = await asyncio.to_thread(connect, port, trusting)
+            with client:
+                await asyncio.to_thread(client.read, client.began)
+                hook = server.site.hooks[0]
+                for n in range(_SENDS):
+                    server.send(hook, "changed", {"id": str(n).ljust(200, "x")}, {})
+                    await asyncio.sleep(0.001 if n % 20 == 0 else 0)
+                taken = server.counts()[0].fates["taken"]
+                frame = len("id: e1:1000\nevent: changed\ndata: \n\n") + 211
+                kernels = client.sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) + 2 * _SMALL
+                assert taken * frame <= kernels + 2 * frame
+                assert server.counts()[0].fates["pending"] == 8
+                last = list(range(_SENDS - 7, _SENDS + 1))
+                await asyncio.to_thread(client.read, lambda: client.seqs[-8:] == last)
+                assert len(client.seqs) == taken + 8
+
+    asyncio.run(main())
+
+
+@pytest.mark.rules("SSE-6", "STR-3")
+def test_a_stream_over_tls_of_our_own(tmp_path: Path) -> None:
+    """As the second request of a connection, small events and large, an orderly end."""
+
+    async def main() -> None:
+        async with encrypted(bufferSize=64) as (server, port, trusting):
+            await talk(server, port, trusting)
+
+    async def talk(server: Server, port: int, trusting: ssl.SSLContext) -> None:
         where = {"host": "127.0.0.1", "port": port, "ssl": trusting}
         reader, writer = await asyncio.open_connection(**where, server_hostname="live.example")
         poster, asks = await asyncio.open_connection(**where, server_hostname="live.example")
