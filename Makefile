@@ -52,9 +52,8 @@ theory: $(VENV)/.ready-test ## write tables and figures of docs/theory.md anew; 
 fuzz: $(VENV)/.ready-test ## attack a server over TCP, tens of thousands of times; docs/security.md
 	$(BIN)/python -m tests.server.fuzz
 
-bench: $(VENV)/.ready-test ## ratios, side by side in one run
-	$(BIN)/python -m benchmarks.engine
-	$(BIN)/python -m benchmarks.machine
+bench: $(VENV)/.ready-test ## ratios, side by side in one run; benchmarks/README.md; some minutes
+	$(BIN)/python -m benchmarks
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
