@@ -83,6 +83,7 @@ ONLY_IN = {
     "jinja2": ("report",),
     "jwt": ("server", "targets/harness", "watch"),
     "uvicorn": ("server",),
+    "prometheus_client": ("server",),
 }
 
 FILES = sorted(ROOT.rglob("*.py"))

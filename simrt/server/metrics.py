@@ -61,7 +61,8 @@ METRICS = (
     Description(
         "simrt_refused",
         "counter",
-        "Requests that got no more than a status; no project where no endpoint was found.",
+        "Requests that got no more than a status; no project where no endpoint was found; status 0:"
+        " a connection too many, ended without a word.",
         ("project", "status"),
     ),
     Description(

@@ -115,6 +115,7 @@ class Connection(HttpToolsProtocol):
         limits = self._owner.limits
         self._owner.connections[self] = None
         if len(self._owner.connections) > limits.connections + limits.turned_away:
+            self._owner.tally.refused["", 0] += 1
             transport.abort()  # who is beyond all counting is told nothing
             return
         self._arm()

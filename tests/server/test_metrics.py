@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from simrt.errors import UsageError
 from simrt.server import Call, Limits, Site, compile_site
-from simrt.server.metrics import METRICS
+from simrt.server.metrics import METRICS, Collector
 from tests.server.rig import (
     QUIET,
     SHAPE,
@@ -20,6 +20,7 @@ from tests.server.rig import (
     head_bytes,
     rig,
     sends,
+    settle,
     user_token,
     virtual,
 )
@@ -244,3 +245,17 @@ def test_every_metric_says_what_it_is() -> None:
     for each in METRICS:
         assert each.help.endswith("."), each.name
         assert not each.name.endswith("_total")
+
+
+@pytest.mark.rules("STR-2")
+@virtual
+async def test_who_is_turned_away_is_counted() -> None:
+    on = await rig(site(), limits=Limits(connections=2, turned_away=1))
+    await on.subscribe()
+    on.dial()
+    assert (await on.ask("GET", "/metrics")).answer.status == 503
+    on.dial()
+    await settle()
+    read = Collector(on.server).read()
+    assert read["simrt_refused"] == {("", "503"): 1, ("", "0"): 1}
+    assert read["simrt_connections"] == {(): 3}
