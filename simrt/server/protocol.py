@@ -33,7 +33,7 @@ RELIED_ON = {
     "methods": (
         "connection_made", "connection_lost", "eof_received", "on_header",
         "on_headers_complete", "on_message_begin", "on_message_complete", "on_url",
-        "pause_writing", "resume_writing", "send_400_response", "shutdown",
+        "on_response_complete", "pause_writing", "resume_writing", "send_400_response", "shutdown",
         "timeout_keep_alive_handler", "_unset_keepalive_if_required",
     ),
 }  # fmt: skip
@@ -123,7 +123,7 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Gone, also where a stream had taken it over."""
         self._disarm()
-        self.resume_writing()
+        self._forget_unread()
         super().connection_lost(exc)
         self._owner.lost(self)
 
@@ -151,12 +151,25 @@ class Connection(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """An answer is not read: nobody holds a connection for ever by that."""
         super().pause_writing()
-        if self._unread is None:
-            self._unread = self.loop.call_later(self._owner.limits.request_s, self.transport.abort)
+        self._watch_unread()
 
     def resume_writing(self) -> None:
         """It is read after all."""
         super().resume_writing()
+        if not self.transport.is_closing():
+            self._forget_unread()
+
+    def on_response_complete(self) -> None:
+        """An answer is complete. Where it was the last, its end waits for who reads it."""
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._watch_unread()
+
+    def _watch_unread(self) -> None:
+        if self._unread is None:
+            self._unread = self.loop.call_later(self._owner.limits.request_s, self.transport.abort)
+
+    def _forget_unread(self) -> None:
         if self._unread is not None:
             self._unread.cancel()
             self._unread = None

@@ -53,13 +53,14 @@ async def test_who_reads_in_time_gets_every_answer() -> None:
     assert not client.gone()
 
 
-@pytest.mark.parametrize("then", ["nothing", "garbage"])
+@pytest.mark.parametrize("then", ["nothing", "garbage", "close"])
 def test_an_unread_last_answer_does_not_keep_a_connection(then: str) -> None:
     @virtual
     async def test() -> None:
         on = await rig(limits=Limits(request_s=10, idle_s=50, farewell_s=1))
         client = on.dial(0)
-        client.transport.arrive(POST)
+        close = {"connection": "close"} if then.startswith("close") else {}
+        client.transport.arrive(request("GET", "/nothing", headers=close))
         await settle()
         if then == "garbage":
             client.transport.arrive(b"garbage\r\n\r\n")
@@ -67,6 +68,19 @@ def test_an_unread_last_answer_does_not_keep_a_connection(then: str) -> None:
         assert client.gone()
 
     test()
+
+
+@virtual
+async def test_a_last_answer_that_is_read_in_part_does_not_keep_a_connection() -> None:
+    """The transport may ask for more when little is left; but nothing more will come."""
+    on = await rig(limits=Limits(request_s=10, idle_s=50))
+    client = await on.ask("GET", "/nothing", headers={"connection": "close"}, window=0)
+    assert client.transport.closing
+    client.connection.pause_writing()
+    client.connection.resume_writing()
+    await asyncio.sleep(10.1)
+    assert client.gone()
+    assert not on.server.connections
 
 
 @pytest.mark.rules("STR-2")
