@@ -1,0 +1,145 @@
+"""The answers that the README gives: what each scenario under scenarios/questions/ shows.
+
+    python -m tests.docs.answers
+
+writes them anew, from one simulated run each. A simulation repeats to the byte, and so do they.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import simrt
+from simrt.metrics import Metrics
+from simrt.summary import age, percent
+from tests.docs.generated import replaced
+from tests.docs.rules import ROOT
+
+README = ROOT / "README.md"
+FOLDER = ROOT / "scenarios" / "questions"
+SEED = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One question, asked of one scenario or of two that differ in one setting.
+
+    Attributes:
+        question: in a few words.
+        files: the scenarios, by name.
+        says: the answer; `{0.NAME}` stands for a figure of the first, `{1.NAME}` of the second.
+    """
+
+    question: str
+    files: tuple[str, ...]
+    says: str
+
+
+ANSWERS = (
+    Answer(
+        "Which end should a full buffer drop?",
+        ("which-end-to-drop-oldest", "which-end-to-drop-newest"),
+        "The share that is lost hardly differs, {0[missed slow]} against {1[missed slow]}: what "
+        "counts is age. Dropping the oldest keeps the slow screen {0[stale slow]} behind on "
+        "average, dropping the newest {1[stale slow]}.",
+    ),
+    Answer(
+        "What does a replay give back after a restart?",
+        ("restart-with-last-n",),
+        "What was sent between the server's return and the client's, {0[replayed each readers]} "
+        "events on average: {0[missed readers]} of all events are missed. Nothing from before is "
+        "left, and what found the server down was never sent. All is current again after "
+        "{0[recovery readers]} on average.",
+    ),
+    Answer(
+        "What comes twice after a tunnel, and what never?",
+        ("duplicates-and-gaps-after-a-tunnel",),
+        "A reconnect brings {0[twice train]} events twice on average; {0[gap train]} of reconnects "
+        "leave a gap for good, and {0[missed train]} of all events never come.",
+    ),
+    Answer(
+        "Do a thousand clients come back in one second?",
+        ("a-wave-of-a-thousand-reconnects",),
+        "No: the server's `retry` spreads them over {0[spread]}. On average a client is back "
+        "{0[back everyone]} after its connection ended, the slowest in a hundred after"
+        " {0[slowest everyone]}.",
+    ),
+    Answer(
+        "Does a replay greet people with old news?",
+        ("stale-news-without-ttl", "stale-news-with-ttl"),
+        "Without `messageTTL` {0[resurfaced]} of {0[replayed]} replayed events were too old to "
+        "help; with it {1[resurfaced]} of {1[replayed]}.",
+    ),
+    Answer(
+        "How much of what waits is beyond every setting?",
+        ("how-much-is-beyond-policy-small", "how-much-is-beyond-policy-default"),
+        "With small kernel buffers {0[network sleeps]} events, beside {0[buffer sleeps]} in the "
+        "buffer; the rest is dropped. With the system's own all {1[network sleeps]} wait in the "
+        "network: none is dropped, none expires, and one in ten comes more than"
+        " {1[delay sleeps]} late, though `messageTTL` is 10 s.",
+    ),
+)
+
+
+def table() -> str:
+    """The answers as a table."""
+    rows = "".join(f"| {one.question} | {_answer(one)} | {_files(one)} |\n" for one in ANSWERS)
+    return f"| question | answer | scenario |\n|---|---|---|\n{rows}"
+
+
+def _answer(one: Answer) -> str:
+    return one.says.format(*(_Figures(name) for name in one.files))
+
+
+def _files(one: Answer) -> str:
+    return "<br>".join(f"[{name}](scenarios/questions/{name}.yml)" for name in one.files)
+
+
+class _Figures:
+    """What one simulated run showed, by `WHAT GROUP`, as text."""
+
+    def __init__(self, name: str) -> None:
+        self._scenario = simrt.load(FOLDER / f"{name}.yml")
+        self._metrics: Metrics = simrt.run(self._scenario, on="sim", seed=SEED).metrics
+
+    def __getitem__(self, asked: str) -> str:
+        what, _, group = asked.rpartition(" ") if " " in asked else (asked, "", "")
+        if what == "spread":
+            low, high = self._scenario.server.retry_spread_ns or (0, 0)
+            return f"{low // 10**9} to {high // 10**9} s"
+        of = self._metrics
+        if what in ("slowest", "delay"):
+            metric, p = {"slowest": ("reconnect_s", 0.99), "delay": ("latency_s", 0.9)}[what]
+            return age(of.quantile(p, metric, group) or 0)
+        metric, said = _METRICS[what]
+        value = of.value(metric, group or "all")
+        assert value is not None, f"{metric} of {group}"
+        return said(value)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+
+
+_METRICS = {
+    "missed": ("missed_fraction", percent),
+    "stale": ("staleness_s", age),
+    "recovery": ("recovery_s", age),
+    "replayed each": ("replayed_per_reconnect", _number),
+    "twice": ("duplicates_per_outage", _number),
+    "gap": ("gap_probability", percent),
+    "back": ("reconnect_s", age),
+    "resurfaced": ("resurfaced", _number),
+    "replayed": ("replayed", _number),
+    "network": ("in_flight_max", _number),
+    "buffer": ("pending_max", _number),
+}
+
+
+def main() -> None:
+    """Write the table."""
+    README.write_text(replaced(README.read_text("utf-8"), "answers", table()), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
