@@ -314,14 +314,15 @@ def _conclude(
         verdicts.extend(judge_stale(scenario, one.metrics, target, one.seed) for one in of_target)
         figures.extend(estimates(measured, target))
     verdicts.append(judge_settings(scenario))
-    verdicts.extend(judge_antipatterns(scenario))
+    misuse = judge_antipatterns(scenario)
+    verdicts.extend(misuse)
     if cut is None:
         verdicts.append(judge_site(scenario, folder / "site.txt"))
     else:
         verdicts.extend(replace(cut, item=number) for number in ITEMS)
     checklist = items(verdicts, on)
     status = _status(scenario, verdicts, cut=cut is not None)
-    fit, reason = fit_of(scenario)
+    fit, reason = fit_of(scenario, misuse)
     result = Check(
         scenario=scenario,
         runs=tuple(

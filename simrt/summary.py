@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from simrt.checkers.verdict import Status
+from simrt.checkers.verdict import Status, Verdict
 from simrt.metrics import Estimate
 from simrt.results import Item
 from simrt.scenario.model import Scenario
@@ -37,8 +37,12 @@ _CAUSES = {
 }
 
 
-def fit_of(scenario: Scenario) -> tuple[str, str]:
+def fit_of(scenario: Scenario, misuse: Sequence[Verdict] = ()) -> tuple[str, str]:
     """Whether lightweight channels are the right tool: the fit and its reason.
+
+    Arguments:
+        scenario: its intent and needs decide.
+        misuse: what the anti-pattern rules say of it; what they find is a weak fit at best.
 
     Returns:
         `good fit`, `weak fit` or `wrong abstraction`, and a sentence that names the limit.
@@ -63,6 +67,9 @@ def fit_of(scenario: Scenario) -> tuple[str, str]:
             f"It counts on {wanted:,} events of replay, but the buffer keeps {size:,}: "
             f"raise bufferSize, or let the client fetch what is older."
         )
+    found = [verdict.sentence for verdict in misuse if verdict.status is Status.FAIL]
+    if found:
+        return "weak fit", " ".join(found)
     return "good fit", "Nothing that it needs is beyond lightweight channels."
 
 

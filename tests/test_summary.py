@@ -2,6 +2,7 @@
 
 import pytest
 
+from simrt.antipatterns import judge_antipatterns
 from simrt.checkers.verdict import Status
 from simrt.metrics import METRICS, Estimate
 from simrt.results import Item
@@ -54,6 +55,17 @@ def test_the_fit_names_the_limit_and_what_to_use_instead(needs, last_n, fit, wor
     found, reason = fit_of(scenario(data))
     assert found == fit
     assert words in reason
+
+
+def test_a_misuse_is_a_weak_fit_at_best():
+    made = small()  # data of any shape
+    found, reason = fit_of(made, judge_antipatterns(made))
+    assert (found, fit_of(made)[0]) == ("weak fit", "good fit")
+    assert reason.startswith("e may carry data of any shape. Declare the few fields")
+    data = made.normalised()
+    data["intent"]["needs"] = ["durable"]
+    needy = scenario(data)
+    assert fit_of(needy, judge_antipatterns(needy))[0] == "wrong abstraction"
 
 
 def test_a_failure_says_what_failed():
