@@ -10,7 +10,7 @@ from simrt.scenario.randomness import epoch_of
 from simrt.server import Limits, Recording, Server, Site
 from simrt.server.access import Gate
 from simrt.server.retries import seeded
-from simrt.targets.app.link import Link
+from simrt.targets.app.link import Link, ServerEnd
 from simrt.targets.app.loop import Clock, Loop
 
 HOST, PORT = "server", 80
@@ -87,6 +87,11 @@ class Lives:
         """The number of the life that runs, or ran last."""
         return len(self.epochs) - 1
 
+    @property
+    def up(self) -> bool:
+        """Whether a server runs."""
+        return self.server is not None
+
     def number(self, epoch: str) -> int:
         """The how-many-th life bears this name, from 0."""
         return self.epochs.index(epoch)
@@ -112,15 +117,32 @@ class Lives:
         )
         self._loop.create_task(self.server.listen(*ADDRESS))
 
-    def accept(self, link: Link) -> asyncio.BaseProtocol | None:
-        """Accept a connection; None if nobody listens."""
+    def accept(self, link: Link) -> bool:
+        """Accept a connection; say whether somebody listens."""
         listener = self._loop.network.listener(*ADDRESS)
         if listener is None:
-            return None
+            return False
         link.life = self.current
         link.server_open = True
         self._accepted[link] = None
-        return listener.factory()
+        protocol = listener.factory()
+        end = link.server = ServerEnd(link, protocol)
+        protocol.connection_made(end)
+        return True
+
+    def pending(self) -> dict[tuple[str, int], int] | None:
+        """How much is pending for each open connection; None if no server runs."""
+        if self.server is None:
+            return None
+        return {
+            (each.who.subscriber, each.who.connection): each.fates["pending"]
+            for each in self.server.counts()
+        }
+
+    def end(self) -> None:
+        """The run is over."""
+        if self.server is not None:
+            self.server.end()
 
     def forget(self, link: Link) -> None:
         """The server has nothing to do with it any more."""

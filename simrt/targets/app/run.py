@@ -152,21 +152,14 @@ class Course:
                 continue
             if not client.opened or not client.idle or link is None or link.in_flight:
                 return False
-        server = self.lives.server
-        if server is None:
-            return False
-        waiting = {
-            (each.who.subscriber, each.who.connection): each.fates["pending"]
-            for each in server.counts()
-        }
-        return all(
-            member.client.gave_up or waiting.get((member.name, member.client.attempt)) == 0
+        pending = self.lives.pending()
+        return pending is not None and all(
+            member.client.gave_up or pending.get((member.name, member.client.attempt)) == 0
             for member in self.members
         )
 
     def _end(self) -> None:
-        if self.lives.server is not None:
-            self.lives.server.end()
+        self.lives.end()
         for member in self.members:
             member.end()
         self._sink.write("end", detail={"run": "complete"})
@@ -304,7 +297,7 @@ class Course:
             self.loop.at(due_ns, key, self._missed, play, sender, times, life)
 
     def _missed(self, play: Scenario, sender: Sender, times: Iterator[int], life: int) -> None:
-        if life == self.lives.current and self.lives.server is None:
+        if life == self.lives.current and not self.lives.up:
             self._next_missed(play, sender, times, life)
             self._reject(play.feature.project, play.feature.channel, sender.sends)
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from simrt.clock import Clock
 from simrt.network import DIAL_TO_ACCEPT, Turn
 from simrt.scenario.model import Subscribers
-from simrt.targets.app.link import ClientEnd, Link, Part, ServerEnd
+from simrt.server.windowed import Part
+from simrt.targets.app.link import ClientEnd, Link
 from simrt.targets.app.loop import Loop
 
 if TYPE_CHECKING:
@@ -103,12 +104,9 @@ class Wire:
             action(*args)
 
     def _dialled(self, link: Link, factory: Callable[[], asyncio.BaseProtocol]) -> None:
-        protocol = self.lives.accept(link)
-        if protocol is None:
+        if not self.lives.accept(link):
             self.after(1, link, self._refused, link)
             return
-        link.server = ServerEnd(link, protocol)
-        protocol.connection_made(link.server)
         self.after(1, link, self._connected, link, factory)
 
     def _refused(self, link: Link) -> None:
@@ -130,7 +128,7 @@ class Wire:
     def requested(self, link: Link, data: bytes) -> None:
         """What the client said is here."""
         if link.server_open and link.server is not None:
-            link.server.protocol.data_received(data)  # type: ignore[attr-defined]
+            link.server.receive(data)
 
     def left(self, link: Link) -> None:
         """The client's end of the connection is here (NET-4)."""
@@ -148,13 +146,8 @@ class Wire:
 
     # --- at the client ------------------------------------------------------------------------
 
-    def arrives(self, link: Link, part: Part) -> None:
-        """Something that the server wrote has come so far."""
-        link.on_the_way.popleft()
-        self.arrived(link, part)
-
     def arrived(self, link: Link, part: Part) -> None:
-        """It is here, unless a silence holds it up."""
+        """Something that the server wrote is here, unless a silence holds it up."""
         if link is not self.link:
             self._astray(link)
         elif self.silent:
@@ -178,8 +171,7 @@ class Wire:
     def _unheard(self, link: Link, action: Callable[..., None], *args: Any) -> None:
         """A silence holds up what the server wrote; the server hears nothing of it (NET-7)."""
         self._deliver(link.key, action, link, *args)
-        if link.unheard_since_ns is None:
-            link.unheard_since_ns = self.loop.now_ns - self.latency_ns
+        link.unheard(self.loop.now_ns - self.latency_ns)
 
     def free(self, link: Link, units: int) -> None:
         """Part of the window is open again, unless a silence holds up the word of it."""
@@ -245,7 +237,7 @@ class Wire:
                 self.loop.at(self.loop.now_ns, key, action, *args)
         self._tell("online")
         if link is not None:
-            link.unheard_since_ns = None
+            link.unheard(None)
         if lost is not None:
             self.loop.at(self.loop.now_ns, lost.key, self._learn_end, lost)
             if lost.server_open:
