@@ -141,6 +141,9 @@ def run(
     on: Annotated[str, typer.Option("--on", help="Target: sim, app or server.")] = "sim",
     seed: Seed = 1,
     speed: Speed = None,
+    lockstep: Annotated[
+        bool, typer.Option("--lockstep", help="For server: its clock is the scenario's.")
+    ] = False,
 ) -> None:
     """Run one scenario once, keep its history, and judge it.
 
@@ -157,12 +160,14 @@ def run(
             seed,
             history=history,
             speed=speed,
+            lockstep=lockstep,
             progress=lambda share: tell(on, share),
         )
         codes.append(_judged(done))
         _say(f"History: {history}")
     again = ["simrt", "run", str(scenario), "--on", on, "--seed", str(seed)]
     again += [] if speed is None else ["--speed", f"{speed:g}"]
+    again += ["--lockstep"] if lockstep else []
     _leave(codes, shlex.join([*again, "--history", str(history)]))
 
 

@@ -85,6 +85,7 @@ class Header(msgspec.Struct, frozen=True):
         resolution_ns: measured jitter times speed: finer times mean nothing here; 0 if exact.
         window: per group, what was calibrated: `{"messages": 34, "bytes": 6800}` or empty.
         versions: names and versions of what ran.
+        emulated: whether a real server ran under the scenario's clock, its windows made by credits.
     """
 
     format: str
@@ -95,6 +96,7 @@ class Header(msgspec.Struct, frozen=True):
     resolution_ns: int = 0
     window: dict[str, dict[str, int]] = {}
     versions: dict[str, str] = {}
+    emulated: bool = False
 
 
 # Behind the name of a history: the folder of its parts.

@@ -30,6 +30,7 @@ def run(
     *,
     history: Path | str | None = None,
     speed: float | None = None,
+    lockstep: bool = False,
     progress: Progress | None = None,
 ) -> Run:
     """Run a scenario once, judge it and measure it.
@@ -42,6 +43,8 @@ def run(
             memory. What was recorded stays there when the run is interrupted.
         speed: for `server`: scenario seconds per real second; None: fast enough to end within
             half a minute.
+        lockstep: for `server`: its clock is the scenario's, and advances only when everything has
+            settled; windows are emulated by credits.
         progress: told the share that is done, 0 to 1, now and then.
 
     Returns:
@@ -51,7 +54,17 @@ def run(
         UsageError: no such target, or a folder that does not exist.
         TargetError: the target could not be started, or died.
     """
-    return judge(record(scenario, on, seed, history=history, speed=speed, progress=progress))
+    return judge(
+        record(
+            scenario,
+            on,
+            seed,
+            history=history,
+            speed=speed,
+            lockstep=lockstep,
+            progress=progress,
+        )
+    )
 
 
 def record(
@@ -61,6 +74,7 @@ def record(
     *,
     history: Path | str | None = None,
     speed: float | None = None,
+    lockstep: bool = False,
     progress: Progress | None = None,
 ) -> History:
     """Run a scenario once and only keep its history; arguments as for `run`."""
@@ -69,8 +83,14 @@ def record(
         raise UsageError(f"{path}: the folder {path.parent} does not exist; make it first")
     if path is not None and path.is_dir():
         raise UsageError(f"{path}: is a folder; name a file for the history")
+    if lockstep and on != "server":
+        raise UsageError(f"--lockstep is for the target server, not for {on}")
     if on in ("sim", "app"):
         return _in_virtual_time(on, scenario, seed, path, progress)
+    if on == "server" and lockstep:
+        if speed is not None:
+            raise UsageError("--lockstep has no speed: its clock is the scenario's; leave one out")
+        return _in_virtual_time("lockstep", scenario, seed, path, progress)
     if on == "server":
         return _serve(scenario, seed, path, speed, progress)
     raise UsageError(f"no target {on!r}; there are {', '.join(TARGETS)}")

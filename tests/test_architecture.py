@@ -75,6 +75,7 @@ ONLY_IN = {
         "targets/server",
         "targets/harness",
         "targets/app",
+        "targets/lockstep",
         "watch",
     ),
     "time": ("clock.py",),

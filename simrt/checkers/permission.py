@@ -142,6 +142,10 @@ class _Permission(Watch):
             )
         if not self.judged and self.ledger.header.target in _UNSEEING:
             return Status.NOT_APPLICABLE, _UNSEEING[self.ledger.header.target]
+        if not self.judged and self.ledger.header.emulated:
+            return Status.NOT_APPLICABLE, (
+                "In lockstep nobody tries wrong credentials; a free run's probes judge this."
+            )
         if not self.judged:
             return Status.INCONCLUSIVE, f"{self._endpoint} was never probed."
         if self._public:

@@ -88,19 +88,21 @@ class Course:
         self.plays = (scenario, neighbour_of(scenario))
         self.loop = Loop()
         self.loop.network = Network(self.loop)
-        self.clock = Clock(self.loop, scenario.starts, _places(scenario, self.plays))
+        self.clock = Clock(self.loop, scenario.starts, places_of(scenario, self.plays))
         self._write = write
         self._sizes = sizes
         self._sink = Written(write, self.clock)
         self._randomness = Randomness(seed)
         self._credentials = Credentials(self.plays)
-        gate = Gate(Secrets(self._credentials.secret, self._credentials.tokens))
-        site = compile_site(self.plays)
-        self.lives = Lives(self.loop, self.clock, site, gate, seed, write)
+        self.lives = self._make_lives(seed, write)
         self.members: list[WiredMember] = []
         self._groups: dict[str, list[WiredMember]] = {}
         self._callers: dict[tuple[int, str], Caller] = {}
         self._tasks: list[Any] = []
+
+    def _make_lives(self, seed: int, write: Callable[[Row], None] | None) -> Any:
+        gate = Gate(Secrets(self._credentials.secret, self._credentials.tokens))
+        return Lives(self.loop, self.clock, compile_site(self.plays), gate, seed, write)
 
     # --- the course of a run ------------------------------------------------------------------
 
@@ -307,7 +309,7 @@ def publish_name(play: int, entry: int) -> str:
     return f"publish/{play}/{entry}"
 
 
-def _places(scenario: Scenario, plays: tuple[Scenario, ...]) -> dict[str, int]:
+def places_of(scenario: Scenario, plays: tuple[Scenario, ...]) -> dict[str, int]:
     """The place of everything in the scenario: members, jobs, calls, faults (NET-9)."""
     members = [
         f"{name}/{number}"
