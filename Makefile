@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PYTHON := $(shell command -v python3.11 || command -v python3)
 WORKERS ?= 2
 
-.PHONY: help check check-all test test-fast test-long states coverage lint fuzz bench clean validate theory
+.PHONY: help check check-all test test-fast test-long agreement reality states coverage lint fuzz bench clean validate theory
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -30,6 +30,10 @@ test-long: $(VENV)/.ready-test ## explore: a million steps of the engine, thousa
 	  SIMRT_SCENARIOS_EXAMPLES=10000 $(BIN)/pytest -q -n $(WORKERS) --timeout 0 \
 	  tests/engine/test_machine.py tests/properties
 
+agreement: $(VENV)/.ready-test ## simulator and app on thousands of generated scenarios, row by row
+	HYPOTHESIS_PROFILE=explore SIMRT_AGREEMENT_EXAMPLES=3000 $(BIN)/pytest -q -rP --timeout 0 \
+	  tests/agreement/test_sim_and_app.py
+
 states: $(VENV)/.ready-test ## how many generated scenarios reach which state; docs/properties.md
 	$(BIN)/python -m tests.properties.document
 
@@ -51,6 +55,10 @@ theory: $(VENV)/.ready-test ## write tables and figures of docs/theory.md anew; 
 
 fuzz: $(VENV)/.ready-test ## attack a server over TCP, tens of thousands of times; docs/security.md
 	$(BIN)/python -m tests.server.fuzz
+
+reality: $(VENV)/.ready-test ## run what ships on a real server; docs/model-and-reality.md; half an hour
+	mkdir -p reports/reality
+	$(BIN)/python -m tests.docs.reality reports/reality
 
 bench: $(VENV)/.ready-test ## ratios, side by side in one run; benchmarks/README.md; some minutes
 	$(BIN)/python -m benchmarks

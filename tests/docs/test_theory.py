@@ -24,9 +24,9 @@ def test_the_figures_are_those_of_this_code() -> None:
 
 
 def test_comments_and_docstrings_do_not_make_the_page_old() -> None:
-    plain = theory._bare("def f(x):\n    return x + 1\n")
-    assert plain == theory._bare('"""M."""\ndef f(x):\n    """Doc."""\n    # why\n    return x+1\n')
-    assert plain != theory._bare("def f(x):\n    return x + 2\n")
+    plain = theory.bare("def f(x):\n    return x + 1\n")
+    assert plain == theory.bare('"""M."""\ndef f(x):\n    """Doc."""\n    # why\n    return x+1\n')
+    assert plain != theory.bare("def f(x):\n    return x + 2\n")
 
 
 def test_another_behaviour_makes_it_old(monkeypatch: pytest.MonkeyPatch) -> None:
