@@ -213,7 +213,8 @@ def slack_of(figure: Figure, run: Metrics, resolution_s: float) -> float:
 
     A time moves by the lateness itself: twice, as both of its ends can be late. In that time so
     many messages are sent as the group's rate says, and so many can wait or be under way more. At
-    each outage so many can fall on its other side.
+    each border (a first subscribe, either end of an outage) so many can fall on its other side:
+    at least one, as a send and a border may be due in the same instant.
 
     Arguments:
         figure: which one.
@@ -232,7 +233,7 @@ def slack_of(figure: Figure, run: Metrics, resolution_s: float) -> float:
         return moved
     if metric.kind in ("maximum", "mean", "rate"):
         return math.ceil(moved) if metric.kind == "maximum" else moved
-    borders = moved * 2 * totals.outages
+    borders = math.ceil(moved) * (2 * totals.outages + totals.members)
     if metric.kind == "fraction":
         whole = totals.reconnects if metric.name == "gap_probability" else totals.sent
         return min(1.0, borders / whole) if whole else 0.0
