@@ -83,9 +83,9 @@ class Header(msgspec.Struct, frozen=True):
         seed: the seed of the run.
         speed: scenario seconds per real second; 1 on targets whose time is virtual.
         resolution_ns: measured jitter times speed: finer times mean nothing here; 0 if exact.
-        window: per group, what was calibrated, `{"messages": 34, "bytes": 2720, "most_bytes": 4880}`
-            (swallowed by a client that reads nothing; most under way for one that reads), or what
-            was simulated in its place, `{"bytes": 2720, "reopens_bytes": 1360}`, or empty.
+        window: per group, what was calibrated: `messages` and `bytes` that a client swallows that
+            reads nothing, `most_bytes` that are under way for one that reads; or what was simulated
+            in its place: `bytes`, and `reopens_bytes` that must be free before it opens again.
         versions: names and versions of what ran.
         emulated: whether a real server ran under the scenario's clock, its windows made by credits.
     """
