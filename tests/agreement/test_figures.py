@@ -80,7 +80,7 @@ def test_an_interval_by_hand() -> None:
 
 
 def test_like_systems_agree() -> None:
-    """In docs/model-and-reality.md: of many tables 99 of 100; of these 20 all but one."""
+    """docs/model-and-reality.md says how many of many tables; of these 20 all but one."""
     agreeing = [seed for seed in range(101, 121) if not differing(simulated(seed))]
     assert len(agreeing) >= 19
 
