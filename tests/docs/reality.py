@@ -341,25 +341,36 @@ def _saved(canvas: Any, name: str) -> None:
         canvas.savefig(
             out, format="svg", metadata={"Date": None, "Creator": None}, facecolor="white"
         )
-    svg = re.sub(r" +$", "", out.getvalue(), flags=re.MULTILINE)
-    (PAGE.parent / f"reality-{name}.svg").write_text(svg, "utf-8")
+    (PAGE.parent / f"reality-{name}.svg").write_text(_short(out.getvalue()), "utf-8")
+
+
+def _short(svg: str) -> str:
+    """Two decimals are enough for a pixel."""
+    svg = re.sub(r"-?\d+\.\d{3,}", lambda found: f"{float(found[0]):.2f}", svg)
+    return re.sub(r" +$", "", svg, flags=re.MULTILINE)
+
+
+def _places(run: Free, *, agrees: bool) -> list[float]:
+    """Where a run's judged figures lie in their intervals, -1 to 1; equal places once."""
+    found = []
+    for one in run.found.distances:
+        if not one.judged or one.agrees is not agrees:
+            continue
+        # A figure that cannot move has no place.
+        if one.right is None or one.low is None or one.high is None or one.high == one.low:
+            continue
+        place = 2 * (one.right - one.low) / (one.high - one.low) - 1
+        found.append(round(max(-1.6, min(1.6, place)), 2))
+    return sorted(set(found))
 
 
 def draw_intervals(runs: Sequence[Free]) -> None:
     """Each judged figure of each run, at its place in its interval."""
     canvas, axes = _paper(7.2, 0.34 * len(runs) + 1.5)
     for place, run in enumerate(runs):
-        for one in run.found.distances:
-            if not one.judged or one.right is None or one.low is None or one.high is None:
-                continue
-            if one.high == one.low:
-                continue  # a figure that cannot move has no place
-            x = 2 * (one.right - one.low) / (one.high - one.low) - 1
-            inside = one.agrees is True
-            axes.plot(
-                [max(-1.6, min(1.6, x))], [place], "o" if inside else "X", ms=4 if inside else 7,
-                color=BLUE if inside else ORANGE, alpha=0.55 if inside else 1, mew=0,
-            )  # fmt: skip
+        inside, outside = _places(run, agrees=True), _places(run, agrees=False)
+        axes.plot(inside, [place] * len(inside), "o", ms=4, color=BLUE, mew=0)
+        axes.plot(outside, [place] * len(outside), "X", ms=7, color=ORANGE, mew=0)
     axes.axvspan(-1, 1, color=GREEN, alpha=0.08, lw=0)
     axes.set_yticks(range(len(runs)), [run.name for run in runs])
     axes.invert_yaxis()
