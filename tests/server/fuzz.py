@@ -32,7 +32,7 @@ from tests.server.live import PATIENCE_S, Live, Socket
 from tests.server.rig import answers
 
 DOCUMENT = ROOT / "docs" / "security.md"
-EXAMPLES = int(os.environ.get("SIMRT_FUZZ_EXAMPLES", "1500"))
+EXAMPLES = int(os.environ.get("SIMRT_FUZZ_EXAMPLES", "1000"))
 AT_ONCE = 20
 STREAM_EXAMPLES = EXAMPLES * 20
 _MOST_READ = 200_000
