@@ -293,7 +293,7 @@ def _conclude(
         _tidy(plan)
     if not done:
         assert cut is not None
-        return TargetError(f"{scenario.name}: {cut.sentence}")
+        return TargetError(cut.sentence)
     # What `expect` asks to be reached is judged over all runs, below: one seed may well miss it.
     verdicts = [v for one in done for v in one.verdicts if v.check != "reached"]
     verdicts = _with_probe(verdicts, [one for one in plan.done if one.probe])

@@ -90,7 +90,7 @@ def check(
     codes: list[int] = []
     done: list[Check] = []
     with TimeLimit(time_limit) as limit, _progress(f"{len(scenarios)} scenarios") as tell:
-        for found in check_all(
+        checked = check_all(
             scenarios,
             on=tuple(on or USUAL_TARGETS),
             seed=seed,
@@ -99,11 +99,12 @@ def check(
             reports=reports,
             progress=tell,
             limit=limit,
-        ):
+        )
+        for scenario, found in zip(scenarios, checked, strict=True):
             if isinstance(found, Exception):
                 if not isinstance(found, SimrtError):
                     raise found
-                _complain(str(found))
+                _complain(f"{scenario.name}: {found}")
                 codes.append(found.exit_code)
                 continue
             codes.append(found.exit_code)

@@ -178,7 +178,8 @@ def test_a_time_limit_ends_a_check(scenario, tmp_path):
     command = ("check", long, "--on", "sim", "--runs", 1, "--reports", tmp_path)
     done = simrt(*command, "--time-limit", 3)
     assert done.returncode == 4
-    assert "not done within the time limit of 3 s" in done.stderr
+    assert "simrt: feature: Not done within the time limit of 3 s: of its runs" in done.stderr
+    assert "simrt: not done within the time limit of 3 s" in done.stderr
 
 
 @pytest.mark.parametrize(
