@@ -345,8 +345,8 @@ def _saved(canvas: Any, name: str) -> None:
 
 
 def _short(svg: str) -> str:
-    """Two decimals are enough for a pixel."""
-    svg = re.sub(r"-?\d+\.\d{3,}", lambda found: f"{float(found[0]):.2f}", svg)
+    """Three decimals are enough: letters are scaled by numbers such as 0.098."""
+    svg = re.sub(r"-?\d+\.\d{4,}", lambda found: f"{float(found[0]):.3f}", svg)
     return re.sub(r" +$", "", svg, flags=re.MULTILINE)
 
 
