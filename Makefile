@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PYTHON := $(shell command -v python3.11 || command -v python3)
 WORKERS ?= 2
 
-.PHONY: help check check-all test test-fast test-long agreement reality states coverage lint fuzz bench clean validate theory
+.PHONY: help check check-all test test-fast test-long agreement reality states coverage planted lint fuzz bench clean validate theory
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -41,6 +41,9 @@ coverage: $(VENV)/.ready-test ## all branches of engine, sse and checkers; fails
 	$(BIN)/coverage run -m pytest -q -m "not real" tests/engine tests/sse tests/checkers \
 	  tests/metrics/test_expectations.py
 	$(BIN)/coverage report
+
+planted: $(VENV)/.ready-test ## plant errors in copies of the source; each must be caught
+	$(BIN)/python -m tests.planted
 
 lint: $(VENV)/.ready-test ## style and types
 	$(BIN)/ruff check .

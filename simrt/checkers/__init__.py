@@ -10,6 +10,7 @@ from __future__ import annotations
 from simrt.checkers import (
     accounting,
     expiry,
+    faults,
     isolation,
     loss,
     order,
@@ -40,6 +41,7 @@ CHECKERS: tuple[Checker, ...] = (
     order.CHECKER,
     reconnect.CHECKER,
     restart.CHECKER,
+    faults.CHECKER,
 )
 
 

@@ -93,6 +93,7 @@ class _Reader:
         self.of = of
         self.epoch = "e1"
         self.epochs: dict[tuple[str, int], str] = {}
+        self.faults: dict[tuple[str, str, str], int] = {}
 
     def row(self, words: list[str]) -> Row:
         time, kind, *rest = words
@@ -213,8 +214,20 @@ class _Reader:
         fields.update(epoch=self.epoch, cause="server")
 
     def _fault(self, fields: dict[str, Any], bare: list[str], named: dict[str, str]) -> None:
-        fields.update(cause=bare[0], detail={"index": 0, "whom": bare[1]})
-        if fields["kind"] == "heal" and bare[0] == "restart":
+        kind, whom = bare
+        # The n-th row of its kind about these is about the n-th such fault of the scenario.
+        same = [
+            i for i, fault in enumerate(self.of.faults) if (fault.kind, fault.whom) == (kind, whom)
+        ]
+        key = (fields["kind"], kind, whom)
+        self.faults[key] = nth = self.faults.get(key, -1) + 1
+        index = int(named["index"]) if "index" in named else [*same, 0, 0, 0][nth]
+        fields.update(cause=kind, detail={"index": index, "whom": whom})
+        group = self.of.workload.subscribers.get(whom)
+        if group is not None:
+            told = named.get("members", ",".join(map(str, range(group.count))))
+            fields["detail"]["members"] = [int(member) for member in told.split(",")]
+        if fields["kind"] == "heal" and kind == "restart":
             self.epoch = fields["epoch"] = named.get("epoch", f"e{int(self.epoch[1:]) + 1}")
 
     _heal = _fault

@@ -25,7 +25,7 @@ def test_every_promise_is_a_sentence_with_rules_and_an_item():
         assert checker.promise.endswith(".")
         assert checker.rules
         assert 1 <= checker.item <= 6
-    assert len({checker.name for checker in CHECKERS}) == len(CHECKERS) == 11
+    assert len({checker.name for checker in CHECKERS}) == len(CHECKERS) == 12
 
 
 @pytest.mark.parametrize("good", GOOD)

@@ -9,7 +9,7 @@ from tests.checkers.histories import newest, oldest
 
 NEEDED = (
     "send", "connect", "replay", "drop", "expire", "take", "receive", "close", "end", "refuse",
-    "gave-up", "restart",
+    "gave-up", "restart", "fault", "heal",
 )  # fmt: skip
 GOOD = {"oldest": oldest(), "newest": newest()}
 
@@ -80,7 +80,7 @@ def test_with_another_digest_some_checker_complains(name, at):
     assert fails(complaints(name, at, changed)) == taken  # what nobody took has no second witness
 
 
-@rows_where(lambda row: row.cause and row.kind not in ("fault", "heal"))
+@rows_where(lambda row: row.cause)
 def test_with_another_cause_some_checker_complains(name, at):
     row = row_at(name, at)
     assert fails(complaints(name, at, msgspec.structs.replace(row, cause="weather")))

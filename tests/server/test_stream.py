@@ -267,6 +267,8 @@ async def test_ttl_acts_on_who_does_not_read(tmp_path: Path) -> None:
     assert client.seqs == [1, 4]  # 1 was taken before it was refused room
     expired = [(row.seq, row.t_ns) for row in on.rows if row.kind == "expire"]
     assert expired == [(2, 10 * S), (3, 10 * S)]
+    told = [(row.kind, row.seq) for row in on.rows][-3:]
+    assert told == [("expire", 2), ("expire", 3), ("take", 4)]  # what a take finds comes before it
 
 
 @pytest.mark.rules("TTL-3", "TTL-4")

@@ -1,0 +1,283 @@
+"""Silence, revoked credentials and watchdogs: what the checkers allow then, and what not."""
+
+import pytest
+
+from simrt.checkers import STATES, reached_states
+from tests.checkers.asserting import fails, inconclusive, passes
+from tests.checkers.histories import history, scenario
+
+pytestmark = pytest.mark.rules("NET-7", "CLI-4", "SSE-4", "STR-4", "RST-1")
+
+BEGIN = "0 connect a/0#1\n0 replay a/0#1 -\n0 connect neighbour/0#1\n0 replay neighbour/0#1 -\n"
+END = "{} end neighbour/0#1 client received=0\n{} end run"
+
+
+def of(fault="half-open", server=None, **group):
+    plain = {"latency": "100ms", "reconnect": {"after": "1s", "jitter": "0s"}}
+    return scenario(
+        groups={"a": plain | group},
+        faults=[{"at": "1s", fault: "a", "for": "9s"}],
+        server=server or {"retrySpread": "none"},
+    )
+
+
+# --- silence ------------------------------------------------------------------------------------
+
+SILENT = (
+    BEGIN
+    + """2 offline a/0 silent
+3 close a/0#1 client watchdog received=0
+{0} online a/0 silent
+{0} close a/0#1 server client
+{1} connect a/0#2
+{1} replay a/0#2 -
+"""
+)
+
+
+def test_a_silence_holds_up_attempts_and_the_news_of_an_end():
+    watched = of(watchdog="2s")
+    passes("reconnect", history(SILENT.format(9, "9.4"), watched))
+    plain = BEGIN + "3 close a/0#1 client server received=0\n3 close a/0#1 server gone\n"
+    late = plain + "9.4 connect a/0#2\n9.4 replay a/0#2 -"
+    fails("reconnect", history(late, watched), "only after 6.4 s, at most")
+    held = plain.replace("close a/0#1 client server", "close a/0#1 client watchdog")
+    held = held.replace("3 close a/0#1 server gone", "4 close a/0#1 server client")
+    fails("reconnect", history(held, watched), "the server still held it 1 s later")
+
+
+def test_nobody_connects_through_a_silence():
+    text = SILENT.format(9, "8.9").splitlines()
+    text = "\n".join(sorted(text, key=lambda line: float(line.split()[0])))
+    fails("reconnect", history(text, of(watchdog="2s")), "a network that lets nothing pass (NET-7)")
+
+
+def test_silence_and_absence_are_told_apart():
+    both = "2 offline a/0 silent\n3 offline a/0\n4 online a/0 silent\n5 online a/0\n9 end run"
+    inconclusive("reconnect", history(BEGIN + both, of()))
+    twice = "2 offline a/0 silent\n3 offline a/0 silent"
+    fails("reconnect", history(BEGIN + twice, of()), "had gone before")
+    never = "2 offline a/0\n4 online a/0 silent"
+    fails("reconnect", history(BEGIN + never, of()), "had not gone")
+
+
+def test_who_was_cut_off_in_a_silence_owes_no_attempt():
+    text = BEGIN + "2 offline a/0 silent\n3 close a/0#1 client watchdog received=0\n"
+    inconclusive("reconnect", history(text + END.format(90, 90), of(watchdog="2s")))
+    over = text + "4 online a/0 silent\n"
+    inconclusive("reconnect", history(over + END.format(90, 90), of(watchdog="2s")))
+
+
+def test_a_request_that_a_silence_held_up_is_accepted_after_its_client_left():
+    text = (
+        "0 offline a/0 silent\n1 refuse a/0#1 network\n{1}{0} connect a/0#1\n{0} replay a/0#1 -\n"
+        "9.5 refuse a/0#2 network\n"
+    )
+    online = "8 online a/0 silent\n"
+    passes("reconnect", history(text.format(8, online), of()))
+    fails("reconnect", history(text.format(8, ""), of()), "lets nothing pass")
+
+
+# --- watchdogs ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("t", "good"), [("4.1", True), ("4.0", False), ("2.05", True)])
+def test_a_watchdog_waits_as_long_as_it_says(t, good):
+    """The event is taken at 2.0 s and here at 2.1 s; before that the client last heard at 0 s."""
+    text = (
+        f"{BEGIN}2 send 1 offered=1\n2 take a/0#1 1\n{t} close a/0#1 client watchdog received=0\n"
+    )
+    again = f"{float(t) + 1.3:.2f} connect a/0#2\n"
+    found = history(text + again, of(watchdog="2s"))
+    if good:
+        passes("reconnect", found)
+    else:
+        fails("reconnect", found, "dropped after 1.9 s, not 2 s (CLI-4)")
+
+
+def test_a_watchdog_is_only_judged_where_its_times_are_seen():
+    text = BEGIN + "2 take a/0#1 1\n3 close a/0#1 client watchdog received=0\n4.3 connect a/0#2"
+    passes("reconnect", history(text, of(watchdog="2s", window="1KiB")))
+    fails("reconnect", history(text, of()), "and the group has none (CLI-4)")
+    fails(
+        "reconnect", history("0 close a/0#9 client watchdog received=0", of(watchdog="2s")), "not"
+    )
+
+
+# --- revoked credentials ------------------------------------------------------------------------
+
+DENIED = (
+    BEGIN
+    + """1 fault deny a
+1 close a/0#1 server denied
+1.1 close a/0#1 client server received=0
+2.4 refuse a/0#2 status status=401
+2.4 gave-up a/0#2 status status=401
+10 heal deny a
+10.3 connect a/0#3
+10.3 replay a/0#3 -
+"""
+)
+
+
+def denied(*edits, resolution_ns=0):
+    text = DENIED
+    for old, new in edits:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    return history(text, of("deny"), resolution_ns=resolution_ns)
+
+
+def test_who_is_denied_loses_the_stream_is_refused_and_comes_back():
+    passes("reconnect", denied())
+    fails("reconnect", denied(("1 fault deny a\n", "")), "denied, and its credentials were good")
+    fails("reconnect", denied(("10 heal deny a\n", "")), "had been refused for good (CLI-3)")
+
+
+def test_two_denials_end_with_the_second():
+    two = denied(("1 fault deny a", "1 fault deny a\n1 fault deny a"))
+    fails("reconnect", two, "had been refused for good (CLI-3)")
+    both = ("10 heal deny a", "9 heal deny a\n10 heal deny a")
+    passes("reconnect", denied(("1 fault deny a", "1 fault deny a\n1 fault deny a"), both))
+
+
+def test_a_401_needs_a_reason():
+    assert reached_states(denied())["denied"] == 1
+    fails("permission", denied(("1 fault deny a\n", ""), ("10 heal deny a\n", "")), "in spite of")
+    # Refused just before the heal, heard of just after it; a second later that is no reason more.
+    late = "2.4 refuse a/0#2 status status=401\n2.4 gave-up a/0#2 status status=401\n"
+    heal = "10 heal deny a\n{0} refuse a/0#2 status status=401\n{0} gave-up a/0#2 status status=401"
+    soon = denied((late, ""), ("10 heal deny a", heal.format("10.1")))
+    assert not [line for line in evidence(soon) if "in spite of" in line]
+    again = heal.format("10.1") + "\n12 refuse a/0#4 status status=401"
+    assert evidence(denied((late, ""), ("10 heal deny a", again)))
+
+
+def evidence(found):
+    from tests.checkers.asserting import verdict
+
+    return verdict("permission", found).evidence
+
+
+def test_nobody_is_let_in_while_denied():
+    let_in = ("2.4 refuse a/0#2 status status=401", "2.4 connect a/0#2\n2.4 refuse a/0#2 network")
+    fails("permission", denied(let_in), "while its credentials were revoked (SSE-4)")
+    real = denied(let_in, resolution_ns=1_000_000)
+    assert not [line for line in evidence(real) if "revoked" in line]
+
+
+# --- restarts -----------------------------------------------------------------------------------
+
+KILLED = (
+    BEGIN
+    + """30 fault restart server
+30 restart
+{0}
+35 heal restart server
+36 connect neighbour/0#2
+36 replay neighbour/0#2 -
+36 send 1 in=neighbour offered=1
+36 take neighbour/0#2 1
+{1}
+37 end run
+"""
+)
+
+
+def killed(before="", after=""):
+    made = scenario(
+        groups={"a": {"reconnect": {"after": "1s", "atMost": "1s", "jitter": "0s"}}},
+        faults=[{"at": "30s", "restart": "server", "for": "5s"}],
+        server={"retrySpread": "none"},
+    )
+    return history(KILLED.format(before, after), made)
+
+
+def test_who_hears_of_the_end_late_comes_back_late():
+    left = "close a/0#1 client server received=0"
+    fails("restart", killed(f"30 {left}"), "a/0: not back 2 s after the restart")
+    inconclusive("restart", killed("", f"36.5 {left}"))
+    fails("restart", killed("34 refuse a/0#2 down"), "a/0: not back 2 s")
+    inconclusive("restart", killed())  # it handles what it had and knows of no end
+
+
+def test_who_has_no_network_of_either_kind_need_not_be_back():
+    left = "30 close a/0#1 client server received=0\n"
+    away = left + "31 offline a/0 silent\n32 offline a/0\n33 online a/0 silent"
+    assert passes("restart", killed(away)).status
+    back = away + "\n34 online a/0"
+    fails("restart", killed(back), "a/0: not back")
+
+
+LOST = (
+    BEGIN
+    + """2 offline a/0 silent by=namespace
+3 send 1 offered=2
+3 take a/0#1 1
+3 take neighbour/0#1 1
+{0} close a/0#1 server gone taken=1
+20 online a/0 silent
+20.1 close a/0#1 client server received=0
+21.1 connect a/0#2
+21.1 replay a/0#2 -
+"""
+)
+
+
+@pytest.mark.rules("SSE-5")
+@pytest.mark.parametrize("by", [" by=namespace", ""])
+def test_a_peer_is_gone_once_it_was_silent_for_its_time(by):
+    timed = of(server={"retrySpread": "none", "peerTimeout": "5s"})
+    lost = LOST.replace(" by=namespace", by).replace("3 take neighbour/0#1 1\n", "")
+    lost = lost.replace("offered=2", "offered=1")
+    assert passes("reconnect", history(lost.format("8.2"), timed)).judged == 2
+    passes("reconnect", history(lost.format("6.9"), timed))  # an event was on its way
+    fails("reconnect", history(lost.format("6.7"), timed), "gone after 4.7 s, allowed 5 s (SSE-5)")
+    rough = history(lost.format("6.7"), timed, target="server", resolution_ns=10**8)
+    passes("reconnect", rough)
+    held = lost.split("{0}")[0] + "{} online a/0 silent"
+    late = "held for 17 s without an answer, allowed 5 s (SSE-5)"
+    fails("reconnect", history(held.format("20"), timed), late)
+    fails("reconnect", history(held.format("9.3"), timed), "held for 6.3 s")
+    assert passes("reconnect", history(held.format("9.2"), timed)).judged == 1
+    idle = "\n".join(line for line in held.splitlines() if " take " not in line)
+    inconclusive("reconnect", history(idle.format("20"), timed))  # nothing was there to acknowledge
+
+
+@pytest.mark.rules("SSE-5")
+def test_nobody_is_gone_whose_kernel_acknowledges():
+    timed = of(server={"retrySpread": "none", "peerTimeout": "5s"})
+    proxied = LOST.replace("by=namespace", "by=proxy").format("8.2")
+    fails("reconnect", history(proxied, timed), "acknowledged what was written (SSE-5)")
+    loud = "2 close a/0#1 server gone\n2.1 close a/0#1 client server received=0\n"
+    fails("reconnect", history(BEGIN + loud, timed), "acknowledged what was written (SSE-5)")
+    endless = of(server={"retrySpread": "none", "peerTimeout": "none"})
+    fails("reconnect", history(LOST.format("8.2"), endless), "acknowledged what was written")
+
+
+# --- states -------------------------------------------------------------------------------------
+
+
+def test_each_fault_and_each_end_is_a_state():
+    text = BEGIN + "\n".join(
+        [
+            *(f"1 fault {kind} a" for kind in ("slow", "half-open", "burst", "deny", "restart")),
+            "1 reject news shape",
+            "2 offline a/0 silent",
+            "3 close a/0#1 client watchdog received=0",
+            "4 close a/0#1 server gone",
+        ]
+    )
+    met = {state for state, times in reached_states(history(text)).items() if times}
+    assert met == {
+        "slow", "half-open", "burst", "deny", "rejected", "silent", "watchdog", "gone",
+    }  # fmt: skip
+    assert met < set(STATES)
+
+
+def test_a_silence_holds_up_the_news_that_nobody_listened():
+    begin = BEGIN.replace("0 connect a/0#1\n0 replay a/0#1 -\n", "")
+    down = "1 fault restart server\n1 restart\n{0}2 heal restart server\n{1}9 refuse a/0#1 down\n"
+    held = down.format("1.5 offline a/0 silent\n", "9 online a/0 silent\n")
+    inconclusive("reconnect", history(begin + held, of()))
+    fails("reconnect", history(begin + down.format("", ""), of()), "and the server was up")

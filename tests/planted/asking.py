@@ -1,0 +1,189 @@
+"""The checks that planted errors are held against, each asked in a process of its own.
+
+    python -m tests.planted.asking corpus expiry
+
+prints, as one line of JSON, whether the check complains, after how much of its work, and which
+`simrt` was asked. Nothing is shrunk: the first complaint ends it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import HypothesisException
+from hypothesis.stateful import run_state_machine_as_test
+
+import simrt
+from simrt.checkers import CHECKERS, Status, judge
+from simrt.history import History
+from simrt.testing import scenarios
+from simrt.validation import SHIPPED, read_cases
+from simrt.validation.validate import estimate, jobs_of, plan, simulate
+from tests.engine import machine
+from tests.properties.runs import SEEDS, simulated
+
+SCENARIOS = 200
+SENDS = 20_000
+MACHINES = {
+    "lazily": machine.EngineMachine,
+    "recording": machine.RecordingMachine,
+    "resuming": machine.ResumingMachine,
+}
+
+# Modules of tests that this one imported are not rewritten for their assertions any more.
+_PYTEST = ("-q", "-x", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+_HOW = settings(
+    max_examples=SCENARIOS,
+    phases=[Phase.generate],
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a check said.
+
+    Attributes:
+        caught: whether it complained.
+        after: how much it looked at until then, or in all, such as `3 runs`.
+        evidence: what it complained of.
+        simrt: where the package that was asked lies.
+    """
+
+    caught: bool
+    after: str
+    evidence: str = ""
+    simrt: str = str(Path(simrt.__file__).parent)
+
+
+class _Caught(KeyboardInterrupt):
+    """The first complaint: Hypothesis lets it through, and neither shrinks nor runs it again."""
+
+
+def _times(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _complaint(history: History, checker: str) -> str:
+    """What one checker (or `any`) says against a history; empty where it does not."""
+    for verdict in judge(history):
+        if checker in (verdict.check, "any") and verdict.status is Status.FAIL:
+            return verdict.evidence[0] if verdict.evidence else verdict.sentence
+    return ""
+
+
+def corpus(checker: str) -> Answer:
+    """A checker, or `any`, over generated scenarios on the simulator."""
+    assert checker in {"any", *(one.name for one in CHECKERS)}, checker
+    runs = 0
+
+    @settings(_HOW)
+    @given(scenarios(), SEEDS)
+    def explore(scenario: Any, seed: int) -> None:
+        nonlocal runs
+        runs += 1
+        if found := _complaint(simulated(scenario, seed), checker):
+            raise _Caught(found)
+
+    try:
+        explore()
+    except _Caught as caught:
+        return Answer(True, _times(runs, "run"), str(caught))
+    return Answer(False, _times(runs, "run"))
+
+
+def scenario(file: str, checker: str, target: str = "sim") -> Answer:
+    """A checker over one run of a scenario that ships."""
+    found = _complaint(simrt.run(simrt.load(file), on=target, seed=1).history, checker)
+    return Answer(bool(found), "1 run", found)
+
+
+def engine(mode: str) -> Answer:
+    """The state machine: the engine beside the naive one, under a random caller."""
+    steps = 0
+
+    class Machine(MACHINES[mode]):  # type: ignore[name-defined, misc]
+        def check_invariants(self, *args: Any, **kwargs: Any) -> None:
+            nonlocal steps
+            steps += 1
+            super().check_invariants(*args, **kwargs)
+
+        def teardown(self) -> None:
+            error = sys.exc_info()[1]
+            if isinstance(error, Exception) and not isinstance(error, HypothesisException):
+                lines = str(error).splitlines() or [""]
+                raise _Caught(f"{type(error).__name__}: {lines[0]}")
+
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            run_state_machine_as_test(Machine, settings=settings(_HOW, stateful_step_count=50))
+    except _Caught as caught:
+        return Answer(True, _times(steps, "step"), str(caught))
+    return Answer(False, _times(steps, "step"))
+
+
+def case(name: str) -> Answer:
+    """A case of `simrt validate`: the simulator against its closed form."""
+    found = next(case for case in read_cases(SHIPPED) if case.id == name)
+    planned = plan(found, SENDS)
+    finding = estimate(planned, [simulate(job) for job in jobs_of(planned)])
+    says = f"z = {finding.z:+.1f}, {found.quantity} {finding.estimate}, exact {found.expected}"
+    return Answer(not finding.passed, _times(finding.sends, "send"), says)
+
+
+class _Outcomes:
+    """A plugin of pytest: how many tests there were, and the first that failed."""
+
+    def __init__(self) -> None:
+        self.tests = 0
+        self.failed = ""
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.tests += report.when == "call"
+        if report.failed and not self.failed:
+            crash = getattr(report.longrepr, "reprcrash", None)
+            lines = (crash.message if crash is not None else "").splitlines() or [""]
+            self.failed = f"{report.nodeid.rpartition('::')[2]}: {lines[0]}"
+
+
+def test(*nodes: str) -> Answer:
+    """Tests of the suite, up to the first that fails."""
+    outcomes = _Outcomes()
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        code = pytest.main([*_PYTEST, *nodes], [outcomes])
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) or not outcomes.tests:
+        _give_up(said.getvalue())
+    return Answer(bool(outcomes.failed), _times(outcomes.tests, "test"), outcomes.failed)
+
+
+# What a check begins with -> the function that asks it.
+KINDS: dict[str, Callable[..., Answer]] = {
+    one.__name__: one for one in (corpus, scenario, engine, case, test)
+}
+
+
+def _give_up(why: str) -> NoReturn:
+    """Neither yes nor no: the check itself could not be asked."""
+    print(why, file=sys.stderr)
+    raise SystemExit(3)
+
+
+def main(kind: str, *words: str) -> None:
+    """Ask one check."""
+    print(json.dumps(asdict(KINDS[kind](*words))))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
