@@ -50,12 +50,32 @@ def _item(number: int, verdicts: tuple[Verdict, ...], targets: Sequence[str]) ->
     deciding = [verdict for verdict in verdicts if verdict.status is status]
     if status is Status.PASS:
         counted = [verdict for verdict in deciding if verdict.judged]
-        judged = sum(verdict.judged for verdict in counted)
         first = max(counted, key=lambda verdict: _weight(verdict, number))
-        return Item(number, status, f"{first.sentence} ({judged:,} things judged)", verdicts)
+        return Item(number, status, _told(first, counted), verdicts)
     first = deciding[0]
     where = f" on {first.target}" if first.target else ""
     return Item(number, status, f"{first.check}{where}: {first.sentence}", verdicts)
+
+
+def _told(first: Verdict, counted: Sequence[Verdict]) -> str:
+    """One verdict's sentence, whose run that was, and what was counted over which runs."""
+    judged = sum(verdict.judged for verdict in counted)
+    runs: dict[str, set[int]] = {}
+    for verdict in counted:
+        if verdict.target:
+            runs.setdefault(verdict.target, set()).add(verdict.seed)
+    if not runs:
+        return f"{first.sentence} ({judged:,} things judged)"
+    total = sum(map(len, runs.values()))
+    if total == 1:
+        return f"{first.sentence} ({judged:,} things judged in 1 run on {next(iter(runs))})"
+    each = [f"{len(seeds)} on {target}" for target, seeds in runs.items()]
+    each[0] = each[0].replace(" on ", " run on " if each[0].startswith("1 ") else " runs on ", 1)
+    beside = ", and in the file" if any(not verdict.target for verdict in counted) else ""
+    where = f"On {first.target} with seed {first.seed}: " if first.target else ""
+    return (
+        f"{where}{first.sentence} (In all {judged:,} things judged: in {', '.join(each)}{beside}.)"
+    )
 
 
 # Whose question each item asks; where these saw nothing, the item is not answered.

@@ -9,6 +9,7 @@ from simrt.metrics import Estimate
 from simrt.results import Item
 from simrt.scenario.model import Scenario
 from simrt.scenario.units import format_duration
+from simrt.scenario.words import listed
 
 # need -> the limit that it hits, and what to use instead
 _NEEDS = {
@@ -124,13 +125,18 @@ def sentence_of(
     if status is Status.PASS:
         lead = "Good fit" if fit == "good fit" else f"{fit.capitalize()}: {fit_reason[:-1]}"
         return f"{lead}. {told}"
+    if status is Status.FAIL and scenario.outcome is not None:
+        failed = [v.check for item in checklist for v in item.verdicts if v.status is status]
+        declared = listed(scenario.outcome.fail, "and")
+        found = listed(dict.fromkeys(failed), "and") or "nothing"
+        return f"Not as declared: {declared} should fail and nothing else; {found} failed. {told}"
     numbers: dict[str, list[str]] = {}
     for item in checklist:
         if item.status is status:
             numbers.setdefault(item.sentence.rstrip("."), []).append(str(item.number))
     what = "; ".join(f"({', '.join(of)}) {said}" for said, of in numbers.items())
     if status is Status.FAIL:
-        return f"Not as intended: {what or 'other checks failed than were declared'}. {told}"
+        return f"Not as intended: {what}. {told}"
     return f"Not decided yet: {what}. {told}"
 
 

@@ -155,7 +155,21 @@ def test_an_item_says_what_decided_it():
     (item,) = [i for i in items([verdict(Status.FAIL)], ("sim",)) if i.number == 3]
     assert item.sentence == "loss on sim: loss fail."
     (item,) = [i for i in items([verdict(Status.PASS, judged=7)], ("sim",)) if i.number == 3]
-    assert item.sentence == "loss pass. (7 things judged)"
+    assert item.sentence == "loss pass. (7 things judged in 1 run on sim)"
+
+
+def test_a_sentence_of_one_run_of_many_says_which_and_what_was_counted_in_all():
+    def ran(seed, judged, target="sim", check="loss"):
+        passed = verdict(Status.PASS, judged=judged, target=target, check=check)
+        return passed.at(target, seed)
+
+    verdicts = [ran(1, 7), ran(2, 9), ran(1, 4, "server"), ran(2, 1000, check="order")]
+    verdicts.append(verdict(Status.PASS, check="settings", judged=5, target=""))
+    (item,) = [i for i in items(verdicts, ("sim", "server")) if i.number == 3]
+    assert item.sentence == (
+        "On sim with seed 2: loss pass. (In all 1,025 things judged: in 2 runs on sim, 1 on "
+        "server, and in the file.)"
+    )
 
 
 def test_a_target_that_was_left_out_is_said():

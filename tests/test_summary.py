@@ -3,7 +3,7 @@
 import pytest
 
 from simrt.antipatterns import judge_antipatterns
-from simrt.checkers.verdict import Status
+from simrt.checkers.verdict import Status, Verdict
 from simrt.metrics import METRICS, Estimate
 from simrt.results import Item
 from simrt.scenario import scenario
@@ -66,6 +66,20 @@ def test_a_misuse_is_a_weak_fit_at_best():
     data["intent"]["needs"] = ["durable"]
     needy = scenario(data)
     assert fit_of(needy, judge_antipatterns(needy))[0] == "wrong abstraction"
+
+
+@pytest.mark.parametrize(
+    ("failed", "words"),
+    [(("loss",), "loss failed"), ((), "nothing failed"), (("loss", "stale"), "loss and stale")],
+)
+def test_a_counterexample_that_fails_otherwise_says_what_was_declared_and_what_failed(
+    failed, words
+):
+    data = small().normalised() | {"outcome": {"fail": ["expiry", "replay"]}}
+    verdicts = tuple(Verdict(name, Status.FAIL, 1, "No.", (), 3) for name in failed)
+    sentence = told({}, Status.FAIL, (Item(3, Status.FAIL, "x", verdicts),), scenario(data))
+    assert sentence.startswith("Not as declared: expiry and replay should fail and nothing else; ")
+    assert words in sentence
 
 
 def test_a_failure_says_what_failed():

@@ -17,6 +17,7 @@ from simrt.checkers.ledger import PROBE, Ledger, Subscription, side
 from simrt.checkers.verdict import Status
 from simrt.checkers.waits import longest_wait_ns
 from simrt.history import Row
+from simrt.scenario.neighbour import GROUP as NEIGHBOUR
 
 
 @dataclass(slots=True)
@@ -66,7 +67,7 @@ class _Restart(Watch):
         if row.group == PROBE:
             return
         member = self._members.setdefault(row.subscriber, _Member())
-        if self._restarts and member.epoch in self._ended:
+        if self._restarts and member.epoch in self._ended and row.group != NEIGHBOUR:
             self._back_ns = max(self._back_ns, row.t_ns - self._killed_ns)
         member.epoch, member.left_ns = row.epoch, -1
 
@@ -75,7 +76,7 @@ class _Restart(Watch):
 
     def on_reject(self, row: Row, _: Subscription | None) -> None:
         if row.cause == "down":
-            self._rejected += 1
+            self._rejected += row.project == self.ledger.project
             if not self._down and self.ledger.exact:
                 self.fail(row, "rejected as down while the server was up (RST-5)")
         elif self._down and self.ledger.exact:
@@ -155,11 +156,12 @@ class _Restart(Watch):
 
     # --- the end -----------------------------------------------------------------------------
 
-    def _missing(self) -> tuple[int, int]:
-        """How many members of an earlier life should be back and are not; how many are."""
-        missing = back = 0
+    def _missing(self) -> tuple[int, int, int]:
+        """How many members should be back and are not; how many are; how many of these our own."""
+        missing = back = own = 0
         for name, member in self._members.items():
             if member.epoch and member.epoch not in self._ended:
+                own += name.partition("/")[0] != NEIGHBOUR
                 back += 1
             elif member.epoch and not member.away and not member.gone:
                 group = self.ledger.groups.get(name.partition("/")[0])
@@ -171,13 +173,13 @@ class _Restart(Watch):
                     missing += 1
                 else:
                     self.doubt(f"{name}: not back yet when the run ended")
-        return missing, back
+        return missing, back, own
 
     def conclude(self) -> tuple[Status, str]:
         """One sentence."""
-        missing, back = (0, 0)
+        missing = back = own = 0
         if self._restarts and self.ledger.complete and not self._down:
-            missing, back = self._missing()
+            missing, back, own = self._missing()
         if self.failures:
             wrong = self.failures - missing
             return Status.FAIL, (
@@ -195,7 +197,7 @@ class _Restart(Watch):
             )
         return Status.PASS, (
             f"After {count(self._restarts, 'restart')} nothing from before came back, and "
-            f"{count(back, 'client')} did, the last {rough(self._back_ns)} after the kill; "
+            f"{count(own, 'client')} did, the last {rough(self._back_ns)} after the kill; "
             f"{count(self._rejected, 'arrival')} found the server down."
         )
 

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from cronsim import CronSim, CronSimError
 
 from simrt.errors import Mistake
+from simrt.scenario.check_names import CODES
 from simrt.scenario.documents import KeyPath
 from simrt.scenario.draft import Draft, one_choice
 from simrt.scenario.expect import EVERYONE, parse_expectation
@@ -320,6 +321,19 @@ def expectations(draft: Draft) -> Iterator[Finding]:
             yield draft.wrong(path, f"a state: {listed(STATES)}", found=found, nearest=near)
 
 
+def outcome_codes(draft: Draft) -> Iterator[Finding]:
+    """What is declared to fail is a check that there is, or a line of `expect`."""
+    codes, lines = draft.document.at(("outcome", "fail")), draft.document.at(("expect",))
+    own = [line for line in lines if isinstance(line, str)] if isinstance(lines, list) else []
+    known = (*CODES, *own)
+    for index, code in enumerate(codes if isinstance(codes, list) else []):
+        if isinstance(code, str) and code not in known:
+            allowed = f"a check: {listed(CODES)}; or a line of expect, as it is written there"
+            found = f"the code {described(code)}"
+            path = ("outcome", "fail", index)
+            yield draft.wrong(path, allowed, found=found, nearest=nearest(code, known))
+
+
 def site_directory(draft: Draft) -> Iterator[Finding]:
     """The site's folder is there."""
     name = draft.text(("site", "directory"))
@@ -350,6 +364,7 @@ CHECKS: tuple[Check, ...] = (
     fault_numbers,
     restarts_apart,
     expectations,
+    outcome_codes,
     site_directory,
     *SENDING_CHECKS,
 )

@@ -8,7 +8,7 @@ pytestmark = pytest.mark.rules("RST-1", "RST-2", "RST-3", "RST-5")
 
 def test_a_good_restart():
     found = passes("restart", oldest())
-    assert "3 clients did" in found.sentence
+    assert "2 clients did" in found.sentence
     assert "7 s after the kill" in found.sentence
     assert "1 arrival found the server down" in found.sentence
 

@@ -42,7 +42,7 @@ def main(words: list[str]) -> None:
     """Run them, two at a time."""
     errors = read_errors()
     asked = chosen(errors, words)
-    runner = Runner()
+    runner = Runner(asked)
     found = stated(DOCUMENT.read_text("utf-8"))
     missed = []
     print(f"{len(asked)} of {len(errors)} planted errors\n{_HEAD}")

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,10 +86,19 @@ class Runner:
     """Asks each check once of the sound copy, and then of each copy with an error.
 
     Arguments:
+        errors: what will be run.
         asks: how a check is asked.
     """
 
-    def __init__(self, asks: Callable[[str, Planted | None], Outcome] = ask) -> None:
+    def __init__(
+        self,
+        errors: Iterable[Planted],
+        asks: Callable[[str, Planted | None], Outcome] = ask,
+    ) -> None:
+        checks = dict.fromkeys(error.check for error in errors)
+        tests = [check.removeprefix("test ") for check in checks if check.startswith("test ")]
+        # One run of all tests, and one of the scenarios for all checkers, serve every error.
+        self._together = {"test": " ".join(["test", *tests]), "corpus": "corpus any"}
         self._ask = asks
         self._sound: dict[str, Future[Outcome]] = {}
         self._lock = threading.Lock()
@@ -109,8 +118,7 @@ class Runner:
 
     def _of_sound(self, check: str) -> Outcome:
         """What a check says of the source as it is; asked once."""
-        # The same scenarios serve all checkers.
-        check = "corpus any" if check.startswith("corpus ") else check
+        check = self._together.get(check.partition(" ")[0], check)
         with self._lock:
             first = check not in self._sound
             known = self._sound.setdefault(check, Future())

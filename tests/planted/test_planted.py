@@ -46,7 +46,7 @@ def test_each_can_be_planted(name: str) -> None:
 
 @pytest.mark.parametrize("name", SAMPLE)
 def test_a_sample_is_caught(name: str) -> None:
-    outcome = Runner().run(NAMED[name])
+    outcome = Runner([NAMED[name]]).run(NAMED[name])
     assert outcome.caught, outcome
     assert outcome.evidence
     assert outcome.processes >= 1
@@ -81,7 +81,7 @@ def test_a_check_that_complains_of_the_source_as_it_is_is_an_error() -> None:
     def complains(_check: str, _error: Planted | None) -> Outcome:
         return Outcome(True, "1 run", "says so", 0.0, 1)
 
-    runner = Runner(complains)
+    runner = Runner(ERRORS, complains)
     with pytest.raises(PlantingError, match="complains of the source as it is: says so"):
         runner.run(ERRORS[0])
 
