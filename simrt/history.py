@@ -10,7 +10,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any, Self, cast
 
@@ -99,6 +99,71 @@ class Header(msgspec.Struct, frozen=True):
     window: dict[str, dict[str, int]] = {}
     versions: dict[str, str] = {}
     emulated: bool = False
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value < 2**63
+
+
+def _is_count_or_none(value: object) -> bool:
+    return value is None or _is_count(value)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _are_counts(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_count, value))
+
+
+def _are_fates(value: object) -> bool:
+    return isinstance(value, dict) and all(map(_is_count, value.values()))
+
+
+_LONGEST = 60
+
+# What may stand under a key of `detail`, in words.
+_ALLOWED: dict[Callable[[object], bool], str] = {
+    _is_count: "a whole number, 0 or more",
+    _is_count_or_none: "a whole number, 0 or more; or null",
+    _is_text: "text",
+    _are_counts: "a list of whole numbers, 0 or more",
+    _are_fates: "an object of whole numbers, 0 or more",
+}
+_LAST_WORDS = {
+    "side": _is_text, "received": _is_count, "fates": _are_fates, "pending": _are_counts,
+    "run": _is_text, "unsent": _is_count, "status": _is_count,
+}  # fmt: skip
+_ANSWER = {"status": _is_count, "probe": _is_text, "endpoint": _is_text}
+_FAULT = {"index": _is_count, "whom": _is_text, "members": _are_counts}
+# By kind of row, the keys of `detail` that judges compute with.
+_DETAILS: dict[str, dict[str, Callable[[object], bool]]] = {
+    "send": {"offered": _is_count, "sender": _is_text},
+    "replay": {
+        "count": _is_count, "first": _is_count, "last": _is_count,
+        "last_n": _is_count_or_none, "max_age_ns": _is_count_or_none,
+    },
+    "connect": _ANSWER, "refuse": _ANSWER, "gave-up": _ANSWER,
+    "close": _LAST_WORDS, "end": _LAST_WORDS,
+    "fault": _FAULT, "heal": _FAULT,
+}  # fmt: skip
+_RANGE = ("count", "first", "last")
+
+
+def _problem(row: Row) -> str:
+    """What is wrong with a row's detail: its key, what stands there, what may; empty if nothing."""
+    detail, keys = row.detail or {}, _DETAILS.get(row.kind, {})
+    for key, is_right in keys.items():
+        if key in detail and not is_right(detail[key]):
+            found = _encoder.encode(detail[key]).decode()
+            short = found if len(found) <= _LONGEST else f"{found[:_LONGEST]}…"
+            return f"{row.kind}: detail.{key}: found {short}; allowed: {_ALLOWED[is_right]}"
+    if row.kind == "replay" and any(key in detail for key in _RANGE):
+        for key in _RANGE:
+            if key not in detail:
+                return f"replay: detail.{key}: missing; allowed: {_ALLOWED[_is_count]}"
+    return ""
 
 
 # Behind the name of a history: the folder of its parts.
@@ -210,11 +275,14 @@ class History:
             file.readline()
             for number, line in enumerate(_lines(file), 2):
                 try:
-                    yield _row_decoder.decode(line)
+                    row = _row_decoder.decode(line)
                 except msgspec.MsgspecError as error:
                     if not line.endswith(b"\n"):
                         return  # cut in the middle of its last line, as by a kill: keep the rest
                     raise HistoryError(f"{self._rows}:{number}: not a row: {error}") from error
+                if row.detail is not None and (problem := _problem(row)):
+                    raise HistoryError(f"{self._rows}:{number}: {problem}")
+                yield row
 
     def load(self) -> History:
         """The same history with its rows in memory."""

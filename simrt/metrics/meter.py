@@ -241,7 +241,8 @@ class Meter:
         if connection.reconnect:
             subscriber.totals.replay_sizes += count
         if count:
-            first, last = connection.base + detail["first"], connection.base + detail["last"]
+            first = connection.base + detail["first"]
+            last = min(connection.base + detail["last"], self._sends)  # no replay of the unsent
             connection.offer_from = first
             connection.offset += count
             connection.times -= count * min(row.t_ns, self._end)

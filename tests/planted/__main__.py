@@ -54,11 +54,12 @@ def main(words: list[str]) -> None:
                 found[error.name] = (outcome.after, error.digest())
             else:
                 missed.append(error.name)
+                found.pop(error.name, None)
+    if words in ([], ["--old"]):
+        write(errors, found)
     if missed:
         raise SystemExit(f"not caught: {', '.join(missed)}")
     print(f"all {len(asked)} caught")
-    if words in ([], ["--old"]):
-        write(errors, found)
 
 
 if __name__ == "__main__":

@@ -26,14 +26,15 @@ def table_of(errors: tuple[Planted, ...], found: Mapping[str, tuple[str, str]]) 
 
     Arguments:
         errors: all of them, in order.
-        found: by name, after how much its check complained, and the digest that this is true for.
+        found: by name, for those that were caught, after how much, and for which digest.
     """
+    seen = [error for error in errors if error.name in found]
     head = (
-        f"{len(errors)} errors, all caught.\n\n"
+        f"{len(errors)} errors, {len(seen)} caught.\n\n"
         "| error | what goes wrong | file | caught by | after | command | true for |\n"
         "|---|---|---|---|---:|---|---|\n"
     )
-    return head + "".join(row_of(error, *found[error.name]) for error in errors)
+    return head + "".join(row_of(error, *found[error.name]) for error in seen)
 
 
 def stated(document: str) -> dict[str, tuple[str, str]]:
