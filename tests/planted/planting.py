@@ -84,23 +84,28 @@ class Planted:
         return source.replace(self.old, self.new)
 
     def digest(self) -> str:
-        """What a result is true for: this entry, and the file as it is, without its comments."""
-        tree = ast.parse((ROOT / self.file).read_text("utf-8"))
+        """What a result is true for: this entry, and the function that it changes."""
+        source = (ROOT / self.file).read_text("utf-8")
+        self.applied(source)
+        before = source[: source.index(self.old)]
+        first = before.count("\n") + self.old.startswith("\n") + 1
+        around = _around(ast.parse(source), first, first + self.old.strip("\n").count("\n"))
         found = hashlib.blake2b(digest_size=6)
-        for part in (self.old, self.new, self.check, ast.dump(_bare(tree))):
+        for part in (self.old, self.new, self.check, ast.dump(around)):
             found.update(part.encode() + b"\0")
         return found.hexdigest()
 
 
-def _bare(tree: ast.Module) -> ast.Module:
-    """Without docstrings: they change nothing."""
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
-            first = body[0].value
-            if isinstance(first, ast.Constant) and isinstance(first.value, str):
-                del body[0]
-    return tree
+def _around(tree: ast.Module, first: int, last: int) -> ast.AST:
+    """The innermost function that holds these lines; outside of all, the whole module."""
+    holding = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.lineno <= first
+        and last <= (node.end_lineno or 0)
+    ]
+    return max(holding, key=lambda node: node.lineno, default=tree)
 
 
 def read_errors() -> tuple[Planted, ...]:
