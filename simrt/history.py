@@ -124,21 +124,22 @@ def _are_fates(value: object) -> bool:
 _LONGEST = 60
 
 # What may stand under a key of `detail`, in words.
-_ALLOWED: dict[Callable[[object], bool], str] = {
+_Test = Callable[[object], bool]
+_ALLOWED: dict[_Test, str] = {
     _is_count: "a whole number, 0 or more",
     _is_count_or_none: "a whole number, 0 or more; or null",
     _is_text: "text",
     _are_counts: "a list of whole numbers, 0 or more",
     _are_fates: "an object of whole numbers, 0 or more",
 }
-_LAST_WORDS = {
+_LAST_WORDS: dict[str, _Test] = {
     "side": _is_text, "received": _is_count, "fates": _are_fates, "pending": _are_counts,
     "run": _is_text, "unsent": _is_count, "status": _is_count,
 }  # fmt: skip
-_ANSWER = {"status": _is_count, "probe": _is_text, "endpoint": _is_text}
-_FAULT = {"index": _is_count, "whom": _is_text, "members": _are_counts}
+_ANSWER: dict[str, _Test] = {"status": _is_count, "probe": _is_text, "endpoint": _is_text}
+_FAULT: dict[str, _Test] = {"index": _is_count, "whom": _is_text, "members": _are_counts}
 # By kind of row, the keys of `detail` that judges compute with.
-_DETAILS: dict[str, dict[str, Callable[[object], bool]]] = {
+_DETAILS: dict[str, dict[str, _Test]] = {
     "send": {"offered": _is_count, "sender": _is_text},
     "replay": {
         "count": _is_count, "first": _is_count, "last": _is_count,

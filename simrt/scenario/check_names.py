@@ -10,5 +10,5 @@ CODES = (
     "settings", "stale", "site",
     # ways to misuse a channel
     "store-in-disguise", "sensitive-data", "catch-all-channel", "raw-event-hose",
-    "private-in-public", "contradictory-settings",
+    "private-in-public", "contradictory-settings", "oversized-buffer",
 )  # fmt: skip

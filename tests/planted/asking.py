@@ -77,25 +77,25 @@ def _times(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _complaint(history: History, checker: str) -> str:
-    """What one checker says against a history; empty where it does not."""
+def _complaint(history: History, *checkers: str) -> str:
+    """What these checkers say against a history; empty where they do not."""
     from simrt.checkers import Status, judge
 
     for verdict in judge(history):
-        if verdict.check == checker and verdict.status is Status.FAIL:
+        if verdict.check in checkers and verdict.status is Status.FAIL:
             return verdict.evidence[0] if verdict.evidence else verdict.sentence
     return ""
 
 
-def corpus(checker: str) -> Answer:
-    """A checker, or `any`, over generated scenarios on the simulator."""
+def corpus(*checkers: str) -> Answer:
+    """Some checkers over generated scenarios on the simulator."""
     from hypothesis import given
 
     from simrt.checkers import CHECKERS
     from simrt.testing import scenarios
-    from tests.properties.runs import SEEDS, broken_promises, simulated
+    from tests.properties.runs import SEEDS, simulated
 
-    assert checker in {"any", *(one.name for one in CHECKERS)}, checker
+    assert set(checkers) <= {one.name for one in CHECKERS}, checkers
     runs = 0
 
     @_how()
@@ -103,12 +103,7 @@ def corpus(checker: str) -> Answer:
     def explore(scenario: Any, seed: int) -> None:
         nonlocal runs
         runs += 1
-        history = simulated(scenario, seed)
-        if checker == "any":
-            found = next(iter(broken_promises(history)), "")
-        else:
-            found = _complaint(history, checker)
-        if found:
+        if found := _complaint(simulated(scenario, seed), *checkers):
             raise _Caught(found)
 
     try:

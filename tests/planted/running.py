@@ -96,9 +96,13 @@ class Runner:
         asks: Callable[[str, Planted | None], Outcome] = ask,
     ) -> None:
         checks = dict.fromkeys(error.check for error in errors)
-        tests = [check.removeprefix("test ") for check in checks if check.startswith("test ")]
         # One run of all tests, and one of the scenarios for all checkers, serve every error.
-        self._together = {"test": " ".join(["test", *tests]), "corpus": "corpus any"}
+        self._together = {
+            kind: " ".join(
+                [kind, *(c.partition(" ")[2] for c in checks if c.startswith(f"{kind} "))]
+            )
+            for kind in ("test", "corpus")
+        }
         self._ask = asks
         self._sound: dict[str, Future[Outcome]] = {}
         self._lock = threading.Lock()
