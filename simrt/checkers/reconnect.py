@@ -44,6 +44,7 @@ class Client:
         offline: the row since which it has no network, or None.
         moved_ns: when its network last came or went.
         silent: the row since which its network is silent, or None (NET-7).
+        was_silent: the row since which it was silent the last time, once that is over, or None.
         spoke_ns: when its last silence ended; -1 before.
         owes_ns: since when it owes an acknowledgement for what was written into its silence; -1:
             for nothing.
@@ -62,6 +63,7 @@ class Client:
     offline: Row | None = None
     moved_ns: int = -1
     silent: Row | None = None
+    was_silent: Row | None = None
     spoke_ns: int = -1
     owes_ns: int = -1
     left: dict[int, Row] = field(default_factory=dict)
@@ -221,7 +223,8 @@ class _Reconnects(Watch):
             self.fail(row, "its network had not gone")
         if silent:
             self._held_in_silence(row, client)
-            client.silent, client.spoke_ns, client.owes_ns = None, row.t_ns, -1
+            client.silent, client.was_silent = None, client.silent
+            client.spoke_ns, client.owes_ns = row.t_ns, -1
         else:
             client.offline, client.moved_ns = None, row.t_ns
 
@@ -376,6 +379,10 @@ class _Reconnects(Watch):
         """
         client, allowed = self._clients.get(row.subscriber), self.scenario.server.peer_timeout_ns
         silent = None if client is None else client.silent
+        if client is not None and silent is None:
+            # After the silence an acknowledgement still needs its way; until then it is owed.
+            answered_ns = client.spoke_ns + 2 * client.group.latency_ns + self._tolerance_ns
+            silent = client.was_silent if row.t_ns <= answered_ns else None
         if client is None or silent is None or _by_proxy(silent) or allowed is None:
             self.fail(row, "gone, and its network acknowledged what was written (SSE-5)")
             return

@@ -245,6 +245,14 @@ def test_a_peer_is_gone_once_it_was_silent_for_its_time(by):
 
 
 @pytest.mark.rules("SSE-5")
+def test_what_was_written_into_a_silence_is_owed_until_the_answer_had_time_to_come():
+    timed = of(server={"retrySpread": "none", "peerTimeout": "5s"})
+    over = LOST.replace("20 online a/0 silent\n", "").replace("{0}", "8 online a/0 silent\n{0}")
+    passes("reconnect", history(over.format("8.2"), timed))  # a latency is 100 ms
+    fails("reconnect", history(over.format("8.3"), timed), "acknowledged what was written (SSE-5)")
+
+
+@pytest.mark.rules("SSE-5")
 def test_nobody_is_gone_whose_kernel_acknowledges():
     timed = of(server={"retrySpread": "none", "peerTimeout": "5s"})
     proxied = LOST.replace("by=namespace", "by=proxy").format("8.2")
