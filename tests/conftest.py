@@ -2,7 +2,10 @@
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.chromium import ARGUMENTS, PROGRAM
 
 # One profile for everybody: no deadline (a busy machine is no failure), and the same examples in
 # every run, so that a red run can be repeated. `make test-long` explores further with its own.
@@ -11,3 +14,15 @@ settings.register_profile(
 )
 settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium, opened once for a file of tests; where it is missing they are skipped."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if PROGRAM is None:
+        pytest.skip("chromium is not installed")
+    with playwright.sync_playwright() as session:
+        opened = session.chromium.launch(executable_path=PROGRAM, args=ARGUMENTS)
+        yield opened
+        opened.close()

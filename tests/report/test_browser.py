@@ -1,7 +1,5 @@
 """The page in a real browser: no errors, no requests, no overflow, legible in both themes."""
 
-import shutil
-
 import pytest
 
 from simrt.report import write_index, write_report
@@ -10,10 +8,6 @@ from tests.report.synthetic import play, scenario
 
 pytestmark = pytest.mark.real
 
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--no-first-run",
-]  # fmt: skip
 # What sticks out of the page, leaving out what stands in a box that scrolls by itself.
 STICKING_OUT = """() => [...document.querySelectorAll('body *')].filter(e =>
     !e.closest('.table, pre, svg') && e.getBoundingClientRect().right > innerWidth + 1)
@@ -29,18 +23,6 @@ CLIPPED = """() => [...document.querySelectorAll('figure svg')].flatMap(svg => {
 })"""
 SMALLEST = """() => Math.min(...[...document.querySelectorAll('figure svg text')]
     .map(t => parseFloat(getComputedStyle(t).fontSize) * t.getCTM().d || 99))"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.skip("chromium is not installed")
-    with playwright.sync_playwright() as session:
-        opened = session.chromium.launch(executable_path=program, args=ARGUMENTS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 from typing import Any
 
 import pytest
 
 from simrt.sse import Event, Retry
+from tests.chromium import ARGUMENTS, PROGRAM
 
 from .vectors import VECTORS, Vector
 
-CHROMIUM = shutil.which("chromium")
 LONGEST_RETRY_MS = 10_000
 """A vector that asks for a longer wait is not waited for; its last id is not asked."""
 
@@ -121,14 +120,7 @@ async def ask_chromium(
     listener = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
     async with listener, playwright_api.async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=[
-                *("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-sync"),
-                *("--disable-background-networking", "--disable-component-update"),
-                "--no-first-run",
-            ],
-        )
+        browser = await playwright.chromium.launch(executable_path=PROGRAM, args=ARGUMENTS)
         page = await browser.new_page()
         await page.goto(f"http://127.0.0.1:{port}/")
         asked: list[tuple[str, list[str], bool]] = [
@@ -148,7 +140,7 @@ async def ask_chromium(
 
 @pytest.mark.real
 @pytest.mark.rules("SSE-1", "SSE-2")
-@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (apt: chromium)")
+@pytest.mark.skipif(PROGRAM is None, reason="chromium is not installed (apt: chromium)")
 def test_chromium_agrees_with_every_vector() -> None:
     playwright_api = pytest.importorskip("playwright.async_api")
     version, answers, last_event_ids = asyncio.run(ask_chromium(playwright_api))

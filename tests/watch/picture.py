@@ -8,11 +8,11 @@ takes it anew, in Chromium, from a scenario that ships.
 from __future__ import annotations
 
 import io
-import shutil
 import tempfile
 from pathlib import Path
 
 import simrt
+from tests.chromium import ARGUMENTS, PROGRAM
 from tests.docs.rules import ROOT
 from tests.watch.serving import serve
 
@@ -61,9 +61,7 @@ def main() -> None:
         serve(Path(folder), scenario) as served,
         sync_playwright() as session,
     ):
-        browser = session.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
-        )
+        browser = session.chromium.launch(executable_path=PROGRAM, args=ARGUMENTS)
         page = browser.new_page(viewport={"width": 1180, "height": 900}, color_scheme="light")
         page.goto(served.page)
         page.wait_for_selector("#join")

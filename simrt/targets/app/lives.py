@@ -43,7 +43,33 @@ class Rows(Recording):
         self._take = None
 
 
-class Lives:
+class Epochs:
+    """The names of one server life after another.
+
+    Attributes:
+        epochs: the epoch of each life.
+        began_ns: when the last one began.
+    """
+
+    def __init__(self) -> None:
+        self.epochs: list[str] = []
+        self.began_ns = 0
+
+    @property
+    def current(self) -> int:
+        """The number of the life that runs, or ran last."""
+        return len(self.epochs) - 1
+
+    def number(self, epoch: str) -> int:
+        """The how-many-th life bears this name, from 0."""
+        return self.epochs.index(epoch)
+
+    def epoch(self, number: int) -> str:
+        """The name of a life."""
+        return self.epochs[number]
+
+
+class Lives(Epochs):
     """One server after another, in one process.
 
     Arguments:
@@ -56,8 +82,6 @@ class Lives:
 
     Attributes:
         server: the one that listens, or None.
-        epochs: the epoch of each life.
-        began_ns: when the last one began.
     """
 
     def __init__(
@@ -69,9 +93,8 @@ class Lives:
         seed: int,
         take: Callable[[Row], None] | None,
     ) -> None:
+        super().__init__()
         self.server: Server | None = None
-        self.epochs: list[str] = []
-        self.began_ns = 0
         self._loop = loop
         self._clock = clock
         self._site = site
@@ -83,22 +106,9 @@ class Lives:
         self._dying: dict[asyncio.Task[None], None] = {}
 
     @property
-    def current(self) -> int:
-        """The number of the life that runs, or ran last."""
-        return len(self.epochs) - 1
-
-    @property
     def up(self) -> bool:
         """Whether a server runs."""
         return self.server is not None
-
-    def number(self, epoch: str) -> int:
-        """The how-many-th life bears this name, from 0."""
-        return self.epochs.index(epoch)
-
-    def epoch(self, number: int) -> str:
-        """The name of a life."""
-        return self.epochs[number]
 
     def start(self) -> None:
         """Listen, with a new and empty hub."""

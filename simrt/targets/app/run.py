@@ -23,7 +23,7 @@ from simrt.targets.app.members import WiredMember, WiredRows, Written
 from simrt.targets.app.network import Network
 from simrt.targets.app.troubles import AppTroubles
 from simrt.targets.app.wire import Wire
-from simrt.targets.harness.calls import Caller, Hook, Line, LostCall
+from simrt.targets.harness.calls import Caller, Hook, Line, LostCall, hooks_of
 from simrt.targets.harness.credentials import Credentials, refuse_denials
 from simrt.targets.harness.troubles import burst_name, fault_name
 from simrt.targets.header import header_of
@@ -217,24 +217,17 @@ class Course:
         )
 
     def _make_callers(self) -> None:
-        for index, play in enumerate(self.plays):
-            feature = play.feature
-            for sender in feature.hooks:
-                assert sender.hook is not None
-                shown = self._credentials.headers(
-                    "right", feature.project, sender.permission, sender.method, "harness"
-                )
-                hook = Hook(feature.project, feature.channel, sender.sends, sender.hook, shown)
-                caller = Caller(
-                    hook,
-                    Line(*ADDRESS),
-                    life=lambda: self.lives.current,
-                    down=self._call_found_nobody,
-                    lost=_lost,
-                    now=self.clock.now,
-                )
-                self._callers[index, sender.hook] = caller
-                self._tasks.append(self.loop.create_task(caller.work()))
+        for key, hook in hooks_of(self.plays, self._credentials):
+            caller = Caller(
+                hook,
+                Line(*ADDRESS),
+                life=lambda: self.lives.current,
+                down=self._call_found_nobody,
+                lost=_lost,
+                now=self.clock.now,
+            )
+            self._callers[key] = caller
+            self._tasks.append(self.loop.create_task(caller.work()))
 
     def _call_found_nobody(self, hook: Hook) -> None:
         self._reject(hook.project, hook.channel, hook.event)

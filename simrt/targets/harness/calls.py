@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import httptools
 
 from simrt.errors import TargetError
+from simrt.scenario.model import Scenario
+from simrt.targets.harness.credentials import Credentials
 
 _CHUNK_BYTES = 65_536
 # What a hook answers when it did its work: it sent, or it rejected the event.
@@ -45,6 +47,25 @@ class Hook:
             *(f"{name}: {value}" for name, value in self.headers),
         ]
         return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
+
+
+def hooks_of(
+    plays: Sequence[Scenario], credentials: Credentials
+) -> Iterator[tuple[tuple[int, str], Hook]]:
+    """Each hook of a scenario and its neighbour, with the right credentials.
+
+    Yields:
+        The play's number and the hook's name; the hook.
+    """
+    for index, play in enumerate(plays):
+        feature = play.feature
+        for sender in feature.hooks:
+            assert sender.hook is not None
+            shown = credentials.headers(
+                "right", feature.project, sender.permission, sender.method, "harness"
+            )
+            hook = Hook(feature.project, feature.channel, sender.sends, sender.hook, shown)
+            yield (index, sender.hook), hook
 
 
 class Answer:

@@ -14,7 +14,7 @@ from simrt.scenario.randomness import epoch_of
 from simrt.server.stepped import Answer, Opening, Step
 from simrt.server.windowed import Part
 from simrt.targets.app.link import Link
-from simrt.targets.app.lives import ADDRESS
+from simrt.targets.app.lives import ADDRESS, Epochs
 from simrt.targets.app.loop import Loop, Moment
 from simrt.targets.lockstep.process import SteppedProcess
 
@@ -196,7 +196,7 @@ class CallEnd(asyncio.Protocol):
             self._socket.leave()
 
 
-class ProcessLives:
+class ProcessLives(Epochs):
     """One server process after another, stepped; as `simrt.targets.app.lives.Lives` within one.
 
     Arguments:
@@ -208,8 +208,6 @@ class ProcessLives:
         lives: how many the run needs.
 
     Attributes:
-        epochs: the epoch of each life.
-        began_ns: when the last one began.
         sockets: the open connections, by the client's port.
     """
 
@@ -222,8 +220,7 @@ class ProcessLives:
         folder: Path,
         lives: int,
     ) -> None:
-        self.epochs: list[str] = []
-        self.began_ns = 0
+        super().__init__()
         self.sockets: dict[int, Socket] = {}
         self._loop = loop
         self._orders = orders
@@ -248,11 +245,6 @@ class ProcessLives:
         return process
 
     @property
-    def current(self) -> int:
-        """The number of the life that runs, or ran last."""
-        return len(self.epochs) - 1
-
-    @property
     def up(self) -> bool:
         """Whether a server runs."""
         return self._running is not None
@@ -262,14 +254,6 @@ class ProcessLives:
         """Where it listens."""
         assert self._running is not None
         return self._running.port
-
-    def number(self, epoch: str) -> int:
-        """The how-many-th life bears this name, from 0."""
-        return self.epochs.index(epoch)
-
-    def epoch(self, number: int) -> str:
-        """The name of a life."""
-        return self.epochs[number]
 
     # --- steps --------------------------------------------------------------------------------
 

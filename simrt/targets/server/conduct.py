@@ -23,7 +23,7 @@ from simrt.scenario.model import Scenario
 from simrt.scenario.neighbour import neighbour_of
 from simrt.scenario.randomness import Randomness
 from simrt.server.lateness import Lateness
-from simrt.targets.harness.calls import Caller, Hook, Line, LostCall
+from simrt.targets.harness.calls import Caller, Hook, Line, LostCall, hooks_of
 from simrt.targets.harness.credentials import Credentials
 from simrt.targets.harness.members import Member, Rows
 from simrt.targets.harness.troubles import falls_silent
@@ -353,24 +353,17 @@ class Conductor:
         )
 
     def _make_callers(self) -> None:
-        for index, play in enumerate(self.plays):
-            feature = play.feature
-            for sender in feature.hooks:
-                assert sender.hook is not None
-                shown = self._credentials.headers(
-                    "right", feature.project, sender.permission, sender.method, "harness"
-                )
-                hook = Hook(feature.project, feature.channel, sender.sends, sender.hook, shown)
-                caller = Caller(
-                    hook,
-                    Line(*self._address),
-                    life=lambda: self._lives.current,
-                    down=self._call_found_nobody,
-                    lost=self._lost.append,
-                    now=self._clock.now,
-                )
-                self._callers[index, sender.hook] = caller
-                self._spawn(caller.work())
+        for key, hook in hooks_of(self.plays, self._credentials):
+            caller = Caller(
+                hook,
+                Line(*self._address),
+                life=lambda: self._lives.current,
+                down=self._call_found_nobody,
+                lost=self._lost.append,
+                now=self._clock.now,
+            )
+            self._callers[key] = caller
+            self._spawn(caller.work())
 
     def _call_found_nobody(self, hook: Hook) -> None:
         """RST-5: no send, part of no fraction."""

@@ -10,11 +10,8 @@ from urllib.parse import urlsplit
 from playwright.sync_api import sync_playwright
 
 from simrt.server.access import COOKIE
+from tests.chromium import ARGUMENTS
 
-ARGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-sync", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update",
-)  # fmt: skip
 PAGE = """([url, credentials]) => {
   const source = new EventSource(url, { withCredentials: credentials });
   const note = e => { if (e instanceof MessageEvent) say({ event: [e.type, e.data, e.lastEventId] }); };
@@ -42,7 +39,7 @@ def main(executable: str, url: str, token: str, page_url: str = "") -> None:
     """
     parts = urlsplit(url)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=list(ARGS))
+        browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
         say({"version": browser.version})
         context = browser.new_context()
         if token:

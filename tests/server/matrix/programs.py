@@ -18,11 +18,12 @@ from functools import cache
 from pathlib import Path
 
 from simrt.sse import Event, Parser
+from tests.chromium import PROGRAM
 
 HERE = Path(__file__).parent
 NODE_HOME = Path(sys.prefix) / "clients"
 """Where `make` puts the Node packages of `package.json`."""
-CHROMIUM = shutil.which("chromium") or ""
+CHROMIUM = PROGRAM or ""
 CURL = shutil.which("curl") or ""
 
 
