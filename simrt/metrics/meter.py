@@ -373,6 +373,7 @@ class Meter:
         if pending > totals.pending_max:
             totals.pending_max = pending
         connection.left = left + 1
+        connection.last_taken = message
         connection.times += now if now < self._end else self._end  # noqa: FURB136 - no call here
         connection.taken = taken = connection.taken + 1
         if taken - connection.received > totals.in_flight_max:

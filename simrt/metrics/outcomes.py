@@ -33,6 +33,7 @@ _RECEIVE = _unless((), RECEIVED)
 _OFFER = _unless((RECEIVED,), OPEN)
 _FATE = tuple(_unless((RECEIVED,), code) for code in range(_CODES))
 _RESOLVE = tuple(_unless(tuple(range(OPEN)), code) for code in range(_CODES))
+_STILL_ARRIVING = tuple(UNFINISHED if old in (LOST, RESTARTED) else old for old in range(_CODES))
 
 # How many runs and reconnects may wait before the record looks for what is settled.
 _PATIENCE = 32
@@ -107,6 +108,12 @@ class Outcomes:
         first = max(first, self._settled + 1)
         if first <= last:
             self._rewrite(first, last, _RESOLVE[code])
+
+    def still_arriving(self, first: int, last: int) -> None:
+        """At the end of the run the network still held these for the client; the server was gone."""
+        first = max(first, self._settled + 1)
+        if first <= last:
+            self._rewrite(first, last, _STILL_ARRIVING)
 
     def reconnected(self, first: int, last: int) -> None:
         """A reconnect, after which it will be asked whether one of these was missed."""

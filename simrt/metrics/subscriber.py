@@ -86,6 +86,7 @@ class Connection:
         left: messages that left the queue.
         times: sum of the times of leaving minus those of offering, without what the channel's sum
             of send times adds; each cut at the end of the workload.
+        last_taken: the newest message that was handed to the network.
         taken, received: counts.
         server_open, client_open: which side still has it.
         ended: whether either side ended it.
@@ -93,7 +94,7 @@ class Connection:
     """
 
     __slots__ = (
-        "base", "client_open", "ended", "left", "live_from", "number", "offer_from",
+        "base", "client_open", "ended", "last_taken", "left", "live_from", "number", "offer_from",
         "offer_to", "offset", "received", "reconnect", "server_open", "taken", "times",
     )  # fmt: skip
 
@@ -105,6 +106,7 @@ class Connection:
         self.offset = -newest
         self.left = 0
         self.times = sent_ns
+        self.last_taken = NEVER
         self.taken = 0
         self.received = 0
         self.server_open = True
@@ -203,6 +205,9 @@ class Subscriber:
                 code = UNFINISHED if one.client_open else LOST
                 for first, last in self.decides(one, newest):
                     self.outcomes.resolve(first, last, code)
+        latest = self.connection
+        if latest.client_open and not latest.server_open:
+            self.outcomes.still_arriving(latest.offer_from, latest.last_taken)
         self.outcomes.finish(newest, OFFLINE)
         totals = self.totals
         totals.outcomes = self.outcomes.counts[: UNFINISHED + 1]

@@ -253,7 +253,15 @@ class Plain:
                     and (row.epoch, row.seq) == message
                 ]  # fmt: skip
                 found[message] = fates[0] if fates else self.ending(max(numbers))
+                if self.still_arriving(max(numbers), message):
+                    found[message] = "unfinished"
         return found
+
+    def still_arriving(self, number: int, message: Message) -> bool:
+        """Whether it was taken on this connection, whose end the client has not seen."""
+        of_this = [row for row in self.mine if row.connection == number]
+        taken = any(row.kind == "take" and (row.epoch, row.seq) == message for row in of_this)
+        return taken and not any(row.kind == "close" and not from_server(row) for row in of_this)
 
     def steps(self) -> list[tuple[int, int]]:
         """From when on, which send (by its place) is the newest received."""

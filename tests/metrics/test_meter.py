@@ -144,6 +144,12 @@ def test_memory_holds_what_is_pending_under_drop_newest() -> None:
 
 
 @pytest.mark.rules("BUF-5", "RST-1")
+def test_at_the_end_of_a_restart_only_what_was_taken_can_still_arrive() -> None:
+    tale = Tale(buffer_size=4).connect(0).send(1, 1).send(2, 2).take(3, 1).restart(20, "b")
+    seen = tale.measure().outcomes()
+    assert (seen["unfinished"], seen["restart"]) == (1, 1)
+
+
 def test_a_restart_empties_the_memory() -> None:
     tale = Tale(buffer_size=4).connect(0).send(1, 1, 50).restart(2, "b").send(3, 1, 10)
     assert tale.measure().value("memory_bytes") == 51
@@ -166,6 +172,9 @@ def test_a_restart_empties_the_memory() -> None:
         ("received", lambda t: t.take(15, 1).server_close(20).receive(21, 1).client_close(22)),
         ("unfinished", lambda t: t),
         ("unfinished", lambda t: t.take(15, 1)),
+        # the server's side is over, but the network still holds it for the client (NET-5)
+        ("unfinished", lambda t: t.take(15, 1).restart(20, "b")),
+        ("unfinished", lambda t: t.take(15, 1).server_close(20)),
         # the last subscription to which it was offered decides
         ("connection-lost", lambda t: t.drop(20, 1, "drop-oldest").close(21).connect(22, n=2,
                                         replay=(1, 1)).close(23, n=2, pending=(1,))),

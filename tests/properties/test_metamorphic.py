@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -88,17 +90,50 @@ def test_a_stored_history_is_judged_and_measured_as_a_fresh_one(
 @examples(0.1)
 @given(scenarios(), SEEDS)
 def test_metrics_and_accounting_count_the_same_outcomes(scenario: Scenario, seed: int):
+    counts_agree(scenario, seed)
+
+
+def counts_agree(scenario: Scenario, seed: int) -> dict[str, int]:
     with repeatable(scenario, seed):
         history = simulated(scenario, seed)
-        counted: Data = {name: {} for name in scenario.workload.subscribers}
+        counted: dict[str, Counter[str]] = {
+            name: Counter() for name in scenario.workload.subscribers
+        }
         for name, tally in outcomes(history).items():
-            mine = counted[name.partition("/")[0]]
-            for outcome, number in tally.items():
-                mine[outcome] = mine.get(outcome, 0) + number
+            counted[name.partition("/")[0]].update(tally)
         measured = measure(history)
         for group, mine in counted.items():
             theirs = {outcome: n for outcome, n in measured.outcomes(group).items() if n}
             assert theirs == mine, group
+    return dict(sum(counted.values(), Counter()))
+
+
+@pytest.mark.rules("ACC-2", "NET-5")
+def test_a_restart_in_the_last_instant_leaves_what_is_in_flight_unfinished() -> None:
+    scenario = load(
+        {
+            "title": "A restart heals in the last instant",
+            "intent": {"kind": "notifications", "useful_for": "10m"},
+            "feature": {
+                "project": "shop",
+                "channel": "news",
+                "options": {"bufferSize": 4},
+                "stream": {"path": "/news", "permission": {"public": ["GET"]}},
+                "events": {"news": {"type": "object", "examples": [{}]}},
+                "senders": [
+                    {"hook": "POST /news", "permission": {"public": ["POST"]}, "sends": "news"}
+                ],
+            },
+            "workload": {
+                "duration": "3200ms",
+                "publish": [{"event": "news", "arrivals": {"poisson": "10/s"}}],
+                "subscribers": {"a": {"drain": "100ms"}},
+            },
+            "faults": [{"at": "3100ms", "for": "100ms", "restart": "server"}],
+            "server": {"quiet": "0s"},
+        }
+    )
+    assert counts_agree(scenario, 1).get("unfinished")
 
 
 @examples(0.1)
