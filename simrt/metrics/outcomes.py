@@ -110,7 +110,7 @@ class Outcomes:
             self._rewrite(first, last, _RESOLVE[code])
 
     def still_arriving(self, first: int, last: int) -> None:
-        """At the end of the run the network still held these for the client; the server was gone."""
+        """The run is over; these were still under way on a connection that the server had ended."""
         first = max(first, self._settled + 1)
         if first <= last:
             self._rewrite(first, last, _STILL_ARRIVING)

@@ -126,7 +126,7 @@ def test_a_restart_in_the_last_instant_leaves_what_is_in_flight_unfinished() -> 
             },
             "workload": {
                 "duration": "3200ms",
-                "publish": [{"event": "news", "arrivals": {"poisson": "10/s"}}],
+                "publish": [{"event": "news", "arrivals": {"periodic": "20/s"}}],
                 "subscribers": {"a": {"drain": "100ms"}},
             },
             "faults": [{"at": "3100ms", "for": "100ms", "restart": "server"}],
