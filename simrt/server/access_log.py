@@ -12,8 +12,8 @@ import logging
 from typing import Any
 
 from simrt.engine import Subscription
+from simrt.server.declared import Endpoint, StreamEndpoint
 from simrt.server.signs import Sign
-from simrt.server.site import Endpoint, StreamEndpoint
 
 log = logging.getLogger("simrt.access")
 

@@ -12,11 +12,12 @@ from simrt.engine import InvalidNameError
 from simrt.server import access_log
 from simrt.server.access import Denied, Granted, credential_of
 from simrt.server.asgi import Receive, Send, run_plain
+from simrt.server.call import Call, Params, Rejected
+from simrt.server.declared import Endpoint, Hook, StreamEndpoint
 from simrt.server.full import Full
 from simrt.server.metrics import exposition
 from simrt.server.protocol import EXTENSION, Connection
 from simrt.server.signs import Sign
-from simrt.server.site import Call, Endpoint, Hook, Params, Rejected, StreamEndpoint
 from simrt.server.stream import raw_head
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from simrt.errors import UsageError
 from simrt.scenario.events import payload, render
 from simrt.scenario.model import Feature, Scenario, Sender
+from simrt.server.call import Call
 from simrt.server.settings import StreamSettings
-from simrt.server.site import Call, Site
+from simrt.server.site import Site
 
 
 def compile_site(scenarios: Sequence[Scenario]) -> Site:

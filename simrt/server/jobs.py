@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from simrt.network import Turn
 from simrt.scenario.arrivals import job_times
-from simrt.server.site import Call, Job
+from simrt.server.call import Call
+from simrt.server.declared import Job
 from simrt.server.timers import Alarm
 
 if TYPE_CHECKING:

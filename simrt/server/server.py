@@ -33,6 +33,8 @@ from simrt.record import Where, Who
 from simrt.server import access_log
 from simrt.server.access import Gate, Granted, Secrets
 from simrt.server.app import App
+from simrt.server.call import Params, Rejected, Sent
+from simrt.server.declared import Feed, Hook, Job, StreamEndpoint
 from simrt.server.full import Full
 from simrt.server.jobs import JobRunner
 from simrt.server.outlet import Outlet
@@ -40,7 +42,7 @@ from simrt.server.protocol import Connection, protocol_config, server_state
 from simrt.server.recorder import Recording
 from simrt.server.retries import SHUTDOWN_SPREAD_NS, Share, draw_ms, unforeseen
 from simrt.server.settings import Limits
-from simrt.server.site import Feed, Hook, Job, Params, Rejected, Sent, Site, StreamEndpoint
+from simrt.server.site import Site
 from simrt.server.stream import Stream
 from simrt.server.tally import Tally, key_of
 from simrt.server.timers import SiteClock

@@ -9,214 +9,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from cronsim import CronSimError
-from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 from simrt.engine import ChannelOptions, ReplayOptions
 from simrt.errors import UsageError
 from simrt.scenario.arrivals import job_times
-from simrt.scenario.events import misfit, validator
 from simrt.scenario.model import Sender
 from simrt.server.access import Permission, permission_of
-from simrt.server.origins import Origins, origins_of
+from simrt.server.call import Handler, Params
+from simrt.server.declared import Endpoint, Feed, Hook, Job, Pattern, StreamEndpoint
+from simrt.server.origins import origins_of
 from simrt.server.settings import StreamSettings
 from simrt.server.signs import Sign, sign_of
 
 _PROJECT = re.compile(r"[A-Za-z0-9_\-]{1,64}")
 _PATH = re.compile(r"/[A-Za-z0-9_\-./{}]*")
-_NAME = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
-# What a path parameter may be: no separator, no control character, nothing that climbs.
-_VALUE = r"[A-Za-z0-9_\-][A-Za-z0-9_.\-]{0,127}"
 
-Params = Mapping[str, str]
-
-
-class Rejected(Exception):  # noqa: N818 - the word of the rules
-    """An event that was refused before it was sent (SSE-7, PUB-3).
-
-    Attributes:
-        cause: `shape` (undeclared type, or data that does not fit) or `event` (not JSON, too big).
-        reason: a sentence for whoever sent it.
-    """
-
-    def __init__(self, cause: str, reason: str) -> None:
-        self.cause = cause
-        self.reason = reason
-        super().__init__(reason)
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """What became of one send (PUB-4).
-
-    Attributes:
-        epoch: the life of the hub.
-        seq: the message's number in it.
-        offered: to how many subscriptions it was offered.
-    """
-
-    epoch: str
-    seq: int
-    offered: int
-
-
-@dataclass(slots=True)
-class Call:
-    """What the handler of a hook or a job is given.
-
-    Attributes:
-        data: a hook's JSON body; None for a job.
-        params: the path's parameters; empty for a job.
-        n: its how-many-th call in this life of the server, from 1.
-        wall: the clock's wall time.
-        sent: what it has sent so far, in order.
-    """
-
-    data: Any
-    params: Params
-    n: int
-    wall: datetime
-    _send: Callable[[str, Any, Params], Sent]
-    sent: list[Sent] = field(default_factory=list)
-
-    def send(self, event: str, data: Any, **params: str) -> Sent:
-        """Send an event of a type that this hook or job declares.
-
-        Arguments:
-            event: the type.
-            data: JSON data that fits the type's shape.
-            params: what fills in the channel's name, beside the path's parameters.
-
-        Raises:
-            Rejected: the event was not sent.
-        """
-        sent = self._send(event, data, {**self.params, **params})
-        self.sent.append(sent)
-        return sent
-
-
-Handler = Callable[[Call], Any]
 _H = TypeVar("_H", bound=Handler)
-
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """A path or a channel's name with parameters in braces."""
-
-    text: str
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The parameters."""
-        return tuple(_NAME.findall(self.text))
-
-    def matcher(self) -> re.Pattern[str]:
-        """A regular expression for paths; it accepts only values that are safe in a name."""
-        parts = _NAME.split(self.text)
-        found = "".join(
-            f"(?P<{part}>{_VALUE})" if place % 2 else re.escape(part)
-            for place, part in enumerate(parts)
-        )
-        return re.compile(found)
-
-    def fill(self, params: Params) -> str:
-        """The text with its parameters filled in; values are checked again.
-
-        Raises:
-            Rejected: for a parameter that is missing or unsafe.
-        """
-
-        def value(match: re.Match[str]) -> str:
-            given = params.get(match[1])
-            if not isinstance(given, str) or not re.fullmatch(_VALUE, given):
-                raise Rejected("event", f"{match[1]} in the channel's name is missing or unsafe")
-            return given
-
-        return _NAME.sub(value, self.text)
-
-
-@dataclass(slots=True)
-class Feed:
-    """A channel, or a family of channels, with what may be sent to it (SSE-7)."""
-
-    project: str
-    channel: Pattern
-    options: ChannelOptions | None
-    settings: StreamSettings
-    schemas: dict[str, dict[str, Any]]
-    _validators: dict[str, Draft202012Validator] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._validators = {event: validator(schema) for event, schema in self.schemas.items()}
-
-    def problem(self, event: str, data: Any) -> str | None:
-        """Why an event must not be sent, as a sentence, or None."""
-        found = self._validators.get(event)
-        if found is None:
-            return f"event type {event!r} is not declared; declared: {', '.join(self.schemas)}"
-        return misfit(found, data)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class StreamEndpoint:
-    """A read hook: the only way to a channel's messages (SSE-3)."""
-
-    feed: Feed
-    path: Pattern
-    permission: Permission
-    replay: ReplayOptions
-    limit: int | None
-    origins: Origins
-
-    method = "GET"
-
-    @property
-    def project(self) -> str:
-        """Whose it is."""
-        return self.feed.project
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Hook:
-    """An endpoint that sends because something changed (HOK-1)."""
-
-    project: str
-    method: str
-    path: Pattern
-    permission: Permission
-    sends: tuple[str, ...]
-    channel: str | None
-    handler: Handler
-    origins: Origins
-
-    @property
-    def sender(self) -> str:
-        """Its name in a history."""
-        return f"{self.method} {self.path.text}"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Job:
-    """Sends on a schedule (HOK-1, HOK-3)."""
-
-    project: str
-    schedule: Sender
-    sends: tuple[str, ...]
-    channel: str | None
-    handler: Handler
-
-    @property
-    def sender(self) -> str:
-        """Its name in a history."""
-        return self.schedule.job or ""
-
-
-Endpoint = StreamEndpoint | Hook | Sign
 
 
 @dataclass(slots=True)
@@ -411,7 +225,7 @@ class Site:
         if places is None:
             return None
         rest = slash + rest
-        if rest in places and not _NAME.search(rest):
+        if rest in places and not Pattern(rest).names:
             return places[rest].methods, {}
         for place in places.values():
             match = place.matcher.fullmatch(rest)
@@ -465,7 +279,7 @@ class Site:
 
     def _path_of(self, path: str) -> Pattern:
         pattern = Pattern(path)
-        plain = _NAME.sub("", path)
+        plain = pattern.bare
         if not _PATH.fullmatch(path) or "{" in plain or "}" in plain:
             raise UsageError(f"path {path!r}: write /, letters, digits, _ - . and {{name}}")
         if len(set(pattern.names)) < len(pattern.names):

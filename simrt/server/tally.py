@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from simrt.engine import Channel, Fate
-from simrt.server.site import Feed
+from simrt.server.declared import Feed
 
 Key = tuple[str, str]
 """Project, and channel as declared."""

@@ -84,7 +84,7 @@ class Front:
         if method != "POST" or name not in ("hello", "state", "do"):
             return _refused(404, "nothing is here")
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != headers["host"]:
+        if origin is not None and origin.partition("://")[2] != headers["host"]:
             return _refused(403, "another site may not use these controls")
         if not compare_digest(headers.get(KEY_HEADER, "").encode(), self._session.key.encode()):
             return _refused(401, "the key is missing or wrong; open the address that was printed")
@@ -127,7 +127,9 @@ class Front:
         kept = [pair for pair in scope["headers"] if pair[0].decode("latin-1") not in _NAMES]
         ticket = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("client", [""])[0]
         for client in self._session.clients.values():
-            if isinstance(client, Browser) and client.ticket == ticket:
+            if isinstance(client, Browser) and compare_digest(
+                client.ticket.encode(), ticket.encode()
+            ):
                 client.requests += 1
                 values = client.name, str(client.requests)
                 kept += [(n.encode(), v.encode()) for n, v in zip(_NAMES, values, strict=True)]

@@ -52,8 +52,9 @@ class Send(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="d
 
 
 class Play(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="play"):
-    """The scenarios' workloads are played, or not."""
+    """A scenario's workload is played, or not."""
 
+    feature: int
     on: bool
 
 

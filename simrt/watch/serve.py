@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from simrt.clock import live_clock
 from simrt.errors import UsageError
 from simrt.scenario.model import Scenario
-from simrt.server import Site, compile_site
+from simrt.server import Site
 from simrt.server.access import Permission
 from simrt.server.logs import FORMATS, log_to
 from simrt.server.serving import raise_file_limit
 from simrt.watch.session import Session
+from simrt.watch.together import Moved, together
 
 METRICS, HEALTH = "/metrics", "/_health"
 
@@ -32,7 +33,7 @@ def serve_scenarios(
     """Serve what scenarios declare until SIGINT or SIGTERM, then end in an orderly way.
 
     Arguments:
-        scenarios: one or more; each brings its own project or part of one.
+        scenarios: one or more; what contradicts those before it gets a project of its own.
         say: takes each line that a person should read.
         host: where to listen; beyond loopback only on purpose.
         port: 0 lets the system choose.
@@ -42,12 +43,12 @@ def serve_scenarios(
         on_ready: told the page's address once it can be opened.
 
     Raises:
-        UsageError: where two scenarios contradict each other, or there is none.
+        UsageError: where there is no scenario, or one contradicts itself.
         TargetError: where it cannot listen, also after a restart.
     """
     if log_format not in (None, *FORMATS):
         raise UsageError(f"--log-format {log_format}: write {' or '.join(FORMATS)}")
-    site = site_of(scenarios)
+    site, served, moves = together(scenarios)
     site.metrics(METRICS, permission="public")
     site.health(HEALTH)
     raise_file_limit()
@@ -55,40 +56,12 @@ def serve_scenarios(
         log_to("text", level=logging.WARNING)
     else:
         log_to(log_format)
-    asyncio.run(_serve(scenarios, site, say, host, port, speed, on_ready))
-
-
-def site_of(scenarios: Sequence[Scenario]) -> Site:
-    """The site of all of them.
-
-    Raises:
-        UsageError: as `serve_scenarios`; it names the file that contradicts those before it.
-    """
-    if not scenarios:
-        raise UsageError("name a scenario to serve: simrt serve scenarios/patterns/NAME.yml")
-    for count in range(1, len(scenarios)):
-        try:
-            compile_site(scenarios[:count])
-        except UsageError as error:
-            raise _contradiction(scenarios[:count], error) from error
-    try:
-        return compile_site(scenarios)
-    except UsageError as error:
-        raise _contradiction(scenarios, error) from error
-
-
-def _contradiction(scenarios: Sequence[Scenario], error: UsageError) -> UsageError:
-    *others, last = (scenario.name for scenario in scenarios)
-    if not others:
-        return UsageError(f"{last}: {error}")
-    return UsageError(
-        f"{last} cannot be served together with {', '.join(others)}: {error}; serve it alone, or"
-        " give it another project"
-    )
+    asyncio.run(_serve(served, moves, site, say, host, port, speed, on_ready))
 
 
 async def _serve(
     scenarios: Sequence[Scenario],
+    moves: Sequence[Moved | None],
     site: Site,
     say: Callable[[str], None],
     host: str,
@@ -103,7 +76,7 @@ async def _serve(
         failures.append(error)
         stop.set()
 
-    session = Session(scenarios, site, live_clock(speed), host, port, fail)
+    session = Session(scenarios, moves, site, live_clock(speed), host, port, fail)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -129,10 +102,13 @@ def welcome(session: Session, page: str) -> list[str]:
     """What a person is told at the start: the address, what is served, how to try it."""
     lines = [f"Page:  {page}", ""]
     url = address(session)
-    for scenario in session.scenarios:
+    for scenario, moved in zip(session.scenarios, session.moves, strict=True):
         feature = scenario.feature
         base = f"{url}/{feature.project}"
         lines.append(f"{scenario.title}")
+        if moved is not None:
+            lines.append(f"  as project {feature.project}, though its file says {moved.written}:")
+            lines.append(f"  {moved.reason}")
         who = _who(feature.stream.permission, "GET")
         lines.append(f"  stream  GET {base}{feature.stream.path}  ({who})")
         for hook in feature.hooks:

@@ -23,6 +23,7 @@ from simrt.watch.clients import GROUP, Browser, Loopback, Watched
 from simrt.watch.credentials import Badges
 from simrt.watch.front import KEY_HEADER, Front
 from simrt.watch.ledger import Ledger
+from simrt.watch.together import Moved
 from simrt.watch.workload import Player
 
 MOST_LOOPBACK = 12
@@ -59,6 +60,7 @@ class Session:
 
     Arguments:
         scenarios: what is served.
+        moves: for each, why its project is not the one that its file names; None where it is.
         site: the same, compiled.
         clock: the time.
         host: where to listen.
@@ -76,6 +78,7 @@ class Session:
     def __init__(
         self,
         scenarios: Sequence[Scenario],
+        moves: Sequence[Moved | None],
         site: Site,
         clock: RealClock,
         host: str,
@@ -83,6 +86,7 @@ class Session:
         on_failure: Callable[[Exception], None],
     ) -> None:
         self.scenarios = tuple(scenarios)
+        self.moves = tuple(moves)
         self.site = site
         self.clock = clock
         self.host = host
@@ -124,7 +128,8 @@ class Session:
 
     async def stop(self) -> None:
         """End everything, in an orderly way."""
-        self.play(on=False)
+        for player in self._players:
+            player.stop()
         for task in list(self._tasks):
             task.cancel()
         for client in list(self.clients.values()):
@@ -177,7 +182,9 @@ class Session:
             case orders.Send():
                 return await self._send(order)
             case orders.Play():
-                self.play(on=order.on)
+                self._scenario(order.feature)
+                player = self._players[order.feature]
+                (player.play if order.on else player.stop)()
             case orders.Restart():
                 # Behind the answer to this very request.
                 self._soon(self._restart(order.how), 0.05)
@@ -199,18 +206,10 @@ class Session:
                 client.leave()
                 del self.clients[name]
 
-    def play(self, *, on: bool) -> None:
-        """Play the workloads, or stop."""
-        for player in self._players:
-            if on:
-                player.play()
-            else:
-                player.stop()
-
     @property
-    def playing(self) -> bool:
-        """Whether a workload is played."""
-        return any(player.playing for player in self._players)
+    def playing(self) -> list[bool]:
+        """For each scenario, whether its workload is played."""
+        return [player.playing for player in self._players]
 
     # --- clients ------------------------------------------------------------------------------
 

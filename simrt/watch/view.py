@@ -18,6 +18,7 @@ from simrt.watch.orders import MOST_DRAIN_MS, MOST_TIMES
 if TYPE_CHECKING:
     from simrt.server.server import OpenCount
     from simrt.watch.session import Session
+    from simrt.watch.together import Moved
 
 # How many of a client's newest events its strip shows.
 CELLS = 120
@@ -27,7 +28,10 @@ _MISSED = tuple(look.name for look in palette.MISSED)
 def hello(session: Session) -> dict[str, Any]:
     """What does not change while the session lasts."""
     return {
-        "features": [_feature(each, session) for each in session.scenarios],
+        "features": [
+            _feature(each, moved, session)
+            for each, moved in zip(session.scenarios, session.moves, strict=True)
+        ],
         "outcomes": [
             {"name": look.name, "label": look.label, "meaning": look.meaning, "mark": look.mark}
             for look in (palette.RECEIVED, *palette.MISSED)
@@ -39,12 +43,13 @@ def hello(session: Session) -> dict[str, Any]:
     }
 
 
-def _feature(scenario: Scenario, session: Session) -> dict[str, Any]:
+def _feature(scenario: Scenario, moved: Moved | None, session: Session) -> dict[str, Any]:
     feature = scenario.feature
     return {
         "title": scenario.title,
         "question": scenario.question,
         "project": feature.project,
+        "written_project": feature.project if moved is None else moved.written,
         "channel": feature.channel,
         "path": f"/{feature.project}{feature.stream.path}",
         "permission": who_may(feature.stream.permission),

@@ -14,9 +14,6 @@ CHAPTERS = (
     "HUB", "PRJ", "CHN", "OPT", "PUB", "HIS", "TTL", "SUB", "REP", "BUF", "DLV", "RST", "ACC",
     "SSE", "STR", "HOK", "CLI", "NET",
 )  # fmt: skip
-ENGINE = CHAPTERS[: CHAPTERS.index("ACC") + 1]
-"""The chapters that the engine alone keeps."""
-
 _HEADING = re.compile(r"^### ([A-Z]{3}-[0-9]+)\n\n", re.MULTILINE)
 _KIND = re.compile(r"\*\*(Given|Pinned|Given; [a-z ]+ pinned)\.\*\* ")
 

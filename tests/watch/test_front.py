@@ -30,7 +30,7 @@ class Door:
         play = play or scenario(served())
         site = compile_site([play])
         failures: list[Exception] = []
-        self.session = Session([play], site, RealClock(STARTS), host, 8000, failures.append)
+        self.session = Session([play], [None], site, RealClock(STARTS), host, 8000, failures.append)
         self.passed: list[dict[str, Any]] = []
         self.front = Front(self.session, self._behind)
 
@@ -119,7 +119,7 @@ def test_controls_obey_only_who_shows_the_key(name: str) -> None:
         assert status == 401
         assert "set-cookie" not in headers
         assert door.session.key.encode() not in body
-    status, *_ = door.ask("POST", f"/~watch/{name}", {"do": "play", "on": False})
+    status, *_ = door.ask("POST", f"/~watch/{name}", {"do": "play", "feature": 0, "on": False})
     assert status == (200 if name in ("do", "hello") else 400)
     assert door.ask("GET", f"/~watch/{name}")[0] == 404
 
@@ -151,7 +151,7 @@ def test_a_name_given_as_host_is_ours() -> None:
 
 def test_another_sites_page_is_refused_even_with_the_key() -> None:
     door = Door()
-    for origin in ("https://attacker.example", "http://localhost:8001", "null"):
+    for origin in ("https://attacker.example", "http://localhost:8001", "null", "http://[", ""):
         status, headers, _ = door.ask("POST", "/~watch/state", headers=(("origin", origin),))
         assert status == 403
         assert "access-control-allow-origin" not in headers
@@ -175,8 +175,9 @@ def test_another_sites_page_is_refused_even_with_the_key() -> None:
         ({"do": "send", "feature": 0, "hook": 2, "data": "{}"}, "no hook"),
         ({"do": "send", "feature": 0, "hook": 0, "data": "{}", "times": 0}, "1 to"),
         ({"do": "send", "feature": 0, "hook": 0, "data": "{}", "times": MOST_TIMES + 1}, "1 to"),
-        ({"do": "play", "on": "yes"}, "bool"),
-        ({"do": "play", "on": True, "more": 1}, "more"),
+        ({"do": "play", "feature": 1, "on": True}, "no feature"),
+        ({"do": "play", "feature": 0, "on": "yes"}, "bool"),
+        ({"do": "play", "feature": 0, "on": True, "more": 1}, "more"),
     ],
 )
 def test_what_is_no_order_is_refused_with_a_reason(order: Any, reason: str) -> None:

@@ -53,19 +53,12 @@ def ask(
         ((), "name a scenario to serve: simrt serve scenarios/"),
         (("nowhere.yml",), "nowhere.yml: cannot be read"),
         (("news.yml", "--log-format", "xml"), "--log-format xml: write text or json"),
-        (("news.yml", "again.yml"), "cannot be served together with news: channel news of project"),
-        (("news.yml", "hooks.yml"), "POST /shop/content is declared twice; serve it alone, or"),
         (("wrong.yml",), "did you mean title?"),
         (("news.yml", "--port", "65536"), "--port"),
     ],
 )
 def test_what_cannot_be_served_is_told_before_anything_runs(tmp_path, wrong, words) -> None:
     written(tmp_path, "news.yml")
-    other = feature()["feature"]
-    changed = {**other, "options": {"bufferSize": 9, "onFull": "drop-oldest", "messageTTL": "9m"}}
-    written(tmp_path, "again.yml", feature=changed)
-    beside = {**other["stream"], "path": "/beside"}
-    written(tmp_path, "hooks.yml", feature={**other, "channel": "beside", "stream": beside})
     (tmp_path / "wrong.yml").write_text("titel: x\n", "utf-8")
     arguments = [tmp_path / each if each.endswith(".yml") else each for each in wrong]
     done = simrt(*arguments)
@@ -130,13 +123,29 @@ def test_it_says_how_to_try_it_and_ends_in_order(tmp_path) -> None:
 
 
 @pytest.mark.real
+def test_twins_are_served_side_by_side(tmp_path) -> None:
+    with serve(tmp_path, feature(title="One"), feature(title="Other")) as served:
+        moved = (
+            "Other\n  as project shop-2, though its file says shop:\n  GET /shop/news is declared"
+        )
+        assert moved in served.said
+        for project in ("shop", "shop-2"):
+            user = re.search(rf"user of {project} +(\S+)", served.said)[1]
+            bearer = {"Authorization": f"Bearer {user}"}
+            assert ask(served, "GET", f"/{project}/news", **bearer)[0] == 200
+        hello = json.loads(ask(served, "POST", "/~watch/hello", b"{}", simrt_key=served.key)[1])
+    told = [(each["project"], each["written_project"]) for each in hello["features"]]
+    assert told == [("shop", "shop"), ("shop-2", "shop")]
+
+
+@pytest.mark.real
 def test_a_second_ctrl_c_is_not_needed_while_clients_are_connected(tmp_path) -> None:
     with serve(tmp_path) as served:
         joined = {"do": "join", "feature": 0, "kind": "loopback"}
         for _ in range(3):
             body = json.dumps(joined).encode()
             assert ask(served, "POST", "/~watch/do", body, simrt_key=served.key)[0] == 200
-        play = {"do": "play", "on": True}
+        play = {"do": "play", "feature": 0, "on": True}
         ask(served, "POST", "/~watch/do", json.dumps(play).encode(), simrt_key=served.key)
         restart = {"do": "restart", "how": "kill"}
         ask(served, "POST", "/~watch/do", json.dumps(restart).encode(), simrt_key=served.key)

@@ -14,6 +14,7 @@ const at = id => document.getElementById(id);
 
 let hello = null;
 let chosen = 0;
+let playing = [];
 const cards = new Map();
 const sources = new Map();
 let heard = [];
@@ -104,12 +105,15 @@ function begin(said) {
   learn(hello);
   legend(at("legend"));
   at("feature").replaceChildren(...hello.features.map((feature, index) =>
-    make("option", { value: index }, feature.title)));
+    make("option", { value: index }, moved(feature) ? `${feature.title} (${feature.project})` : feature.title)));
   show(at("features"), hello.features.length > 1);
   choose(0);
   drainOptions(at("drain"), 0);
-  show(at("play"), hello.features.some(feature => feature.has_workload));
   for (const id of ["act", "clients"]) show(at(id), true);
+}
+
+function moved(feature) {
+  return feature.project !== feature.written_project;
 }
 
 function choose(index) {
@@ -117,9 +121,14 @@ function choose(index) {
   const feature = hello.features[index];
   write(at("title"), hello.features.length > 1 ? "simrt serve" : feature.title);
   write(at("question"), feature.question);
+  write(at("moved"), moved(feature) ? `Served as project ${feature.project}: another file declares parts of `
+    + `project ${feature.written_project} differently.` : "");
+  show(at("moved"), moved(feature));
   at("hook").replaceChildren(...feature.hooks.map((hook, place) =>
     make("option", { value: place }, `${hook.name} sends ${hook.sends}`)));
   show(at("send"), feature.hooks.length > 0);
+  show(at("play"), feature.has_workload);
+  button();
   example();
   at("about").replaceChildren(
     make("p", {}, "Stream: ", make("code", {}, `GET ${feature.path}`), `. ${feature.permission.join("; ")}.`),
@@ -137,8 +146,8 @@ function example() {
 function update(said) {
   write(at("status"), `Life ${said.life} of the hub,`);
   write(at("wall"), `${said.wall.replace("T", " ").slice(0, 19)} UTC`);
-  set(at("play"), "aria-pressed", said.playing);
-  write(at("play"), said.playing ? "Stop the workload" : "Play the workload");
+  playing = said.playing;
+  button();
   facts(said);
   const news = [];
   for (const client of said.clients) {
@@ -159,6 +168,11 @@ function update(said) {
   show(at("nobody"), cards.size === 0);
   const aloud = news.filter(text => text).join(". ");
   if (aloud) write(at("say"), aloud);
+}
+
+function button() {
+  set(at("play"), "aria-pressed", playing[chosen]);
+  write(at("play"), playing[chosen] ? "Stop the workload" : "Play the workload");
 }
 
 function facts(said) {
@@ -212,7 +226,7 @@ at("join").addEventListener("click", () =>
   order({ do: "join", feature: chosen, kind: "loopback", drain_ms: Number(at("drain").value) }));
 at("join-browser").addEventListener("click", () => order({ do: "join", feature: chosen, kind: "browser" }));
 at("play").addEventListener("click", () =>
-  order({ do: "play", on: at("play").getAttribute("aria-pressed") !== "true" }));
+  order({ do: "play", feature: chosen, on: !playing[chosen] }));
 at("deploy").addEventListener("click", () => order({ do: "restart", how: "deploy" }));
 at("kill").addEventListener("click", () => order({ do: "restart", how: "kill" }));
 round();
