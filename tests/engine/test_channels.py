@@ -206,5 +206,7 @@ def test_handles_of_one_channel_are_equal() -> None:
     again = project.channel("news")
     assert first == again
     assert len({first, again, project.channel("other")}) == 2
+    # Where all fell together, a set of thousands of handles would be a list.
+    assert len({hash(project.channel(f"c{number}")) for number in range(50)}) > 40
     assert first != Hub("a1").project("shop").channel("news")
     assert first != "news"

@@ -45,6 +45,13 @@ def nested_in_dicts(levels: int) -> Any:
     return data
 
 
+def nested_in_turns(levels: int) -> Any:
+    data: Any = 1
+    for level in range(levels):
+        data = {"k": data} if level % 2 else [data]
+    return data
+
+
 def circle() -> Any:
     data: list[Any] = []
     data.append(data)
@@ -125,6 +132,9 @@ def test_an_event_without_a_proper_type_is_rejected(
         (circle(), "at most 100 levels deep"),
         (nested(101), "at most 100 levels deep"),
         (nested_in_dicts(101), "at most 100 levels deep"),
+        (nested_in_turns(101), "at most 100 levels deep"),
+        ([[]] * 500 + [nested(100)], "at most 100 levels deep"),
+        ({"wide": [{}] * 500, "deep": nested_in_dicts(100)}, "at most 100 levels deep"),
         (nested(20_000), "at most 100 levels deep"),
         pytest.param(10**5000, "data must be JSON", id="huge"),
         pytest.param({10**5000: 1}, "data must have text keys; got a int", id="huge key"),
@@ -161,6 +171,8 @@ def test_an_event_whose_data_is_not_json_is_rejected_before_anything_changes(
         nested(100),
         nested_in_dicts(100),
         [[]] * 500,
+        [[]] * 500 + [nested(99)],
+        {"wide": [{}] * 500, "deep": nested_in_dicts(99)},
         "[" * 500,
         Status.DRAFT,
         OrderedDict(b=1, a=2),
