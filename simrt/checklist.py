@@ -13,6 +13,8 @@ import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from threading import Thread
+from typing import IO
 
 from simrt.checkers.verdict import Status, Verdict, worst
 from simrt.metrics import Metrics
@@ -20,7 +22,13 @@ from simrt.results import ITEMS, Item
 from simrt.scenario.model import Scenario
 
 SITE_TIME_LIMIT_S = 600
+SITE_OUTPUT_BYTES = 1024 * 1024
+"""So much of the end of what a site's validation says is kept."""
+
 _OUTPUT_LINES = 8
+_LINE_CHARACTERS = 400
+# How long what a command said may still be under way once it, and all that it started, has ended.
+_LAST_WORDS_S = 2
 
 
 def items(verdicts: Sequence[Verdict], targets: Sequence[str]) -> tuple[Item, ...]:
@@ -60,10 +68,10 @@ def _item(number: int, verdicts: tuple[Verdict, ...], targets: Sequence[str]) ->
 def _told(first: Verdict, counted: Sequence[Verdict]) -> str:
     """One verdict's sentence, whose run that was, and what was counted over which runs."""
     judged = sum(verdict.judged for verdict in counted)
-    runs: dict[str, set[int]] = {}
+    runs: dict[str, set[tuple[int, bool]]] = {}
     for verdict in counted:
-        if verdict.target:
-            runs.setdefault(verdict.target, set()).add(verdict.seed)
+        if verdict.seed is not None:
+            runs.setdefault(verdict.target, set()).add((verdict.seed, verdict.probe))
     if not runs:
         return f"{first.sentence} ({judged:,} things judged)"
     total = sum(map(len, runs.values()))
@@ -72,7 +80,8 @@ def _told(first: Verdict, counted: Sequence[Verdict]) -> str:
     each = [f"{len(seeds)} on {target}" for target, seeds in runs.items()]
     each[0] = each[0].replace(" on ", " run on " if each[0].startswith("1 ") else " runs on ", 1)
     beside = ", and in the file" if any(not verdict.target for verdict in counted) else ""
-    where = f"On {first.target} with seed {first.seed}: " if first.target else ""
+    seed = "" if first.seed is None else f" with seed {first.seed}"
+    where = f"On {first.target}{seed}: " if first.target else ""
     return (
         f"{where}{first.sentence} (In all {judged:,} things judged: in {', '.join(each)}{beside}.)"
     )
@@ -119,6 +128,42 @@ def judge_settings(scenario: Scenario) -> Verdict:
     return Verdict("settings", status, 5, sentence, ("OPT-3", "REP-6", "REP-7"), 3, tuple(warnings))
 
 
+class _LastWords(Thread):
+    """Reads what a command says to the end, and keeps the end of it.
+
+    Arguments:
+        pipe: where the command writes.
+        most: so many bytes are kept.
+    """
+
+    def __init__(self, pipe: IO[bytes], most: int) -> None:
+        super().__init__(daemon=True)
+        self._pipe = pipe
+        self._most = most
+        self._kept = bytearray()
+        self._left_out = 0
+        self.start()
+
+    def run(self) -> None:
+        """Read until nobody can write any more."""
+        with self._pipe as pipe:
+            while chunk := os.read(pipe.fileno(), 1 << 16):
+                self._kept += chunk
+                over = max(0, len(self._kept) - self._most)
+                del self._kept[:over]
+                self._left_out += over
+
+    def said(self) -> bytes:
+        """What was kept, once the command has ended; says first how much is left out.
+
+        A process that the command started and that left its group can still hold the pipe: it is
+        not waited for.
+        """
+        self.join(_LAST_WORDS_S)
+        note = f"({self._left_out:,} bytes before this are left out)\n" if self._left_out else ""
+        return note.encode() + bytes(self._kept)
+
+
 def judge_site(
     scenario: Scenario, output: Path | None = None, time_limit_s: float = SITE_TIME_LIMIT_S
 ) -> Verdict:
@@ -126,7 +171,8 @@ def judge_site(
 
     Arguments:
         scenario: names the command and the directory, relative to its own file.
-        output: the file that keeps what the command said, or None.
+        output: the file that keeps the end of what the command said, `SITE_OUTPUT_BYTES` of it, or
+            None.
         time_limit_s: real seconds after which the command is ended, with all that it started.
     """
     site = scenario.site
@@ -148,22 +194,30 @@ def judge_site(
         )
     except (OSError, ValueError) as error:
         return _site(Status.INCONCLUSIVE, 0, f"`{command}` could not be started: {error}.")
+    assert process.stdout is not None
+    words = _LastWords(process.stdout, SITE_OUTPUT_BYTES)
     late = False
     try:
-        said, _ = process.communicate(timeout=time_limit_s)
+        process.wait(time_limit_s)
     except subprocess.TimeoutExpired:
         late = True
     finally:
         # A command that starts others must not leave them behind.
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-    if late:
-        said, _ = process.communicate()
-    if output is not None:
-        output.write_bytes(said)
-    lines = tuple(said.decode("utf-8", "replace").splitlines()[-_OUTPUT_LINES:])
+        process.wait()
+        said = words.said()
+        if output is not None:
+            output.write_bytes(said)
+    lines = tuple(
+        line[:_LINE_CHARACTERS]
+        for line in said.decode("utf-8", "replace").splitlines()[-_OUTPUT_LINES:]
+    )
     if late:
         sentence = f"`{command}` did not end within {time_limit_s:g} s."
+        return _site(Status.FAIL, 1, sentence, lines)
+    if process.returncode < 0:
+        sentence = f"`{command}` was ended by {signal.Signals(-process.returncode).name}."
         return _site(Status.FAIL, 1, sentence, lines)
     if process.returncode:
         return _site(Status.FAIL, 1, f"`{command}` ended with {process.returncode}.", lines)

@@ -28,6 +28,8 @@ from simrt.workers import play_all, simulate_all
 DEFAULT_RUNS = 20
 # Where a history is written until it is whole.
 _PART = "part-"
+# What a probe run is made for.
+_PROBED = ("reconnect", "restart")
 
 # told: what is being done, and the share of it that is done, 0 to 1
 Progress = Callable[[str, float], None]
@@ -363,15 +365,25 @@ def _shown(done: Sequence[_Done]) -> Iterator[_Done]:
 
 
 def _with_probe(verdicts: list[Verdict], probes: Sequence[_Done]) -> list[Verdict]:
-    """Let the probe run judge what the scenario itself leaves open: items 4 and 5."""
+    """Let the probe run judge what the scenario itself leaves open, items 4 and 5.
+
+    What else fails there, and not in the scenario's own runs, counts too: a run that broke a
+    promise is never passed over.
+    """
+    failed = {verdict.check for verdict in verdicts if verdict.status is Status.FAIL}
     told = [
-        replace(verdict, sentence=f"In a probe run with a disconnect and a restart: {sentence}")
+        replace(
+            verdict,
+            sentence=f"In a probe run with a disconnect and a restart: {sentence}",
+            probe=True,
+        )
         for probe in probes
         for verdict in probe.verdicts
-        if verdict.check in ("reconnect", "restart")
+        if verdict.check in _PROBED
+        or (verdict.status is Status.FAIL and verdict.check not in failed)
         for sentence in [verdict.sentence[:1].lower() + verdict.sentence[1:]]
     ]
-    judged = {verdict.check for verdict in told}
+    judged = {verdict.check for verdict in told if verdict.check in _PROBED}
     rest = [verdict for verdict in verdicts if verdict.check not in judged or verdict.judged]
     return rest + told
 

@@ -1,5 +1,7 @@
 """The judges of the checklist that need no history, and how verdicts become items."""
 
+import os
+import signal
 import sys
 import time
 from contextlib import suppress
@@ -8,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from simrt.checkers.verdict import Status, Verdict
-from simrt.checklist import items, judge_settings, judge_site, judge_stale
+from simrt.checklist import SITE_OUTPUT_BYTES, items, judge_settings, judge_site, judge_stale
 from simrt.scenario import scenario
 from tests.targets.small import small
 
@@ -62,6 +64,39 @@ def wait_for_its_end(process):
     with suppress(FileNotFoundError, ProcessLookupError):
         while state.read_text("utf-8").split()[2] != "Z":
             time.sleep(0.01)
+
+
+def test_of_a_talkative_command_the_end_is_kept(tmp_path):
+    output = tmp_path / "site.txt"
+    talk = python('print("early"); print("x" * 10_000_000); print("y" * 9000); print("late")')
+    found = judge_site(with_site(tmp_path, talk), output)
+    assert (found.status, found.evidence[-1]) == (Status.PASS, "late")
+    note, *_, last = output.read_text("utf-8").splitlines()
+    assert last == "late"
+    left_out = int(note.removeprefix("(").split()[0].replace(",", ""))
+    assert left_out == len("early\n\n\nlate\n") + 10_009_000 - SITE_OUTPUT_BYTES
+    assert output.stat().st_size == SITE_OUTPUT_BYTES + len(note) + 1
+    assert max(map(len, found.evidence)) < 1000
+
+
+def test_what_a_command_leaves_running_is_not_waited_for(tmp_path):
+    """It ended with 0; a child outside its group still holds the pipe, where kill cannot reach."""
+    code = (
+        "import subprocess, sys; child = subprocess.Popen("
+        'sys.argv[1:], start_new_session=True); print("ended", child.pid)'
+    )
+    command = f"{python(code)} sleep 600".replace("-c '", "-u -c '")
+    found = judge_site(with_site(tmp_path, command), time_limit_s=300)
+    assert found.status is Status.PASS
+    said, child = found.evidence[-1].split()
+    assert said == "ended"
+    os.kill(int(child), signal.SIGKILL)
+
+
+def test_a_command_that_a_signal_ended_fails(tmp_path):
+    found = judge_site(with_site(tmp_path, python("import os; os.abort()")))
+    assert found.status is Status.FAIL
+    assert "SIGABRT" in found.sentence
 
 
 @pytest.mark.parametrize("command", ["no-such-command-anywhere", "./not-there"])
@@ -154,7 +189,9 @@ def test_the_worst_verdict_makes_an_item():
 def test_an_item_says_what_decided_it():
     (item,) = [i for i in items([verdict(Status.FAIL)], ("sim",)) if i.number == 3]
     assert item.sentence == "loss on sim: loss fail."
-    (item,) = [i for i in items([verdict(Status.PASS, judged=7)], ("sim",)) if i.number == 3]
+    (item,) = [
+        i for i in items([verdict(Status.PASS, judged=7).at("sim", 1)], ("sim",)) if i.number == 3
+    ]
     assert item.sentence == "loss pass. (7 things judged in 1 run on sim)"
 
 
@@ -165,9 +202,10 @@ def test_a_sentence_of_one_run_of_many_says_which_and_what_was_counted_in_all():
 
     verdicts = [ran(1, 7), ran(2, 9), ran(1, 4, "server"), ran(2, 1000, check="order")]
     verdicts.append(verdict(Status.PASS, check="settings", judged=5, target=""))
+    verdicts.append(verdict(Status.PASS, check="missed(g) <= 1", judged=3))  # about all runs
     (item,) = [i for i in items(verdicts, ("sim", "server")) if i.number == 3]
     assert item.sentence == (
-        "On sim with seed 2: loss pass. (In all 1,025 things judged: in 2 runs on sim, 1 on "
+        "On sim with seed 2: loss pass. (In all 1,028 things judged: in 2 runs on sim, 1 on "
         "server, and in the file.)"
     )
 

@@ -38,7 +38,8 @@ class Verdict:
         evidence: the first few findings, a line each: what was seen, where, what the rule asks.
         item: the item of the verification checklist that it feeds, 1 to 6.
         target: the target whose history was judged; filled in by `run`.
-        seed: the seed of that history.
+        seed: the seed of that history; None where it is about all runs, or about the file.
+        probe: whether that was the probe run, and not one of the scenario itself.
     """
 
     check: str
@@ -49,7 +50,8 @@ class Verdict:
     item: int
     evidence: tuple[str, ...] = ()
     target: str = ""
-    seed: int = 0
+    seed: int | None = None
+    probe: bool = False
 
     def at(self, target: str, seed: int) -> Verdict:
         """The same verdict, saying which run it is about."""

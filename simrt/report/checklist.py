@@ -35,10 +35,12 @@ class Finding:
         status: the worst over the runs.
         sentence: of the run that decides.
         judged: things judged, in all runs.
-        runs: how many runs it judged, in words; which of them decided.
+        runs: how many runs it judged, in words; which of them decided; empty where it judged no
+            history.
         rules: (id, sentence) of each rule enforced.
         evidence: the first findings of the run that decides.
         more: how many further lines of evidence there are.
+        probe: whether it is about the probe run.
     """
 
     check: str
@@ -50,6 +52,7 @@ class Finding:
     rules: tuple[tuple[str, str], ...]
     evidence: tuple[str, ...]
     more: int
+    probe: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +71,10 @@ def checklist(check: Check) -> tuple[Row, ...]:
 
 
 def _row(item: Item) -> Row:
-    groups: dict[tuple[str, str], list[Verdict]] = {}
+    groups: dict[tuple[str, str, bool], list[Verdict]] = {}
     for verdict in item.verdicts:
-        groups.setdefault((verdict.check, verdict.target), []).append(verdict)
+        key = (verdict.check, verdict.target, verdict.probe)
+        groups.setdefault(key, []).append(verdict)
     findings = [_finding(group) for group in groups.values()]
     findings.sort(key=lambda finding: _RANK.index(finding.status))
     seeing = dict.fromkeys(
@@ -91,9 +95,11 @@ def _finding(verdicts: list[Verdict]) -> Finding:
     deciding = [verdict for verdict in verdicts if verdict.status is status]
     first = deciding[0]
     runs = words.many(len(verdicts), "run")
+    if first.seed is None:
+        runs = "all runs together" if first.target else ""
     if len(deciding) < len(verdicts):
         runs += f", {STATUS_WORD[status].lower()} in {len(deciding)}"
-    if status is not Status.PASS and first.target:
+    if status is not Status.PASS and first.seed is not None:
         runs += f" (first: seed {first.seed})"
     return Finding(
         check=first.check,
@@ -105,6 +111,7 @@ def _finding(verdicts: list[Verdict]) -> Finding:
         rules=tuple((rule, sentence(rule)) for rule in first.rules),
         evidence=first.evidence[:MAX_EVIDENCE],
         more=max(0, len(first.evidence) - MAX_EVIDENCE),
+        probe=first.probe,
     )
 
 

@@ -43,7 +43,9 @@ def junit_xml(check: Check) -> bytes:
 
 
 def _case(suite: ET.Element, check: Check, verdict: Verdict, expected: bool) -> str:
-    where = f" on {verdict.target}, seed {verdict.seed}" if verdict.target else ""
+    where = f" on {verdict.target}" if verdict.target else ""
+    where += "" if verdict.seed is None else f", seed {verdict.seed}"
+    where += ", probe" if verdict.probe else ""
     case = ET.SubElement(
         suite,
         "testcase",

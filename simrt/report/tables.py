@@ -50,6 +50,7 @@ def verdicts_json(check: Check) -> dict[str, Any]:
                         "check": verdict.check,
                         "target": verdict.target,
                         "seed": verdict.seed,
+                        "probe": verdict.probe,
                         "status": verdict.status.value,
                         "judged": verdict.judged,
                         "sentence": verdict.sentence,

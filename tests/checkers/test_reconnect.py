@@ -224,8 +224,11 @@ def test_where_time_is_real_a_lost_client_is_noticed_within_the_peers_time():
 
 def test_nothing_ends_a_connection():
     calm = "0 connect a/0#1\n0 replay a/0#1 -\n0 connect neighbour/0#1\n9 end run"
-    not_applicable("reconnect", history(calm), "Nothing in this scenario ends")
+    not_applicable("reconnect", history(calm), "nothing in this scenario has to end one")
     inconclusive("reconnect", history(calm, of_group()), "No connection ended")
+    stall, cut = ({"at": "1s", kind: "a", "for": "2s"} for kind in ("stall", "disconnect"))
+    not_applicable("reconnect", history(calm, scenario(faults=[stall])), "has to end one")
+    inconclusive("reconnect", history(calm, scenario(faults=[cut])), "No connection ended")
 
 
 @pytest.mark.parametrize("row", ["gave-up c/0#1 status", "offline c/0", "online c/0"])
