@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests.server.live import PATIENCE_S
+from tests.server.matrix import answers
 from tests.server.matrix.observe import DOCUMENT, observe, rows
-from tests.server.matrix.programs import CHROMIUM, PROGRAMS, Program
+from tests.server.matrix.programs import CHROMIUM, OWN, PROGRAMS, Program
 
 BY_NAME = {program.name: program for program in PROGRAMS}
 AGAIN = "run python -m tests.server.matrix.observe"
@@ -37,6 +38,28 @@ def test_a_client_does_what_the_table_says(program: Program, tmp_path: Path) -> 
     version, *stated = rows(DOCUMENT.read_text("utf-8"))[program.name]
     assert list(astuple(seen)) == stated, AGAIN
     print(f"{program.name} {program.version()} (the table: {version})")
+
+
+@pytest.mark.real
+@pytest.mark.rules("STR-2", "CLI-1", "CLI-3")
+@pytest.mark.parametrize("program", answers.CLIENTS, ids=lambda program: program.name)
+def test_a_client_takes_other_answers_as_the_table_says(program: Program) -> None:
+    missing = program.missing()
+    if missing:
+        pytest.skip(missing)
+    stated = answers.rows(DOCUMENT.read_text("utf-8"))[program.name]
+    assert [answers.seen(program, case) for case in answers.CASES] == stated, (
+        "run python -m tests.server.matrix.answers"
+    )
+
+
+def test_our_own_client_does_what_a_browser_does() -> None:
+    """Also told: what a browser hides from its page, a status."""
+    table = answers.rows(DOCUMENT.read_text("utf-8"))
+    assert list(table) == [program.name for program in answers.CLIENTS]
+    ours = [cell.partition(",")[0] for cell in table[OWN.name]]
+    assert ours == table[PROGRAMS[0].name]
+    assert {"ends", "comes back", "follows it"} == set(ours)
 
 
 # --- a page of another origin -----------------------------------------------------------------

@@ -66,6 +66,7 @@ class Program:
 
 def _curl(url: str, token: str, last_event_id: str) -> list[str]:
     words = [CURL, "-sN", "--fail", "--noproxy", "*", "-H", f"Authorization: Bearer {token}"]
+    words += ["-w", "%{stderr}%{http_code}"]  # its last word is the status
     return [*words, "-H", f"Last-Event-ID: {last_event_id}", url]
 
 
@@ -131,6 +132,15 @@ PROGRAMS = (
     ),
 )
 
+OWN = Program(
+    "`simrt.client`",
+    lambda url, token, _: [sys.executable, "-m", "tests.server.matrix.own_client", url, token],
+    lambda: "",
+    lambda: importlib.metadata.version("simrt"),
+    returns=True,
+)
+"""Ours: what the harness reads with; it shall do what browsers do."""
+
 
 @dataclass
 class Running:
@@ -179,16 +189,21 @@ class Running:
 
     def _ended(self) -> None:
         code = self.process.wait()
+        assert self.over or self.program.raw, f"{self.program.name} broke, exit code {code}"
         self.over = True
-        if self.program.raw and code == 22:  # curl's word for a status of 400 or more
-            self.status = 401
+        if self.process.stderr is not None:  # 000 where no answer came
+            status = int(self.process.stderr.read())
+            self.status = None if status in (0, 200) else status
 
 
 @contextlib.contextmanager
 def running(program: Program, url: str, token: str, last_event_id: str = "") -> Iterator[Running]:
     """A client that listens."""
     with subprocess.Popen(
-        program.words(url, token, last_event_id), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        program.words(url, token, last_event_id),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE if program.raw else None,
     ) as process:
         try:
             yield Running(program, process)
