@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from simrt.engine import EncodedEvent, Fate, Message, Receipt, ReplayOptions, Subscription
+from simrt.engine import Fate, Message, ReplayOptions, Subscription
 from simrt.history import Row, digest_of
 
 # Scenarios send the same data again and again, and each message goes to many.
@@ -64,28 +64,25 @@ class Record:
     def __init__(self, write: Callable[[Row], None]) -> None:
         self.write = write
 
-    def sent(
-        self, t_ns: int, where: Where, event: EncodedEvent, receipt: Receipt, sender: str
-    ) -> None:
+    def sent(self, t_ns: int, where: Where, message: Message, sender: str) -> None:
         """`send`."""
-        detail = {"offered": receipt.offered, "sender": sender}
-        self._message("send", t_ns, where, receipt.seq, event, _NOBODY, detail)
+        detail = {"offered": message.offered, "sender": sender}
+        self._message("send", t_ns, where, message, _NOBODY, detail)
 
     def took(self, t_ns: int, where: Where, who: Who, message: Message) -> None:
         """`take`."""
-        self._message("take", t_ns, where, message.seq, message, who)
+        self._message("take", t_ns, where, message, who)
 
     def received(self, t_ns: int, where: Where, who: Who, message: Message) -> None:
         """`receive`."""
-        self._message("receive", t_ns, where, message.seq, message, who)
+        self._message("receive", t_ns, where, message, who)
 
     def _message(
         self,
         kind: str,
         t_ns: int,
         where: Where,
-        seq: int,
-        message: Message | EncodedEvent,
+        message: Message,
         who: Who,
         detail: dict[str, Any] | None = None,
     ) -> None:
@@ -97,7 +94,7 @@ class Record:
                 where.project,
                 where.channel,
                 where.epoch,
-                seq,
+                message.seq,
                 message.event,
                 len(encoded),
                 _digest(encoded),

@@ -7,7 +7,7 @@ passes time in as ``now``, an integer number of nanoseconds, and calls from one 
     options = ChannelOptions(buffer_size=2, on_full="drop-oldest", message_ttl_ns=5_000_000_000)
     news = hub.project("shop").channel("news", options)
     sub = news.subscribe(ReplayOptions(last_n=5), now=0)
-    receipt = news.send("content-updated", {"id": "7"}, now=10)
+    sent = news.send("content-updated", {"id": "7"}, now=10)
     for message in sub.take(now=10, limit=100):
         print(message.seq, message.event, message.data)
     sub.close(now=11)
@@ -94,7 +94,7 @@ from simrt.engine.errors import (
     TimeError,
 )
 from simrt.engine.hub import Hub
-from simrt.engine.message import EncodedEvent, Fate, Message, Receipt, encode_event
+from simrt.engine.message import EncodedEvent, Fate, Message, encode_event
 from simrt.engine.options import ChannelOptions, OnFull, ReplayOptions, Resume, Variants
 from simrt.engine.project import Project
 from simrt.engine.state import OnFate, OnReady
@@ -118,7 +118,6 @@ __all__ = [
     "OptionError",
     "OptionsConflictError",
     "Project",
-    "Receipt",
     "ReplayOptions",
     "Resume",
     "Subscription",

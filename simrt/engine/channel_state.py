@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from simrt.engine.message import Message, Receipt
+from simrt.engine.message import Message
 from simrt.engine.options import ChannelOptions, ReplayOptions
 from simrt.engine.queues import POLICIES, DropNewest, PendingQueue
 from simrt.engine.subscription import Subscription
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from simrt.engine.channel import Channel
     from simrt.engine.state import HubState
 
-_new = tuple.__new__  # half the price of calling the class, on the path of every send
 _birth = attrgetter("birth")
 _SEQ = re.compile("[1-9][0-9]{0,18}")  # as it is written in an id; no endless number is read
 
@@ -75,29 +74,6 @@ class ChannelState:
         self.idle: dict[PendingQueue, None] = {}
         self.roused: dict[PendingQueue, None] = {}
         self.watched: dict[int, dict[DropNewest, None]] = {}
-
-    def send(self, event: str, encoded: bytes, now: int) -> Receipt:
-        """Number a message, keep it, offer it to every subscription; no work for those behind."""
-        hub = self.hub
-        hub.now = now
-        seq = self.last_seq + 1  # PUB-1
-        message = _new(Message, (seq, event, encoded, now))
-        # PUB-4: while a history is recorded, this send's drops are found in this send.
-        drops = () if hub.on_fate is None else self.find_drops(message)
-        self.last_seq = seq
-        size = self.buffer_size
-        place = seq - 1 - self.base
-        if place < size:
-            self.ring.append(message)
-        else:
-            self.ring[place % size] = message  # HIS-1
-        self.cut = None  # it may hold what the ring just lost (BUF-5)
-        if self.watched:
-            for queue in self.watched.pop(seq, ()):
-                queue.reach(seq)
-        if self.idle or drops:
-            self.tell(drops, now)
-        return _new(Receipt, (seq, len(self.queues)))
 
     def tell(self, drops: Drops, now: int) -> None:
         """Report the drops of a send to the recorder, and what became ready to the driver."""

@@ -1,4 +1,4 @@
-"""Events, messages and receipts, and what an event must be to be sent (PUB-3)."""
+"""Events and messages, and what an event must be to be sent (PUB-3)."""
 
 import json
 import math
@@ -20,7 +20,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",",
 
 
 class Message(NamedTuple):
-    """One event that was sent. Immutable.
+    """One event that was sent. Immutable. What the sender gets back, too (PUB-4).
 
     A named tuple, because the engine makes one at each send: a frozen dataclass takes three
     times as long to make.
@@ -30,12 +30,14 @@ class Message(NamedTuple):
         event: its type.
         encoded: its data as compact UTF-8 JSON. Encoded once, shared by all who read it (BUF-5).
         sent_ns: when it was sent, in the hub's nanoseconds.
+        offered: number of subscriptions it was offered to, those included that refuse it.
     """
 
     seq: int
     event: str
     encoded: bytes
     sent_ns: int
+    offered: int
 
     @property
     def type(self) -> str:
@@ -51,18 +53,6 @@ class Message(NamedTuple):
     def size_bytes(self) -> int:
         """Bytes of its type and its encoded data, as ``memory_bytes`` counts them (BUF-5)."""
         return len(self.event.encode()) + len(self.encoded)
-
-
-class Receipt(NamedTuple):
-    """What a sender gets back (PUB-4).
-
-    Attributes:
-        seq: number of the message.
-        offered: number of subscriptions it was offered to, those included that refuse it.
-    """
-
-    seq: int
-    offered: int
 
 
 class EncodedEvent(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from simrt import sse
 from simrt.clock import Clock
-from simrt.engine import Channel, EncodedEvent, Message, Receipt, Subscription
+from simrt.engine import Channel, EncodedEvent, Message, Subscription
 from simrt.record import Where
 from simrt.server.recorder import Recording
 from simrt.server.settings import SECOND_NS, StreamSettings
@@ -59,16 +59,16 @@ class Outlet:
         self._on_leave = on_leave
         self._frames: dict[int, bytes] = {}
 
-    def send(self, event: EncodedEvent, sender: str) -> Receipt:
+    def send(self, event: EncodedEvent, sender: str) -> Message:
         """Send; what is pending goes out first where it would else be lost (DLV-7)."""
         if self.unflushed >= self.channel.options.buffer_size:
             self.flush()
         now = self.clock.now()
-        receipt = self.channel.send_encoded(event, now)
+        message = self.channel.send_encoded(event, now)
         self.unflushed += 1
         if self.recorder is not None:
-            self.recorder.sent(now, self.where, event, receipt, sender)
-        return receipt
+            self.recorder.sent(now, self.where, message, sender)
+        return message
 
     def flush(self) -> None:
         """Deliver to every stream that got something and has room."""

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from simrt.engine import EncodedEvent, Fate, Message, Receipt, ReplayOptions, Subscription
+from simrt.engine import Fate, Message, ReplayOptions, Subscription
 from simrt.errors import TargetError
 from simrt.history import Row, encode_row
 from simrt.record import LOSSES, Record, Where, Who, replay_detail
@@ -39,11 +39,9 @@ class Recording(ABC):
 
     # --- senders ------------------------------------------------------------------------------
 
-    def sent(
-        self, t_ns: int, where: Where, event: EncodedEvent, receipt: Receipt, sender: str
-    ) -> None:
+    def sent(self, t_ns: int, where: Where, message: Message, sender: str) -> None:
         """`send`, and the `drop` rows that it caused."""
-        self._record.sent(t_ns, where, event, receipt, sender)
+        self._record.sent(t_ns, where, message, sender)
         self._write_losses()
 
     def rejected(self, t_ns: int, where: Where, event: str, cause: str) -> None:

@@ -283,9 +283,9 @@ class Server:
         except InvalidNameError as error:
             self.reject(sender, event, "event")
             raise Rejected("event", str(error)) from None
-        receipt = outlet.send(encoded, sender.sender)
+        message = outlet.send(encoded, sender.sender)
         self._flush_soon()
-        return Sent(self.hub.epoch, receipt.seq, receipt.offered)
+        return Sent(self.hub.epoch, message.seq, message.offered)
 
     def reject(self, sender: Hook | Job, event: str, cause: str, channel: str = "") -> None:
         """Note that an event was refused; without a channel, by the sender's declared one."""

@@ -245,7 +245,7 @@ class EngineMachine(RuleBasedStateMachine):
         if both is None:
             return
         taken, expected = both
-        facts = [(message.seq, message.event, message.data, message.sent_ns) for message in taken]
+        facts = [(m.seq, m.event, m.data, m.sent_ns, m.offered) for m in taken]
         assert facts == [message.facts() for message in expected]
         for message in taken:  # DLV-2
             assert message.seq > self.last_taken.get(real, 0)

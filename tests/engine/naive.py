@@ -56,17 +56,18 @@ def size_of(data: object) -> int:
 
 
 class Message:
-    def __init__(self, seq: int, kind: str, data: object, sent: int) -> None:
+    def __init__(self, seq: int, kind: str, data: object, sent: int, offered: int) -> None:
         self.seq = seq
         self.kind = kind
         self.data = copy.deepcopy(data)
         self.sent = sent
+        self.offered = offered
 
     def bytes(self) -> int:
         return len(self.kind.encode()) + size_of(self.data)
 
-    def facts(self) -> tuple[int, str, Any, int]:
-        return (self.seq, self.kind, self.data, self.sent)
+    def facts(self) -> tuple[int, str, Any, int, int]:
+        return (self.seq, self.kind, self.data, self.sent, self.offered)
 
 
 class Options:
@@ -227,7 +228,7 @@ class Hub:
         self.now = now
         channel.made = True
         channel.last += 1
-        message = Message(channel.last, kind, data, now)
+        message = Message(channel.last, kind, data, now, len(channel.subs))
         for sub in channel.subs:
             if len(sub.queue) == channel.options.size:
                 if channel.options.policy == "drop-newest":

@@ -171,7 +171,8 @@ def test_projects_with_equal_channel_names_see_nothing_of_each_other() -> None:
     from_shop, from_blog = shop.subscribe(now=0), blog.subscribe(now=0)
     for _ in range(3):
         shop.send("e", "shop", 0)
-    assert blog.send("e", "blog", 0) == (1, 1)
+    sent = blog.send("e", "blog", 0)
+    assert (sent.seq, sent.offered) == (1, 1)
     assert [message.data for message in from_blog.take(0, 9)] == ["blog"]
     assert [message.data for message in from_shop.take(0, 9)] == ["shop"]
     assert (shop.last_seq, blog.last_seq) == (3, 1)

@@ -128,7 +128,8 @@ def test_a_driver_may_take_and_send_when_it_is_told() -> None:
 
     channel = Hub("a1", wake).project("shop").channel("news")
     sub = channel.subscribe(now=0)
-    assert channel.send("e", 1, 0) == (1, 1)
+    sent = channel.send("e", 1, 0)
+    assert (sent.seq, sent.offered) == (1, 1)
     assert taken == [1, 2, 3, 4, 5]
     start.fates(sub, taken=5)
 

@@ -63,7 +63,8 @@ def test_seq_starts_at_one_in_the_new_epoch() -> None:
     hub.restart("a2", 0)
     assert (channel.last_seq, channel.made, channel.history) == (0, False, ())
     assert channel.subscribe(now=0).birth == 1
-    assert channel.send("e", 1, 0) == (1, 1)
+    sent = channel.send("e", 1, 0)
+    assert (sent.seq, sent.offered) == (1, 1)
 
 
 @pytest.mark.rules("RST-4")

@@ -19,7 +19,6 @@ from simrt.engine import (
     Fate,
     Hub,
     Message,
-    Receipt,
     Subscription,
     encode_event,
 )
@@ -67,7 +66,7 @@ class Liar(dict[str, Any]):
     __hash__ = None
 
 
-SENDERS: tuple[Callable[[Channel, Any, Any], Receipt], ...] = (
+SENDERS: tuple[Callable[[Channel, Any, Any], Message], ...] = (
     lambda channel, kind, data: channel.send(kind, data, 9),
     lambda channel, kind, data: channel.send_encoded(encode_event(kind, data), 9),
 )
@@ -88,10 +87,11 @@ def test_seq_counts_from_one_in_each_channel() -> None:
 def test_a_send_succeeds_however_full_the_subscribers_are(on_full: str) -> None:
     channel = start.channel(buffer_size=1, on_full=on_full)
     first, second = channel.subscribe(now=0), channel.subscribe(now=0)
-    # The receipt counts those that refuse the message too.
-    assert [channel.send("e", 1, 0) for _ in range(3)] == [(1, 2), (2, 2), (3, 2)]
+    # Offered counts those that refuse the message too.
+    sent = [channel.send("e", 1, 0) for _ in range(3)]
+    assert [(message.seq, message.offered) for message in sent] == [(1, 2), (2, 2), (3, 2)]
     second.close(0)
-    assert channel.send("e", 1, 0) == Receipt(seq=4, offered=1)
+    assert channel.send("e", 1, 0) == Message(4, "e", b"1", sent_ns=0, offered=1)
     assert (first.offered, second.offered) == (4, 3)
 
 
@@ -99,7 +99,7 @@ def test_a_send_succeeds_however_full_the_subscribers_are(on_full: str) -> None:
 @either_way
 @pytest.mark.parametrize("kind", ["", None, 7, b"e", "a\nb", "a\rb", "\0", "a\r\n", "\ud800"])
 def test_an_event_without_a_proper_type_is_rejected(
-    kind: Any, send: Callable[[Channel, Any, Any], Receipt]
+    kind: Any, send: Callable[[Channel, Any, Any], Message]
 ) -> None:
     channel = Hub("a1").project("shop").channel("news")
     with pytest.raises(EventError, match="PUB-3"):
@@ -116,7 +116,7 @@ def test_an_event_without_a_proper_type_is_rejected(
         ([1, {"k": float("-inf")}], r"data\[1\]\['k'\] must be a finite number; got -inf"),
         ((1, 2), "data must be a list, not a tuple"),
         ({"a": [()]}, r"data\['a'\]\[0\] must be a list, not a tuple"),
-        (Receipt(1, 2), "data must be a list, not a tuple"),
+        (EncodedEvent("e", b"1"), "data must be a list, not a tuple"),
         ({1: 2}, "data must have text keys; got 1"),
         ({"a": {None: 1}}, r"data\['a'\] must have text keys; got None"),
         ({True: 1, "k": 1}, "data must have text keys; got True"),
@@ -142,7 +142,7 @@ def test_an_event_without_a_proper_type_is_rejected(
     ],
 )
 def test_an_event_whose_data_is_not_json_is_rejected_before_anything_changes(
-    data: Any, fault: str, send: Callable[[Channel, Any, Any], Receipt]
+    data: Any, fault: str, send: Callable[[Channel, Any, Any], Message]
 ) -> None:
     hub = Hub("a1", max_channels=1)
     channel = hub.project("shop").channel("news")
@@ -179,7 +179,7 @@ def test_an_event_whose_data_is_not_json_is_rejected_before_anything_changes(
     ],
 )
 def test_data_comes_out_equal_to_what_was_sent(
-    data: Any, send: Callable[[Channel, Any, Any], Receipt]
+    data: Any, send: Callable[[Channel, Any, Any], Message]
 ) -> None:
     channel = start.channel()
     sub = channel.subscribe(now=0)
@@ -219,7 +219,7 @@ def test_data_near_the_end_of_the_stack_is_refused_not_a_crash() -> None:
 @pytest.mark.rules("PUB-3")
 @either_way
 def test_size_is_counted_in_bytes_of_compact_utf8(
-    send: Callable[[Channel, Any, Any], Receipt],
+    send: Callable[[Channel, Any, Any], Message],
 ) -> None:
     channel = Hub("a1", max_event_bytes=12).project("shop").channel("news")
     send(channel, "a type does not count", {"k": [1, 2]})  # {"k":[1,2]} is 11
@@ -314,7 +314,8 @@ def test_an_error_in_a_recorder_leaves_counts_and_readiness_whole() -> None:
 @pytest.mark.parametrize("on_full", ["drop-oldest", "drop-newest"])
 def test_the_history_holds_the_newest_whatever_on_full_says(on_full: str) -> None:
     channel = start.channel(buffer_size=3, on_full=on_full)
-    assert channel.send("e", 1, 0) == (1, 0)
+    sent = channel.send("e", 1, 0)
+    assert (sent.seq, sent.offered) == (1, 0)
     full = channel.subscribe(now=0)
     for last in range(2, 12):
         assert channel.send("e", last, 0).seq == last

@@ -311,10 +311,10 @@ class Server:
                 play.constants[id(template)] = encoded
                 play.templates.append(template)
         assert play.channel is not None
-        receipt = play.channel.send_encoded(encoded, now)
+        message = play.channel.send_encoded(encoded, now)
         record = self.world.record
         if record is not None:
-            record.sent(now, self.where(play, self.life), encoded, receipt, sender)
+            record.sent(now, self.where(play, self.life), message, sender)
             self._write_fates()
         self.flush(play)
 
