@@ -18,7 +18,7 @@ def test_a_digest_tells_data_apart_and_is_the_same_in_each_row_of_an_event() -> 
     taking = channel.subscribe(now=0)
     for t_ns, data in ((1, {"id": "1"}), (2, {"id": "2"})):
         event = encode_event("changed", data)
-        record.sent(t_ns, where, event, channel.send_encoded(event, t_ns), "POST /news")
+        record.sent(t_ns, where, channel.send_encoded(event, t_ns), "POST /news")
     for message in taking.take(3, 2):
         record.took(3, where, who, message)
         record.received(4, where, who, message)

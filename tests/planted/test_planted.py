@@ -21,11 +21,11 @@ ROOMS = {"engine", "sse", "server", "client", "simulator", "metrics", "checkers"
 
 def harmless(check: str) -> Planted:
     """A patch that changes nothing but a comment."""
-    text = "        self.cut = None  # it may hold what the ring just lost (BUF-5)\n"
+    text = "        state.cut = None  # it may hold what the ring just lost (BUF-5)\n"
     return dataclasses.replace(
         NAMED["drop-counted-twice"],
         name="harmless",
-        file="simrt/engine/channel_state.py",
+        file="simrt/engine/channel.py",
         old=text,
         new=text.replace("it may", "this may"),
         check=check,
