@@ -161,7 +161,7 @@ class Loopback(Watched):
     def opened(self, connection: int, head: Head) -> None:  # noqa: ARG002 - the interface
         """A stream began."""
         self.state = "open"
-        self.say("open", f"connection {connection}")
+        self.say("open", f"connection {connection} opened")
 
     def receive(self, connection: int, event: Event) -> None:  # noqa: ARG002 - the interface
         """An event was handled."""
@@ -224,7 +224,7 @@ class Browser(Watched):
         if what == "open":
             self._opened += 1
             self.state = "open"
-            self.say("open", f"connection {self._opened}")
+            self.say("open", f"connection {self._opened} opened")
         elif what == "event":
             self.handled(event, data, event_id, chars)
         else:

@@ -156,10 +156,17 @@ def test_a_slow_client_falls_behind(page):
     figure(card, "behind", "0")
 
 
+ILLEGIBLE = """() => [...document.querySelectorAll('button')].filter(e => {
+    const style = getComputedStyle(e);
+    return style.color === style.backgroundColor;
+}).map(e => e.id || e.textContent)"""
+
+
 def test_the_workload_plays(page):
     card = join(page)
     page.click("#play")
     page.wait_for_selector("#play[aria-pressed=true]")
+    assert page.evaluate(ILLEGIBLE) == []
     page.wait_for_function(
         "() => Number(document.querySelector('[data-figure=got]').textContent) > 5"
     )
@@ -275,7 +282,8 @@ def test_it_fits_in_both_themes(page, tmp_path, width, scheme):
     figure(cards[0], "got", "101")
     for card in cards:
         card.locator("summary").click()
-    page.locator(".about summary").click()
+    for summary in page.locator(".about summary").all():
+        summary.click()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate(STICKING_OUT) == []
     ground = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
@@ -350,6 +358,10 @@ def test_everything_that_can_be_used_has_a_name(page):
 def test_outcomes_can_be_told_apart_without_colour(page):
     shapes = page.eval_on_selector_all("#legend path", "all => all.map(e => e.getAttribute('d'))")
     labels = page.locator("#legend li").all_inner_texts()
+    page.locator("summary", has_text="What the marks mean").click()
+    told = page.locator("#meanings dt").all_inner_texts()
+    assert [text.strip() for text in told] == [text.strip() for text in labels]
+    assert all(text.endswith(".") for text in page.locator("#meanings dd").all_inner_texts())
     assert len(labels) == len(set(labels)) == 10
     assert len(set(shapes)) == len(shapes)
 
@@ -368,6 +380,10 @@ def test_two_features_side_by_side(browser, tmp_path):
         page.select_option("#feature", label="Orders")
         two = join(page)
         three = join(page, "#join-browser")
+        assert [one.locator(".of").inner_text(), two.locator(".of").inner_text()] == [
+            "News",
+            "Orders",
+        ]
         assert "PUT /sales/orders" in page.locator("#hook").inner_text()
         send(page, 1)
         figure(two, "got", "1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -15,8 +16,9 @@ from typing import Any
 
 import pytest
 
+from simrt.clock import stopwatch
 from tests.server.test_access_log import forms
-from tests.watch.serving import Served, feature, serve
+from tests.watch.serving import PATIENCE_S, Served, feature, serve
 
 
 def simrt(*arguments: Any) -> subprocess.CompletedProcess[str]:
@@ -136,6 +138,60 @@ def test_twins_are_served_side_by_side(tmp_path) -> None:
         hello = json.loads(ask(served, "POST", "/~watch/hello", b"{}", simrt_key=served.key)[1])
     told = [(each["project"], each["written_project"]) for each in hello["features"]]
     assert told == [("shop", "shop"), ("shop-2", "shop")]
+
+
+def life(served: Served, number: int) -> dict[str, Any]:
+    """How things are, once the so-many-th life of the hub is there."""
+    passed = stopwatch()
+    while passed() < PATIENCE_S:
+        with contextlib.suppress(urllib.error.URLError, ConnectionError):
+            status, said = ask(served, "POST", "/~watch/state", b"{}", simrt_key=served.key)
+            state: dict[str, Any] = json.loads(said)
+            if status == 200 and state["life"] == number and state["epoch"]:
+                return state
+    raise AssertionError(f"life {number} never came")
+
+
+@pytest.mark.real
+@pytest.mark.rules("HUB-1", "RST-1", "RST-2", "RST-3")
+@pytest.mark.parametrize("how", ["deploy", "kill"])
+def test_a_restart_loses_everything(tmp_path, how) -> None:
+    with serve(tmp_path) as served:
+        user, editor = (
+            {"Authorization": f"Bearer {re.search(rf'{who} of shop +(.+)', served.said)[1]}"}
+            for who in ("user", "token:editor")
+        )
+        url = f"http://127.0.0.1:{served.port}/shop/news"
+
+        def send(text: str) -> dict[str, Any]:
+            body = json.dumps({"text": text}).encode()
+            return json.loads(ask(served, "POST", "/shop/content", body, **editor)[1])
+
+        for text in ("one", "two", "three"):
+            before = send(text)
+        assert before["seq"] == 3
+        with urllib.request.urlopen(urllib.request.Request(url, headers=user)) as stream:
+            heard = b"".join(stream.readline() for _ in range(10))  # the replay: the newest two
+            assert heard.count(b"data: ") == 2
+            order = json.dumps({"do": "restart", "how": how}).encode()
+            assert ask(served, "POST", "/~watch/do", order, simrt_key=served.key)[0] == 200
+            try:
+                last_words = stream.read()  # it ends
+            except ConnectionError:
+                last_words = b""
+        assert last_words.startswith(b"retry: ") == (how == "deploy")
+        state = life(served, 2)
+        assert state["epoch"] != before["epoch"]
+        assert state["memory_bytes"] == 0
+        metrics = ask(served, "GET", "/metrics")[1].decode()
+        assert 'simrt_sends_total{channel="news",project="shop"} 0.0' in metrics
+        with urllib.request.urlopen(urllib.request.Request(url, headers=user)) as stream:
+            assert stream.readline() == b"retry: 1000\n"
+            assert send("four") == {"seq": 1, "epoch": state["epoch"], "offered": 1}
+            said = b"".join(stream.readline() for _ in range(4))
+            assert said == (
+                f'\nid: {state["epoch"]}:1\nevent: changed\ndata: {{"text":"four"}}\n'.encode()
+            )
 
 
 @pytest.mark.real

@@ -16,8 +16,9 @@ export function drainOptions(select, chosen) {
 }
 
 export class Card {
-  /** mine: whether this page owns the client; most: how many events are told of; order(order): ask the server. */
-  constructor(client, feature, mine, most, order) {
+  /** of: its feature's name, where there are several; mine: whether this page owns the client;
+   *  most: how many events are told of; order(order): ask the server. */
+  constructor(client, feature, of, mine, most, order) {
     this.client = client;
     this.most = most;
     this.feature = feature;
@@ -33,10 +34,11 @@ export class Card {
     this.network = meter("network", "On the way");
     this.drawing = svg("svg", { role: "img" });
     this.missed = make("ul", { class: "missed" });
-    this.log = make("ol", { class: "log" });
+    this.log = make("ol", { class: "log", "aria-label": `What happened to ${this.title}` });
     this.engine = make("p", { class: "small quiet" });
     this.root = make("article", { class: "card", "aria-labelledby": id, "data-client": client.name },
       make("div", { class: "head" }, make("h3", { id }, this.title), this.state),
+      ...(of ? [make("p", { class: "small quiet of" }, of)] : []),
       make("dl", { class: "figures" }, ...this.figure("got", "arrived"), ...this.figure("missed", "missed"),
         ...this.figure("behind", "newer ones sent"), ...this.figure("age", "age of its newest")),
       this.buffer.root, this.network.root,

@@ -46,13 +46,20 @@ export function mark(name) {
     svg("path", { d: outline(look.mark, 7, 7, 5), class: `m c-${look.colour}${name === "received" ? " full" : ""}` }));
 }
 
-export function legend(list) {
-  list.replaceChildren(...codes.map(name =>
-    make("li", { title: looks[name].meaning }, mark(name), looks[name].label)));
-  const ring = svg("svg", { class: "mark", viewBox: "0 0 14 14", width: 14, height: 14, "aria-hidden": "true" },
+/** What came by replay has a ring around its mark. */
+function ring() {
+  return svg("svg", { class: "mark", viewBox: "0 0 14 14", width: 14, height: 14, "aria-hidden": "true" },
     svg("circle", { cx: 7, cy: 7, r: 5.5, class: "m c-o-received" }),
     svg("path", { d: outline(looks.received.mark, 7, 7, 3.6), class: "m c-o-received full" }));
-  list.append(make("li", { title: "It came from the channel's history, after a connect." }, ring, "came by replay"));
+}
+
+/** The marks with their names; and once more, with what each means. */
+export function legend(list, meanings) {
+  list.replaceChildren(...codes.map(name => make("li", {}, mark(name), looks[name].label)),
+    make("li", {}, ring(), "came by replay"));
+  meanings.replaceChildren(...codes.flatMap(name =>
+    [make("dt", {}, mark(name), looks[name].label), make("dd", {}, looks[name].meaning)]),
+    make("dt", {}, ring(), "came by replay"), make("dd", {}, "It came from the channel's history, after a connect."));
 }
 
 /** The strip of a client: one place an event, in lines, the newest at the end of the last. */

@@ -103,9 +103,9 @@ function outcome(said, times) {
 function begin(said) {
   hello = said;
   learn(hello);
-  legend(at("legend"));
+  legend(at("legend"), at("meanings"));
   at("feature").replaceChildren(...hello.features.map((feature, index) =>
-    make("option", { value: index }, moved(feature) ? `${feature.title} (${feature.project})` : feature.title)));
+    make("option", { value: index }, named(feature))));
   show(at("features"), hello.features.length > 1);
   choose(0);
   drainOptions(at("drain"), 0);
@@ -114,6 +114,10 @@ function begin(said) {
 
 function moved(feature) {
   return feature.project !== feature.written_project;
+}
+
+function named(feature) {
+  return moved(feature) ? `${feature.title} (${feature.project})` : feature.title;
 }
 
 function choose(index) {
@@ -153,7 +157,9 @@ function update(said) {
   for (const client of said.clients) {
     let card = cards.get(client.name);
     if (card === undefined) {
-      card = new Card(client, hello.features[client.feature], sources.has(client.name), hello.cells, order);
+      const feature = hello.features[client.feature];
+      const of = hello.features.length > 1 ? named(feature) : "";
+      card = new Card(client, feature, of, sources.has(client.name), hello.cells, order);
       cards.set(client.name, card);
       at("cards").append(card.root);
     }
