@@ -151,7 +151,7 @@ def _experience(scenario: Scenario, figures: Sequence[Estimate]) -> str:
     if not known:
         return "No subscriber was there to miss anything."
     missed, group = max(known)
-    sentence = f"{group} users miss {percent(missed)} of events"
+    sentence = f"Members of {group} miss {percent(missed)} of events"
     causes = {name: of.get((group, name)) or 0.0 for name in _CAUSES}
     main = max(causes, key=lambda name: causes[name])
     if missed and 2 * causes[main] > sum(causes.values()):
@@ -168,4 +168,4 @@ def _experience(scenario: Scenario, figures: Sequence[Estimate]) -> str:
             if not stale
             else f"; replays brought {two_digits(stale)} events older than {useful}"
         )
-    return sentence[0].upper() + sentence[1:] + "."
+    return f"{sentence}."

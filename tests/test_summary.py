@@ -28,7 +28,7 @@ def test_every_cause_is_a_metric():
 def test_the_main_cause_of_the_group_that_fares_worst_is_named(cause, words):
     values = {("fast", "missed_fraction"): 0.1, ("slow", "missed_fraction"): 0.25}
     sentence = told(values | {("slow", cause): 60.0, ("slow", "missed_offline"): 40.0})
-    assert sentence.startswith("Good fit. Slow users miss 25 % of events, most of them ")
+    assert sentence.startswith("Good fit. Members of slow miss 25 % of events, most of them ")
     assert words in sentence
 
 

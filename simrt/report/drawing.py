@@ -13,7 +13,7 @@ from simrt.report.feature import settings
 from simrt.report.figures.canvas import WIDTH_PX, Figure
 from simrt.report.html import FIGURES, faults_of, outcomes_of
 from simrt.report.lane import choose_lanes, follow
-from simrt.report.palette import AWAY, INK, PAPER, RECEIVED, RING, Look
+from simrt.report.palette import AWAY, INK, PAPER, RECEIVED, RING, SILENCE, Look
 from simrt.report.story import Story, tell
 from simrt.results import Run
 
@@ -166,6 +166,8 @@ def _entries(key: str, stories: list[Story]) -> Iterator[tuple[str, str]]:
                 yield _mark(look), look.label
     if key in _WITH_LANES and any(person.away for story in stories for person in story.people):
         yield _shade(AWAY.light, 1), "without a connection"
+    if key in _WITH_LANES and any(person.silent for story in stories for person in story.people):
+        yield _shade(SILENCE.light, 1), SILENCE.label
     if key in _WITH_FAULTS:
         for look in faults_of(stories):
             yield _shade(look.light, 0.45), look.label

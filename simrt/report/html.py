@@ -25,6 +25,7 @@ from simrt.report.lane import Lane, choose_lanes, follow
 from simrt.report.palette import (
     OUTCOMES,
     RING,
+    SILENCE,
     Look,
     css_names,
     css_variables,
@@ -110,6 +111,7 @@ def report_html(check: Check) -> str:
         panels=panels(stories),
         outcome_looks=outcomes_of(stories),
         faults=faults_of(stories),
+        silence=SILENCE if any(person.silent for s in stories for person in s.people) else None,
         targets=targets,
         compared=rows,
         difference=difference(rows),

@@ -141,6 +141,11 @@ FAULTS: tuple[Look, ...] = (
     Look("deny", "deny", "The credentials are revoked.", "#d98c9f", "#b0647a"),
 )  # fmt: skip
 
+SILENCE = Look(
+    "silent", "silence", "Nothing passes in either direction, and nobody is told.",
+    "#e6d3ee", "#46354f",
+)  # fmt: skip
+
 _GROUP_COLOURS = (
     ("#332288", "#a79bf5"),
     ("#882255", "#ee86b7"),
@@ -184,7 +189,7 @@ UNSURE = Shade("unsure", "#8a5d00", "#f0bd4e")
 SHADES = (INK, QUIET, GRID, PAPER, PANEL, AWAY, NETWORK, BUFFER, PASS, FAIL, UNSURE)
 
 _BY_NAME = {look.name: look for look in OUTCOMES}
-_FAULT_BY_KIND = {look.name: look for look in FAULTS}
+_FAULT_BY_KIND = {look.name: look for look in (*FAULTS, SILENCE)}
 
 
 def outcome_look(name: str) -> Look:
@@ -201,7 +206,7 @@ def css_names() -> dict[str, str]:
     """From each colour that a figure may be drawn with to the name of its CSS variable."""
     names = {shade.light: shade.name for shade in SHADES}
     names |= {look.light: f"o-{look.name}" for look in OUTCOMES}
-    names |= {look.light: f"f-{look.name}" for look in FAULTS}
+    names |= {look.light: f"f-{look.name}" for look in (*FAULTS, SILENCE)}
     names |= {light: f"g-{i}" for i, (light, _) in enumerate(_GROUP_COLOURS)}
     names["#9aa0a6"] = "f-other"
     return names
@@ -211,7 +216,7 @@ def css_variables(dark: bool) -> str:
     """The declarations of all CSS variables in one theme."""
     pairs = [(shade.name, shade.dark if dark else shade.light) for shade in SHADES]
     pairs += [(f"o-{look.name}", look.dark if dark else look.light) for look in OUTCOMES]
-    pairs += [(f"f-{look.name}", look.dark if dark else look.light) for look in FAULTS]
+    pairs += [(f"f-{look.name}", look.dark if dark else look.light) for look in (*FAULTS, SILENCE)]
     pairs += [(f"g-{i}", pair[1 if dark else 0]) for i, pair in enumerate(_GROUP_COLOURS)]
     pairs.append(("f-other", "#7d848c" if dark else "#9aa0a6"))
     return "".join(f"--{name}:{colour};" for name, colour in pairs)

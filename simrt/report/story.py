@@ -84,6 +84,7 @@ class Person:
         replayed: events that came by replay and were new to it.
         late: first receipts older than `useful_for`.
         away: periods without a connection since the first accepted one, nanoseconds.
+        silent: periods in which nothing passed and nobody was told, nanoseconds.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Person:
     replayed: int = 0
     late: int = 0
     away: list[tuple[int, int]] = field(default_factory=list)
+    silent: list[tuple[int, int]] = field(default_factory=list)
     open: int = 0
     away_since: int | None = None
     owner: dict[int, int] = field(default_factory=dict)
@@ -267,6 +269,8 @@ class _Fold:
             "expire": self._lost_in_queue,
             "receive": self._receive,
             "close": self._close,
+            "offline": self._offline,
+            "online": self._online,
         }
 
     def take(self, row: Row) -> None:
@@ -370,6 +374,14 @@ class _Fold:
             # The client's own close does not end the offer: the server learns of it later.
             if (row.detail or {}).get("side") == "server":
                 person.open = 0
+
+    def _offline(self, row: Row, person: Person) -> None:
+        if row.cause == "silent":
+            person.silent.append((row.t_ns, self.duration))
+
+    def _online(self, row: Row, person: Person) -> None:
+        if row.cause == "silent" and person.silent:
+            person.silent[-1] = (person.silent[-1][0], row.t_ns)
 
     def _restart(self, row: Row) -> None:
         restart = Restart(row.t_ns)

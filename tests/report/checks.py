@@ -40,7 +40,7 @@ def check_of(
     histories: Sequence[History],
     scene: Scenario,
     extra: Sequence[Verdict] = (),
-    sentence: str = "Good fit. Train users miss 13 % of events, most while offline.",
+    sentence: str = "Good fit. Members of train miss 13 % of events, most while offline.",
     folder: Path | None = None,
 ) -> Check:
     """A check over histories, with further verdicts."""

@@ -118,6 +118,18 @@ def test_away_is_from_the_first_end_to_the_next_connect():
     assert overlap_ns(story.people[0].away, 55 * S) == 8 * S
 
 
+def test_silence_is_from_the_loss_of_packets_to_their_return():
+    rows = [
+        *connect(0),
+        row(10, "offline", cause="silent"),
+        row(14, "online", cause="silent"),
+        row(20, "offline", cause="client"),  # this one is told: no silence
+        row(30, "online", cause="client"),
+        row(50, "offline", cause="silent"),  # until the end
+    ]
+    assert tell(one_client(rows)).people[0].silent == [(10 * S, 14 * S), (50 * S, 60 * S)]
+
+
 def test_staleness_ages_from_the_send_of_the_newest_received():
     rows = [*connect(0), row(10, "send", 1), row(12, "receive", 1), row(40, "send", 2)]
     story = tell(one_client([*rows, row(40, "receive", 2), row(41, "receive", 1)]))

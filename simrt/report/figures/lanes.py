@@ -27,6 +27,7 @@ from simrt.report.palette import (
     QUIET,
     RECEIVED,
     RING,
+    SILENCE,
     UNFINISHED,
 )
 from simrt.report.story import CODES, Story
@@ -92,13 +93,15 @@ def _labels(axes: Axes, lanes: Sequence[Lane]) -> None:
 def _bands(axes: Axes, lanes: Sequence[Lane], window: Window, unit: TimeUnit) -> None:
     scale = 1e9 * unit.seconds
     for row, lane in enumerate(lanes):
-        spans = [
-            (a / scale, (b - a) / scale)
-            for a, b in lane.person.away
-            if b >= window.start_ns and a <= window.end_ns
-        ]
-        if spans:
-            axes.broken_barh(spans, (row - 0.47, 0.94), facecolor=AWAY.light, linewidth=0, zorder=1)
+        person = lane.person
+        for periods, colour in ((person.silent, SILENCE.light), (person.away, AWAY.light)):
+            spans = [
+                (a / scale, (b - a) / scale)
+                for a, b in periods
+                if b >= window.start_ns and a <= window.end_ns
+            ]
+            if spans:
+                axes.broken_barh(spans, (row - 0.47, 0.94), facecolor=colour, linewidth=0, zorder=1)
 
 
 # --- single marks ---------------------------------------------------------------------------------

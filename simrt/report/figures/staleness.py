@@ -122,7 +122,7 @@ def _finding(story: Story) -> str:
         return "Nobody saw any event, so there is no age to show"
     oldest, group = max(worst)
     limit = story.scenario.intent.useful_for_ns
-    seen = words.capital(f"{group} sees news up to {words.seconds(oldest)} old")
+    seen = f"Members of {group} see news up to {words.seconds(oldest)} old"
     if limit is None:
         return seen
     bound = words.exactly(limit)

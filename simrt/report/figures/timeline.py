@@ -158,13 +158,15 @@ def _finding(story: Story) -> str:
     if not any(share for _, share in known):
         return "Nobody misses an event"
     ranked = sorted(known, key=lambda pair: -pair[1])[:3]
+    # No verb goes with the name of a group: `office` and `admins` read equally well.
+    shown = [pair for pair in known if pair in ranked]
     parts = [
-        f"{group} misses {words.percent(share) if share else 'none'}"
-        for group, share in known
-        if (group, share) in ranked
+        f"{words.percent(share) if share else 'none'} of "
+        f"{'those' if place else 'the events'} sent to {group}"
+        for place, (group, share) in enumerate(shown)
     ]
-    more = f"; {words.many(len(known) - 3, 'group')} fewer" if len(known) > 3 else ""
-    return words.capital(f"{words.listing(parts)} of the events sent to them{more}")
+    more = f"; fewer of those sent to {words.many(len(known) - 3, 'group')}"
+    return f"Missed: {words.listing(parts)}{more if len(known) > 3 else ''}"
 
 
 def _where(story: Story) -> str:
@@ -190,7 +192,7 @@ def _how(aggregated: bool, length_s: float) -> str:
         )
     else:
         how = DOTS
-    return f"{how} Grey bands: without a connection."
+    return f"{how} Grey bands: without a connection. Lilac bands: silence."
 
 
 def _note(story: Story, lanes: Sequence[Lane]) -> str:
