@@ -16,7 +16,8 @@ from simrt.errors import Mistake
 from simrt.scenario.check_names import CODES
 from simrt.scenario.documents import KeyPath
 from simrt.scenario.draft import Draft, one_choice
-from simrt.scenario.expect import EVERYONE, parse_expectation
+from simrt.scenario.expect import EVERYONE, Comparison, parse_expectation
+from simrt.scenario.metric_names import METRICS
 from simrt.scenario.model import MOST_BURST, Fault, Online, Reconnect
 from simrt.scenario.sending import SENDING_CHECKS
 from simrt.scenario.state_names import STATES
@@ -314,11 +315,31 @@ def expectations(draft: Draft) -> Iterator[Finding]:
                 found = f"the group {described(group)}"
                 yield draft.wrong(path, allowed, found=found, nearest=near)
                 break
+        for one in expectation.comparisons:
+            allowed = _comparable(one, draft)
+            if allowed:
+                yield draft.wrong(path, allowed, found=described(line))
+                break
         unknown = [state for state in expectation.states if state not in STATES]
         if unknown:
             found = f"the state {described(unknown[0])}"
             near = nearest(unknown[0], STATES)
             yield draft.wrong(path, f"a state: {listed(STATES)}", found=found, nearest=near)
+
+
+def _comparable(one: Comparison, draft: Draft) -> str:
+    """What may stand there instead, where a comparison can say nothing about a run."""
+    if METRICS[one.metric].unit == "fraction" and one.bound > 1:
+        return f"a share from 0 to 1 for {one.metric}; {one.bound:g} % is {one.bound / 100:g}"
+    if one.bound < 0:
+        return f"a bound of 0 or more; {one.metric} is never below 0"
+    if one.metric == "memory_bytes" and one.group != EVERYONE:
+        return f"{one.metric}({EVERYONE}): it is measured for the whole channel"
+    if one.metric.startswith("refetches") and draft.text(("intent", "kind")) != "invalidation":
+        return f"{one.metric} only where intent.kind is invalidation"
+    if one.metric == "resurfaced" and draft.text(("intent", "useful_for")) in (None, "none"):
+        return "resurfaced only where intent.useful_for says from which age an event misleads"
+    return ""
 
 
 def outcome_codes(draft: Draft) -> Iterator[Finding]:

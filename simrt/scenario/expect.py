@@ -11,11 +11,12 @@ Python's own parser is of no use here: group and state names hold hyphens, and m
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
 
 from simrt.scenario.metric_names import METRICS, known_metric
+from simrt.scenario.units import parse_duration, parse_size
 
 Operator = Literal["<", "<=", ">", ">=", "=="]
 OPERATORS: tuple[Operator, ...] = ("<", "<=", ">", ">=", "==")
@@ -36,6 +37,15 @@ _TOKEN = re.compile(
     r"|(?P<other>\S+))"
 )
 _PERCENT = re.compile(r"^p([1-9]\d?|99\.9)$")
+# What people write who know other languages, and what stands for it here.
+_OR = "not (not … and not …), which is an or"
+_JOINS = {"&&": "and", "&": "and", "AND": "and", "||": _OR, "|": _OR, "or": _OR, "OR": _OR}
+_COMPARES = {
+    "=": "==", "=<": "<=", "=>": ">=", "≤": "<=", "≥": ">=",
+    "!=": "not before it, and ==", "<>": "not before it, and ==", "≠": "not before it, and ==",
+}  # fmt: skip
+_BEGINS = {"NOT": "not", "!": "not"}
+_TERM = "a metric, pNN, reached, not or ("
 _NUMBER = re.compile(r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$")
 
 
@@ -194,7 +204,7 @@ class _Reader:
             raise _wrong("nothing is written")
         term = self._all()
         if self._at < len(self._tokens):
-            raise self._unexpected("and, or the end")
+            raise self._unexpected("and, or the end", _JOINS)
         return term
 
     def _all(self) -> Term:
@@ -210,11 +220,14 @@ class _Reader:
             term = self._all()
             self._need(")")
             return term
-        kind, word = self._next("a metric, pNN, reached, not or (")
+        kind, word = self._next(_TERM)
         if kind not in ("name", "quantile"):
             self._at -= 1
-            raise self._unexpected("a metric, pNN, reached, not or (")
+            raise self._unexpected(_TERM, _BEGINS)
         if not self._skip("("):
+            if word in _BEGINS:
+                self._at -= 1
+                raise self._unexpected(_TERM, _BEGINS)
             if word == "reached" or word in METRICS:
                 raise _wrong(f"{word} needs brackets: {word}(…)")
             raise _wrong(f"{word!r} is not followed by (")
@@ -244,11 +257,18 @@ class _Reader:
         _, op = self._next("one of < <= > >= ==")
         if op not in OPERATORS:
             self._at -= 1
-            raise self._unexpected("one of < <= > >= ==")
+            raise self._unexpected("one of < <= > >= ==", _COMPARES)
         kind, number = self._next("a number")
+        unit = METRICS[metric].unit
         if kind != "number" or not _NUMBER.match(number):
-            unit = METRICS[metric].unit
-            raise _wrong(f"found {number}, where a plain number in {unit} should stand")
+            raise _wrong(
+                f"found {number}, where a plain number in {unit} should stand",
+                _in_unit(number, unit),
+            )
+        plain = _in_unit(number + self._peek(), unit)
+        if plain:
+            found = f"{number} {self._peek()}"
+            raise _wrong(f"found {found}, where a plain number in {unit} should stand", plain)
         bound = float(number)
         if bound == float("inf"):
             raise _wrong(f"{number} is too large")
@@ -280,9 +300,26 @@ class _Reader:
         if not self._skip(mark):
             raise self._unexpected(mark)
 
-    def _unexpected(self, allowed: str) -> ValueError:
-        return _wrong(f"found {self._peek() or 'the end'}, where {allowed} should stand")
+    def _unexpected(self, allowed: str, meant: Mapping[str, str] | None = None) -> ValueError:
+        found = self._peek()
+        # A mark can hang together with what follows it: =0.1
+        mark = found.rstrip("0123456789.")
+        hint = (meant or {}).get(mark, "")
+        return _wrong(f"found {found or 'the end'}, where {allowed} should stand", hint)
 
 
-def _wrong(problem: str) -> ValueError:
-    return ValueError(f"{problem}; write {EXPECT_ALLOWED}")
+def _in_unit(text: str, unit: str) -> str:
+    """What a number with a unit is as a plain number; empty where it cannot be told."""
+    try:
+        if unit == "fraction" and text.endswith("%"):
+            return f"{float(text[:-1]) / 100:g}"
+        if unit == "s":
+            return f"{parse_duration(text) / 1e9:g}"
+        return str(parse_size(text)) if unit == "bytes" else ""
+    except ValueError:
+        return ""
+
+
+def _wrong(problem: str, instead: str = "") -> ValueError:
+    hint = f"write {instead}; all that can be written: " if instead else "write "
+    return ValueError(f"{problem}; {hint}{EXPECT_ALLOWED}")

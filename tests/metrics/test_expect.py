@@ -114,6 +114,33 @@ def test_refuses(text: str, problem: str) -> None:
     assert EXPECT_ALLOWED in told or "did you mean" in told or "known:" in told or "500" in told
 
 
+@pytest.mark.parametrize(
+    ("text", "instead"),
+    [
+        ("missed_fraction(office) < 10%", "write 0.1;"),
+        ("missed_fraction(office) < 10 %", "write 0.1;"),
+        ("latency_s(office) < 45s", "write 45;"),
+        ("latency_s(office) < 1.5 m", "write 90;"),
+        ("memory_bytes() < 4KiB", "write 4096;"),
+        ("missed(office) = 3", "write ==;"),
+        ("missed(office) =3", "write ==;"),
+        ("missed(office) =< 3", "write <=;"),
+        ("missed(office) ≥3", "write >=;"),
+        ("missed(office) != 3", "write not before it, and ==;"),
+        ("missed(a) < 3 && missed(b) < 3", "write and;"),
+        ("missed(a) < 3 or missed(b) < 3", "write not (not … and not …), which is an or;"),
+        ("NOT reached(x)", "write not;"),
+        ("!reached(x)", "write metric(group)"),
+        ("missed(a) < 3 order", "write metric(group)"),
+        ("missed(a, b) < 3", "write metric(group)"),
+    ],
+)
+def test_says_what_to_write_instead(text: str, instead: str) -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole text is looked at
+        parse_expectation(text)
+    assert instead in str(caught.value)
+
+
 def test_says_what_it_names() -> None:
     found = parse_expectation(
         "missed(a) < 3 and not (p50(latency_s, b) < 1 and reached(x)) and missed() > 0 "

@@ -10,6 +10,7 @@ from simrt.scenario.model import Scenario
 from simrt.scenario.reading import read_text
 from tests.scenario.example import TEXT
 from tests.scenario.wrong import TRACES, WRONG
+from tests.targets.small import small
 
 # Words of the library that checks the models; nobody who writes a scenario should meet them.
 PUZZLING = ("Input should", "valid dictionary", "valid string", "Field required", "pattern '")
@@ -341,3 +342,16 @@ def test_wrong_settings_are_errors(folder):
         made.with_(buffer_size=0)
     with pytest.raises(UsageError, match="there is no setting bufferSize; there are buffer_size"):
         made.with_(bufferSize=8)
+
+
+@pytest.mark.parametrize("useful_for", [None, "none"])
+def test_nothing_resurfaces_where_nothing_grows_old(useful_for):
+    data = small().normalised()
+    data["intent"].pop("useful_for", None)
+    if useful_for:
+        data["intent"]["useful_for"] = useful_for
+    data["expect"] = ["resurfaced(all) <= 0"]
+    with pytest.raises(ScenarioError, match=r"expect\[0\].* resurfaced only where"):
+        scenario(data)
+    data["intent"]["useful_for"] = "5m"
+    scenario(data)
