@@ -119,8 +119,8 @@ def check(
         from simrt.report.against import write_against
 
         first, second = done
-        assert second.folder is not None
-        page = write_against(first, second, second.folder / "against.html")
+        assert first.folder is not None
+        page = write_against(first, second, first.folder / "against.html")
         if not as_json:
             _say(f"Side by side: {page}")
     index = None

@@ -8,7 +8,7 @@ from simrt.checkers.verdict import Status, Verdict
 from simrt.metrics import Estimate
 from simrt.results import Item
 from simrt.scenario.model import Scenario
-from simrt.scenario.units import format_duration
+from simrt.scenario.units import spoken_duration
 from simrt.scenario.words import listed
 
 # need -> the limit that it hits, and what to use instead
@@ -161,7 +161,7 @@ def _experience(scenario: Scenario, figures: Sequence[Estimate]) -> str:
     if seen:
         sentence += f"; what users see is younger than {age(max(seen))} for 90 % of the time"
     if scenario.intent.useful_for_ns is not None:
-        useful = format_duration(scenario.intent.useful_for_ns)
+        useful = " ".join(spoken_duration(scenario.intent.useful_for_ns))
         stale = of.get(("all", "resurfaced")) or 0
         sentence += (
             f"; no replay brought news older than {useful}"

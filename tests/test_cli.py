@@ -156,7 +156,10 @@ def test_one_scenario_against_another_gives_a_page_with_both(scenario, tmp_path)
     done = simrt(*command, "--against", newest)
     assert done.returncode == 0, done.stdout + done.stderr
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("Side by side: ")]
-    page = Path(line.removeprefix("Side by side: ")).read_text("utf-8")
+    written = Path(line.removeprefix("Side by side: "))
+    assert written.parent.parent.name == "drop-oldest"  # beside the one that was checked
+    page = written.read_text("utf-8")
+    assert f"simrt check {oldest} --on sim --seed 1 --runs 2 --against {newest}" in page
     assert "&lt;b&gt;drop-oldest&lt;/b&gt; against" in page
     assert "<b>drop" not in page
     assert page.count("<svg ") >= 6

@@ -189,7 +189,10 @@ def _compared(term: Comparison, runs: Runs) -> Finding:
     doubt = _doubt(term, runs) or fine
     if doubt:
         return Finding(Status.INCONCLUSIVE, f"{sentence}; cannot be judged: {doubt}", seen.runs)
-    return Finding(_status(term, seen.low, seen.high), sentence, seen.runs)
+    status = _status(term, seen.low, seen.high)
+    if status is Status.INCONCLUSIVE:
+        sentence += "; the bound lies inside that interval, which more runs (--runs) make narrower"
+    return Finding(status, sentence, seen.runs)
 
 
 def _status(term: Comparison, low: float, high: float) -> Status:
@@ -254,11 +257,12 @@ def _observed(term: Comparison, seen: Estimate, runs: Runs) -> str:
     if of and 0 < seen.value < 0.01:
         of = f"{of} (1 in {_round(1 / seen.value, 2)})"
     allowed = f"{_ASKED[term.op]} {_text(term.bound, unit, digits)}"
+    of_all = f" of {len(runs.metrics)}" if seen.runs < len(runs.metrics) else ""
     if seen.runs == 1:
-        how = "one run"
+        how = f"one run{of_all}"
     else:
         ends = f"{_text(seen.low, unit, digits)} to {_text(seen.high, unit, digits)}"
-        how = f"95 % interval {ends}, {seen.runs} runs"
+        how = f"95 % interval {ends}, {seen.runs}{of_all} runs"
     return f"{value}{of}, {allowed} ({how})"
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 from simrt.errors import UsageError
 from simrt.metrics import Estimate
+from simrt.report import words
 from simrt.report.drawing import draw
-from simrt.report.experience import metric_label, metric_text
+from simrt.report.experience import metric_label, metric_text, metric_unit
 from simrt.report.feature import settings
 from simrt.report.html import FIGURES, environment, shown_runs
 from simrt.results import Check
@@ -80,6 +82,7 @@ def write_against(first: Check, second: Check, path: Path) -> Path:
             drawings.append(draw(name, pair))
         except UsageError:
             continue  # neither has data for this one
+    other = second.scenario.file or second.scenario.name
     page = (
         environment()
         .get_template("against.html.j2")
@@ -90,6 +93,7 @@ def write_against(first: Check, second: Check, path: Path) -> Path:
             settings=_settings(first, second),
             differences=differences(first, second, target),
             drawings=drawings,
+            command=f"{first.command} --against {shlex.quote(other)}",
         )
     )
     path.write_text(page, "utf-8")
@@ -102,7 +106,7 @@ def _settings(first: Check, second: Check) -> list[tuple[str, str, str]]:
 
 
 def differences(first: Check, second: Check, target: str) -> list[Difference]:
-    """Each compared metric of each group that both scenarios have.
+    """Each compared metric of each group that both scenarios have, and of all of several.
 
     The interval of a change takes the two checks as independent: on the same seeds they share
     their arrivals, so it is rather too wide than too narrow.
@@ -110,7 +114,7 @@ def differences(first: Check, second: Check, target: str) -> list[Difference]:
     groups = [g for g in first.scenario.workload.subscribers if g in
               second.scenario.workload.subscribers]  # fmt: skip
     found = []
-    for group in [*groups, "all"]:
+    for group in [*groups, *(["all"] if len(groups) > 1 else [])]:
         for metric in COMPARED:
             one, other = _of(first, target, group, metric), _of(second, target, group, metric)
             if one is None or other is None or one.value is None or other.value is None:
@@ -132,9 +136,9 @@ def _difference(group: str, metric: str, one: Estimate, other: Estimate) -> Diff
     change = other.value - one.value
     half = math.hypot(_half(one), _half(other))
     sign = "+" if change > 0 else "-" if change < 0 else ""
-    text = f"{sign}{metric_text(metric, abs(change))}"
+    text = f"{sign}{_change(metric, abs(change))}"
     if half:
-        text += f" ± {metric_text(metric, half)}"
+        text += f" ± {_change(metric, half)}"
     return Difference(
         group,
         metric_label(metric),
@@ -148,4 +152,13 @@ def _difference(group: str, metric: str, one: Estimate, other: Estimate) -> Diff
 def _half(estimate: Estimate) -> float:
     assert estimate.low is not None
     assert estimate.high is not None
-    return (estimate.high - estimate.low) / 2
+    assert estimate.value is not None
+    # An interval is cut at 0, and at 1 for shares: its longer side is the whole half.
+    return max(estimate.high - estimate.value, estimate.value - estimate.low)
+
+
+def _change(metric: str, size: float) -> str:
+    """The size of a change; of a share in percentage points, since a percentage of what is open."""
+    if metric_unit(metric) == "fraction":
+        return words.with_unit(words.two(100 * size), "points")
+    return metric_text(metric, size)

@@ -66,7 +66,7 @@ def experience(
             summary=_summary(check, stories[0], group),
             targets=tuple(run.target for run in runs),
             lines=_lines(runs, stories, group),
-            numbers=_numbers(stories[0], group, declared),
+            numbers=_numbers(runs[0], stories[0], group, declared),
         )
         for group, declared in check.scenario.workload.subscribers.items()
     )
@@ -245,8 +245,8 @@ def _restart(story: Story, group: str) -> str:
     return f"{text}; {words.many(lost, 'event')} lost on the way" if lost else text
 
 
-def _numbers(story: Story, group: str, declared: Subscribers) -> tuple[str, ...]:
-    """Per day and per tunnel: arithmetic from what was measured and decided."""
+def _numbers(run: Run, story: Story, group: str, declared: Subscribers) -> tuple[str, ...]:
+    """Per day, per reconnect and per tunnel: arithmetic from what was measured and decided."""
     length_s = story.duration_ns / NS_PER_S
     members = story.members(group)
     sent = sum(person.sent for person in members)
@@ -262,6 +262,8 @@ def _numbers(story: Story, group: str, declared: Subscribers) -> tuple[str, ...]
         else f"At this pace ({_pace(pace)}) one client gets all of about {words.two(per_day)} "
         "events a day, as long as nothing worse happens than here."
     ]
+    each = _per_reconnect(run, group)
+    lines += [each] if each else []
     wait_s = _mean_wait_s(story, declared)
     meanwhile = pace * (TUNNEL_S + wait_s)
     back = _replayable(story, pace)
@@ -276,6 +278,25 @@ def _numbers(story: Story, group: str, declared: Subscribers) -> tuple[str, ...]
         f"tries again: about {words.two(meanwhile)} events are sent meanwhile; {rest}."
     )
     return tuple(lines)
+
+
+def _per_reconnect(run: Run, group: str) -> str:
+    """What one broken connection cost on average; empty where none was made again."""
+
+    def found(metric: str) -> float:
+        return run.metrics.value(metric, group) or 0.0
+
+    outages, back_s = found("outages"), run.metrics.value("recovery_s", group)
+    if not outages or back_s is None:
+        return ""
+    gap = sum(found(f"missed_{cause}") for cause in ("offline", "connection_lost", "restart"))
+    lost = f"misses about {words.two(gap / outages)} events" if gap else "misses nothing"
+    twice = found("duplicates") / outages
+    again = f"gets about {words.two(twice)} again" if twice else "gets none twice"
+    return (
+        f"A reconnect here, on average: the client {lost} by it, {again}, and is current again "
+        f"{words.seconds(back_s)} after the connection ended."
+    )
 
 
 def _pace(per_s: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from simrt.scenario.units import format_duration
+from simrt.scenario.units import spoken_duration
 
 NS_PER_S = 1_000_000_000
 NOTHING = "—"  # stands where a figure does not exist
@@ -57,10 +57,7 @@ def duration(ns: int) -> str:
 
 def exactly(ns: int) -> str:
     """A length of time that somebody decided, not rounded: `90 s`, `10 min`."""
-    text = format_duration(ns)
-    number = text.rstrip("abcdefghijklmnopqrstuvwxyz")
-    unit = {"m": "min", "d": "days", "us": "µs"}.get(text[len(number) :], text[len(number) :])
-    return with_unit(number, "day" if (number, unit) == ("1", "days") else unit)
+    return with_unit(*spoken_duration(ns))
 
 
 def clock_time(ns: int) -> str:

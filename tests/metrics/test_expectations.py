@@ -110,6 +110,19 @@ def test_one_run_is_compared(
         assert verdict.judged == 1
 
 
+def test_what_to_do_about_a_bound_inside_the_interval_is_said() -> None:
+    said = "; the bound lies inside that interval, which more runs (--runs) make narrower"
+    assert judge("missed_fraction(office) <= 0.0425", MANY).sentence.endswith(said)
+    assert said not in judge("missed_fraction(office) <= 0.1", MANY).sentence
+
+
+def test_runs_without_a_value_are_said() -> None:
+    quiet, broken = a_run(), a_run(outages=1, reconnects=1)
+    one = judge("reconnect_s(office) <= 2", [quiet, broken, quiet]).sentence
+    assert one.endswith("(one run of 3)")
+    assert "2 of 3 runs)" in judge("reconnect_s(office) <= 2", [quiet, broken, broken]).sentence
+
+
 def test_the_sentence_of_a_fraction() -> None:
     runs = [a_run(received=458, missed=20)] * 5
     assert judge("missed_fraction(office) <= 0.1", runs).sentence == (

@@ -3,7 +3,9 @@
 import re
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
+from msgspec import structs
 
 from simrt.report.figures.canvas import inline_svg, paper, settings
 from simrt.report.figures.delay import delay, quantile_s
@@ -11,7 +13,7 @@ from simrt.report.figures.outcomes import outcomes
 from simrt.report.figures.reconnects import reconnects
 from simrt.report.figures.staleness import staleness
 from simrt.report.figures.timeline import closeup, timeline
-from simrt.report.figures.waiting import waiting
+from simrt.report.figures.waiting import Levels, _top, waiting
 from simrt.report.html import panels
 from simrt.report.lane import choose_lanes, follow
 from simrt.report.palette import css_names
@@ -210,6 +212,20 @@ def test_the_full_buffer_is_said_and_the_window_beside_it():
     assert re.search(r"The buffer of office/\d fills up: 8 wait in it", sim.finding)
     assert "at most 8 of 8 places of the buffer used, at most 4 of 4 in the network" in sim.alt
     assert "of 34 in the network" in server.alt
+
+
+def test_more_in_the_network_than_was_measured_stays_on_the_axis_and_is_said():
+    lane = lanes_of(stories(play(target="server")))[0][0]
+    inside, beyond = (
+        Levels(lane, np.array([flying]), np.array([8]), window=4) for flying in (4, 30)
+    )
+    assert _top(inside, 8) == pytest.approx(12 * 1.12)
+    assert _top(beyond, 8) > 38
+    header = {"window": {"office": {"messages": 1}, "train": {"messages": 1}}}
+    history = play(target="server")
+    history.header = structs.replace(history.header, **header)
+    (drawn,) = waiting([tell(history)], lanes_of(stories(history)))
+    assert "For office up to 4 were in the network, more than the 1 that were" in drawn.note
 
 
 def test_how_many_are_not_shown_is_said():

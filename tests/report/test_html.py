@@ -103,6 +103,10 @@ def test_what_users_experience_is_said_for_every_group(page):
         section,
     )
     assert "13 are missed: 11 sent while offline and 1.1 lost with the connection." in section
+    assert (
+        "A reconnect here, on average: the client misses about 7.3 events by it, gets none twice, "
+        "and is current again 8.2 s after the connection ended."
+    ) in section
     assert "A tunnel of 30 s, and 4 s until the client tries again" in section
     assert "replay brings back at most 3 of them, the others are missed" in section
 

@@ -97,7 +97,10 @@ def _top(levels: Levels, size: int) -> float:
     """The axis shows the data, and the limits where they are near."""
     highest = float((levels.flying + levels.pending).max())
     full = size + (levels.window or 0)
-    return full * 1.12 if highest > 0.35 * full else max(1.0, highest * 1.25)
+    if highest <= 0.35 * full:
+        return max(1.0, highest * 1.25)
+    # A window that was measured beforehand is no promise: more can be under way.
+    return max(full * 1.12, highest * 1.08)
 
 
 def _draw(story: Story, found: Sequence[Levels], length_s: float, top: float) -> Figure:
@@ -192,6 +195,12 @@ def _note(story: Story, found: Sequence[Levels], top: float) -> str:
         full = size + (levels.window or 0)
         if full >= top:
             notes.append(f"For {levels.lane.person.group} both are full at {full}, off the axis.")
+        most = peaks(levels.lane)[0]
+        if levels.window is not None and story.target != "sim" and most > levels.window:
+            notes.append(
+                f"For {levels.lane.person.group} up to {most} were in the network, more than the "
+                f"{levels.window} that were measured before the run."
+            )
     unknown = [levels.lane.person.group for levels in found if levels.window is None]
     if unknown:
         notes.append(f"How much fits into the network is not known for {words.listing(unknown)}.")
