@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 
@@ -50,7 +50,7 @@ def check(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[PATH…]", help="Scenario files or folders of them; default: scenarios/"
+            metavar="PATH…", help="Scenario files or folders of them; default: scenarios/"
         ),
     ] = None,
     on: Targets = None,
@@ -75,7 +75,7 @@ def check(
 ) -> None:
     """Run scenarios, judge them, write the report. The main job.
 
-    Example: [bold]simrt check scenarios/patterns --on sim --runs 5[/bold]
+    Example: simrt check scenarios/patterns --on sim --runs 5
     """
     from simrt.checks import check_all
     from simrt.errors import SimrtError, UsageError
@@ -148,7 +148,7 @@ def run(
 ) -> None:
     """Run one scenario once, keep its history, and judge it.
 
-    Example: [bold]simrt run s.yml --on sim --seed 7 --history h.jsonl[/bold]
+    Example: simrt run s.yml --on sim --seed 7 --history h.jsonl
     """
     from simrt.runs import run as run_one
 
@@ -178,7 +178,7 @@ def judge(
 ) -> None:
     """Judge stored histories again; nothing runs.
 
-    Example: [bold]simrt judge h.jsonl[/bold]
+    Example: simrt judge h.jsonl
     """
     from simrt.runs import judge as judge_one
 
@@ -227,11 +227,11 @@ def compare(
 
     Exit codes: 0 they agree, 1 they differ, 3 it cannot be said.
 
-    Example: [bold]simrt compare s.yml --on app --runs 20[/bold]
+    Example: simrt compare s.yml --on app --runs 20
 
-    Example: [bold]simrt compare s.yml --on server --keep .[/bold]
+    Example: simrt compare s.yml --on server --keep .
 
-    Example: [bold]simrt compare sim-1.jsonl app-1.jsonl[/bold]
+    Example: simrt compare sim-1.jsonl app-1.jsonl
     """
     import json
 
@@ -268,7 +268,7 @@ def compare(
 def validate(
     cases: Annotated[
         Path | None,
-        typer.Argument(metavar="[CASES]", help="A JSON file of cases; default: those of simrt."),
+        typer.Argument(metavar="CASES", help="A JSON file of cases; default: those of simrt."),
     ] = None,
     sends: Annotated[
         int,
@@ -280,12 +280,12 @@ def validate(
         typer.Option("--only", metavar="ID", help="Only this case; repeat for several."),
     ] = None,
 ) -> None:
-    """Run the simulator on cases whose exact answer is known, and compare.
+    """Compare the simulator with exact answers, where these are known.
 
     Prints for each case what is expected, the estimate, its standard error and z, their distance in
     standard errors. Exit code 1 if any z is 4 or more away from 0.
 
-    Example: [bold]simrt validate --only mm1-inf-aoi[/bold]
+    Example: simrt validate --only mm1-inf-aoi
     """
     from simrt.validation import SHIPPED, chosen, plan, read_cases
     from simrt.validation import validate as run_cases
@@ -345,7 +345,7 @@ def serve(
     It prints the page's address, with a key that only this run knows, and
     credentials for trying it with curl. Metrics are at /metrics.
 
-    Example: [bold]simrt serve scenarios/patterns/live-admin-notifications.yml[/bold]
+    Example: simrt serve scenarios/patterns/live-admin-notifications.yml
     """
     from simrt.watch import serve_scenarios
 
@@ -365,7 +365,7 @@ def serve(
 def schema() -> None:
     """Print the JSON Schema of the scenario format, for editors.
 
-    Example: [bold]simrt schema > scenario.schema.json[/bold]
+    Example: simrt schema > scenario.schema.json
     """
     import json
 
@@ -390,7 +390,7 @@ def _main(
 ) -> None:
     """Decide, prove and watch how a realtime feature delivers its messages.
 
-    Start with [bold]simrt check SCENARIO.yml[/bold]: it runs the scenario on the simulator and on
+    Start with simrt check SCENARIO.yml: it runs the scenario on the simulator and on
     a real server, judges it, and writes a report.
 
     Exit codes: 0 all pass, 1 something failed, 2 wrong usage or an invalid file, 3 inconclusive,
