@@ -15,6 +15,7 @@ from simrt.server.asgi import Receive, Send, run_plain
 from simrt.server.call import Call, Params, Rejected
 from simrt.server.declared import Endpoint, Hook, StreamEndpoint
 from simrt.server.full import Full
+from simrt.server.json_body import NotJson, read_json
 from simrt.server.metrics import exposition
 from simrt.server.protocol import EXTENSION, Connection
 from simrt.server.signs import Sign
@@ -223,14 +224,10 @@ class App:
                 server.reject(hook, event, "event")
                 raise Refused(413, f"the body exceeds {limit} bytes")
         try:
-            return json.loads(body, parse_constant=_no_constant)
-        except (ValueError, RecursionError):
+            return read_json(bytes(body))
+        except NotJson as reason:
             server.reject(hook, event, "event")
-            raise Refused(400, "the body is not JSON (RFC 8259)") from None
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(name)
+            raise Refused(400, f"the body is not JSON (RFC 8259): {reason}") from None
 
 
 def _headers(scope: dict[str, Any]) -> dict[str, str]:

@@ -205,9 +205,10 @@ class Connection(HttpToolsProtocol):
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header."""
+        """One header; what comes behind the body is counted, and is none."""
         self._count(len(name) + len(value) + len(": \r\n"))
-        super().on_header(name, value)
+        if self._in_head:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """The head is complete."""
@@ -268,8 +269,11 @@ class Connection(HttpToolsProtocol):
         if version not in ("1.0", "1.1"):
             self._stop(505, "this server speaks HTTP/1.1")
         names = [name for name, _ in self.headers]
-        if version == "1.0" and b"transfer-encoding" in names:
+        codings = [value for name, value in self.headers if name == b"transfer-encoding"]
+        if version == "1.0" and codings:
             self._stop(400, "HTTP/1.0 has no Transfer-Encoding")
+        if codings and [each.strip().lower() for each in codings] != [b"chunked"]:
+            self._stop(400, "the only Transfer-Encoding here is chunked, once")
         if version == "1.1" and b"host" not in names:
             self._stop(400, "the Host header is missing")
         if self.parser.should_upgrade() and {b"content-length", b"transfer-encoding"} & set(names):

@@ -11,7 +11,9 @@ import ast
 import dataclasses
 import inspect
 import re
+import sys
 
+from simrt.engine.message import MAX_DEPTH
 from simrt.server import Limits, StreamSettings
 from simrt.server.access import LEAST_SECRET_BYTES, MOST_REVOKED
 from simrt.server.stream import MOST_CHATTER_BYTES
@@ -38,6 +40,8 @@ TESTS = {
     "notsent_lowat_bytes": ("test_sockets.py::test_the_kernel_is_asked_to_keep_little",),
     "notice_s": ("test_metrics.py::test_health",),
     "max_event_bytes": ("test_site.py::test_each_project_has_its_own_largest_event",),
+    "levels": ("test_limits.py::test_levels_of_data",),
+    "digits": ("test_limits.py::test_digits_of_a_number",),
     "chatter": ("test_limits.py::test_what_a_client_says_after_its_request",),
     "revoked": ("test_access.py::test_revocations_are_named_and_bounded",),
     "secret": ("test_access.py::test_secrets_are_long_enough_and_never_shown",),
@@ -63,6 +67,8 @@ def limits() -> list[tuple[str, str, str]]:
     return [
         *found,
         ("max_event_bytes", event_bytes, meanings(StreamSettings)["max_event_bytes"]),
+        ("levels", shown(MAX_DEPTH), "most levels of an event's data (PUB-3)."),
+        ("digits", shown(sys.get_int_max_str_digits()), "most digits of a whole number in it."),
         ("chatter", shown(MOST_CHATTER_BYTES), "most bytes a client says on an open stream."),
         ("revoked", shown(MOST_REVOKED), "most credentials revoked at one time."),
         ("secret", shown(LEAST_SECRET_BYTES), "least bytes of the key of JWTs."),

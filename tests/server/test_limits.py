@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
-from simrt.server import Limits, Site
+from simrt.engine.message import MAX_DEPTH
+from simrt.server import Call, Limits, Site
 from simrt.server.retries import seeded
 from tests.server.rig import SHAPE, Rig, request, rig, settle, virtual
 
@@ -123,6 +126,40 @@ def test_bodies(over: int, status: int) -> None:
         assert again.answer.status == 200
 
     test()
+
+
+@pytest.mark.rules("PUB-3")
+@pytest.mark.parametrize(("over", "status"), [(0, 200), (1, 400)])
+def test_levels_of_data(over: int, status: int) -> None:
+    levels = MAX_DEPTH + over
+    assert anything(b"[" * levels + b"]" * levels) == status
+
+
+@pytest.mark.rules("PUB-3")
+@pytest.mark.parametrize(("over", "status"), [(0, 200), (1, 400)])
+def test_digits_of_a_number(over: int, status: int) -> None:
+    assert anything(b"1" * (sys.get_int_max_str_digits() + over)) == status
+
+
+def anything(body: bytes) -> int:
+    """The status of a hook whose event may be anything, for this body."""
+    statuses = []
+
+    @virtual
+    async def test() -> None:
+        site = Site("shop")
+        site.stream("/news", channel="news", permission="public", events={"changed": {}})
+
+        @site.hook("POST", "/content", permission="public", sends=["changed"])
+        def content(call: Call) -> None:
+            call.send("changed", call.data)
+
+        on = await rig(site)
+        statuses.append((await on.ask("POST", "/shop/content", body)).answer.status)
+        assert (await on.ask("POST", "/shop/content", b"1")).answer.status == 200
+
+    test()
+    return statuses[0]
 
 
 def header(size: int) -> bytes:

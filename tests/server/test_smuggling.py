@@ -39,6 +39,15 @@ AMBIGUOUS = {
     "a space before the colon": POST + b"content-length : 10\r\n\r\n" + BODY,
     "an unknown coding": POST + b"transfer-encoding: xchunked\r\n\r\n" + CHUNKED,
     "chunked is not the last": POST + b"transfer-encoding: chunked, identity\r\n\r\n" + CHUNKED,
+    "two codings": POST + b"transfer-encoding: gzip, chunked\r\n\r\n" + CHUNKED,
+    "two headers of codings": (
+        POST + b"transfer-encoding: identity\r\ntransfer-encoding: chunked\r\n\r\n" + CHUNKED
+    ),
+    "a coding twice": (
+        POST + b"transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n" + CHUNKED
+    ),
+    "a coding and a comma": POST + b"transfer-encoding: chunked,\r\n\r\n" + CHUNKED,
+    "a coding behind a vertical tab": POST + b"transfer-encoding: \x0bchunked\r\n\r\n" + CHUNKED,
     "a coding in quotes": POST + b'transfer-encoding: "chunked"\r\n\r\n' + CHUNKED,
     "a coding behind a tab": POST + b"transfer-encoding:\tx\tchunked\r\n\r\n" + CHUNKED,
     "chunks in HTTP/1.0": (
@@ -52,6 +61,15 @@ AMBIGUOUS = {
     "a size that is no number": POST + b"transfer-encoding: chunked\r\n\r\nxa\r\n" + CHUNKED,
     "a size with a sign": POST + b"transfer-encoding: chunked\r\n\r\n+a\r\n" + BODY + b"\r\n0\r\n",
     "a size beyond numbers": POST + b"transfer-encoding: chunked\r\n\r\n" + b"f" * 40 + b"\r\n",
+    "a size with an underscore": (
+        POST + b"transfer-encoding: chunked\r\n\r\n1_0\r\n" + BODY + b"\r\n0\r\n\r\n"
+    ),
+    "a bare LF in an extension": (
+        POST + b"transfer-encoding: chunked\r\n\r\na;x=\n" + BODY + b"\r\n0\r\n\r\n"
+    ),
+    "a length behind the body": (
+        POST + b"transfer-encoding: chunked\r\n\r\n" + CHUNKED[:-2] + b"content-length: 5\r\n\r\n"
+    ),
     "a chunk without its end": POST + b"transfer-encoding: chunked\r\n\r\na\r\n" + BODY + b"0\r\n",
     "a bare LF after a size": POST + b"transfer-encoding: chunked\r\n\r\na\n" + BODY + b"\r\n0\r\n",
     "two hosts": POST + b"host: other\r\ncontent-length: 10\r\n\r\n" + BODY,
@@ -116,5 +134,34 @@ def test_what_is_clear_is_read_to_its_end_and_no_further(headers: bytes) -> None
         await settle()
         assert [answer.status for answer in client.answers] == [200, 200]
         assert [event.data for event in bystander.events] == ['{"id":"7"}', '{"id":"hidden"}']
+
+    test()
+
+
+TRAILERS = {
+    "a credential": b"authorization: Bearer " + EDITOR.encode(),
+    "a cookie": b"cookie: simrt_credential=" + EDITOR.encode(),
+}
+
+
+@pytest.mark.rules("SSE-4")
+@pytest.mark.parametrize("piece", [100_000, 1])
+@pytest.mark.parametrize("name", TRAILERS)
+def test_what_comes_behind_a_body_is_no_header(name: str, piece: int) -> None:
+    """A proxy judges the head; what it passes on behind the body must change nothing."""
+
+    @virtual
+    async def test() -> None:
+        permission = {"token:editor": ["GET"]}
+        on = await rig(permission=permission)
+        for method, path in (("POST", "/shop/content"), ("GET", "/shop/news")):
+            head = f"{method} {path} HTTP/1.1\r\nhost: t\r\ntransfer-encoding: chunked\r\n\r\n"
+            raw = head.encode() + CHUNKED[:-2] + TRAILERS[name] + b"\r\n\r\n"
+            client = on.dial()
+            for start in range(0, len(raw), piece):
+                client.transport.arrive(raw[start : start + piece])
+            await settle()
+            assert [answer.status for answer in client.answers] == [401]
+        assert on.server.counts() == []
 
     test()
