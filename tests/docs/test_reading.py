@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import pytest
 
@@ -11,7 +12,7 @@ from simrt.report.checklist import STATUS_WORD
 from simrt.report.files import write_report
 from simrt.report.html import FIGURES as DRAWN_BY_THE_REPORT
 from simrt.report.html import HEADINGS
-from simrt.report.tables import COLUMNS
+from simrt.report.tables import COLUMNS, verdicts_json
 from simrt.scenario.metric_names import METRICS
 from tests.docs.generated import between
 from tests.docs.reading import DRAWN, FIGURES, PARTS, READING, drawings, words_in
@@ -62,6 +63,23 @@ def test_every_column_of_the_tables_is_explained() -> None:
         assert f"| {head} |" in TEXT
     columns = TEXT.split("### The columns of metrics.csv\n")[1].split("\n## ")[0]
     assert tuple(re.findall(r"^\| `(\w+)` \|", columns, re.MULTILINE)) == COLUMNS
+
+
+def keys_of(value: object, path: str = "") -> Iterator[str]:
+    """The keys of nested data, such as `items[].number`; those of `seeds` are targets."""
+    if isinstance(value, dict) and path != "seeds.":
+        for key, inner in value.items():
+            yield f"{path}{key}"
+            yield from keys_of(inner, f"{path}{key}.")
+    elif isinstance(value, list):
+        for inner in value:
+            yield from keys_of(inner, f"{path[:-1]}[].")
+
+
+def test_every_key_of_the_verdicts_is_explained() -> None:
+    section = TEXT.split("### The keys of verdicts.json\n")[1].split("\n### ")[0]
+    explained = re.findall(r"^\| `([\w.\[\]]+)` \|", section, re.MULTILINE)
+    assert explained == list(dict.fromkeys(keys_of(verdicts_json(usual()))))
 
 
 def test_the_page_of_two_policies_is_explained() -> None:
