@@ -23,6 +23,16 @@ MANY_TYPES = 5
 # The default size: nothing is gained by a smaller one.
 SMALL_BUFFER = 64
 
+# An event names what changed. With more fields than this, or a text longer than this, it is the
+# thing itself; where a field is called like a whole thing, a text longer than a title is enough.
+MANY_FIELDS = 12
+LONG_TEXT = 1000
+LONG_TITLE = 200
+_WHOLE_WORDS = """
+    document doc body html markdown content contents article snapshot payload attachment
+"""
+WHOLE_WORDS = frozenset(_WHOLE_WORDS.split())
+
 # Words of a field's name that say: this is about a person, or opens a door.
 _WORDS = """
     password passwd pwd passphrase secret token apikey credential credentials authorization cookie
@@ -173,6 +183,37 @@ def private_in_public(scenario: Scenario) -> Finding | None:
     )
 
 
+def whole(scenario: Scenario) -> Finding | None:
+    """A whole document: an event carries the thing that changed, and not only which one it is."""
+    for event, schema in scenario.feature.events.items():
+        found = list(_fields(schema))
+        for path, name, part in found:
+            room = _room(part)
+            if room > LONG_TEXT or (room > LONG_TITLE and WHOLE_WORDS & set(_words(name))):
+                return Finding(f"{event}.{path} has room for a whole document.", _FETCH)
+        if len(found) > MANY_FIELDS:
+            return Finding(f"{event} has {len(found)} fields, as whole documents do.", _FETCH)
+    return None
+
+
+def _room(part: dict[str, Any]) -> float:
+    """How many characters the text of a field may have; 0 for what is no free text.
+
+    A text without a limit counts as long, but not as too long: only its field's name tells whether
+    it is a title or a page. So does an object or a list, whose own fields are looked at besides.
+    """
+    if any(key in part for key in ("enum", "const", "format", "pattern")):
+        return 0
+    types = part.get("type", [])
+    types = [types] if isinstance(types, str) else types
+    if "string" in types:
+        return float(part.get("maxLength", LONG_TEXT))
+    return LONG_TEXT if "object" in types or "array" in types else 0
+
+
+_FETCH = "Send the id only; let the client fetch the document."
+
+
 def _fields(schema: Any, path: str = "") -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Every declared field, however deep: its path, its name, its schema."""
     if not isinstance(schema, dict):
@@ -261,6 +302,7 @@ def oversized(scenario: Scenario) -> Finding | None:
 ANTIPATTERNS = (
     Antipattern("store-in-disguise", "keeping what no longer helps", 3, store),
     Antipattern("sensitive-data", "data that looks sensitive", 2, sensitive),
+    Antipattern("whole-document", "whole documents", 2, whole),
     Antipattern("catch-all-channel", "types without a common purpose", 2, catch_all),
     Antipattern("raw-event-hose", "data of any shape", 2, hose),
     Antipattern("private-in-public", "private data for everybody", 2, private_in_public),

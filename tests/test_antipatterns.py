@@ -67,6 +67,13 @@ def stall(lasts):
     return {"at": "5s", "stall": "g", "for": lasts}
 
 
+def up_to(characters):
+    return {"type": "string", "maxLength": characters}
+
+
+HTML = {"properties": {"html": {"type": "string"}}}
+FIELDS = {f"f{n}": {} for n in range(12)}
+LINES = {"type": "array", "items": {"type": "string"}}
 TYPES = ("a", "b", "c", "d", "e", "f")
 WIDE = {"options": {"bufferSize": 150}}
 LASTS = {"options": {"bufferSize": 150, "messageTTL": "none"}}
@@ -103,6 +110,18 @@ BAD = [
         {"events": typed(users={"type": "array", "items": {"properties": {"iban": {}}}})},
         "changed.users.iban",
     ),
+    ("whole-document", {"events": typed(html={"type": "string"})}, "changed.html has room"),
+    (
+        "whole-document",
+        {"events": typed(pageBody={"type": ["string", "null"]})},
+        "changed.pageBody",
+    ),
+    ("whole-document", {"events": typed(doc=NARROW)}, "changed.doc has room"),
+    ("whole-document", {"events": typed(content=LINES)}, "changed.content has room"),
+    ("whole-document", {"events": typed(page=NARROW | HTML)}, "changed.page.html has room"),
+    ("whole-document", {"events": typed(text=up_to(1001))}, "changed.text has room"),
+    ("whole-document", {"events": typed(body=up_to(201))}, "changed.body has room"),
+    ("whole-document", {"events": typed(**FIELDS, last={})}, "changed has 13 fields"),
     ("catch-all-channel", {"events": dict.fromkeys(TYPES, NARROW)}, "6 event types"),
     ("raw-event-hose", {"events": {"any": {"type": "object", "examples": [{}]}}}, "any shape"),
     ("raw-event-hose", {"events": {"any": {"examples": [1]}}}, "any shape"),
@@ -148,6 +167,15 @@ GOOD = [
     ("sensitive-data", {"events": typed(id={}, title={}, status={})}),
     ("sensitive-data", {"events": typed(tokens_left_count={"type": "integer"}, pinned={})}),
     ("sensitive-data", {"events": typed(addressed={}, mailing_done={}, cardinality={})}),
+    ("whole-document", {}),
+    ("whole-document", {"events": typed(**FIELDS)}),  # at the limit
+    (
+        "whole-document",
+        {"events": typed(text=up_to(1000), body=up_to(200), title={"type": "string"})},
+    ),
+    ("whole-document", {"events": typed(content={"enum": ["draft", "published"]})}),
+    ("whole-document", {"events": typed(body={"type": "string", "format": "uri"})}),
+    ("whole-document", {"events": typed(contentment={"type": "string"}, page=NARROW, body={})}),
     ("catch-all-channel", {"events": dict.fromkeys(TYPES[:5], NARROW)}),
     (
         "catch-all-channel",

@@ -16,6 +16,13 @@ from simrt.checkers.verdict import Status
 from simrt.history import Row
 
 PROBES = ("none", "wrong", "expired", "other-project", "right")
+_WORDS = {
+    "none": "no credentials",
+    "wrong": "wrong ones",
+    "expired": "expired ones",
+    "other-project": "another project's",
+    "right": "the right ones",
+}
 _UNSEEING = {
     "sim": "The simulator carries no credentials; the real server's probes judge this.",
     "app": "In virtual time nobody tries wrong credentials; the real server's probes judge this.",
@@ -153,10 +160,12 @@ class _Permission(Watch):
                 f"{self._endpoint} is public on purpose: anyone can read it, without credentials "
                 f"({count(self.judged, 'answer')} judged)."
             )
-        return Status.PASS, (
-            f"{self._endpoint} lets in only {who}: {count(self.judged, 'answer')} with and without "
-            "the right credentials were as they must be."
-        )
+        told = [
+            f"{_WORDS[probe]} {self._answers[probe]}" for probe in PROBES if probe in self._answers
+        ]
+        if self.judged > len(told):
+            told.append(f"{count(self.judged - len(told), 'other answer')} as they must be")
+        return Status.PASS, f"{self._endpoint} lets in only {who}: {', '.join(told)}."
 
 
 CHECKER = Checker(

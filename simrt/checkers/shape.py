@@ -38,8 +38,11 @@ def loose_places(schema: object, where: str) -> Iterator[str]:
     types = schema.get("type", [])
     if "object" in ([types] if isinstance(types, str) else types):
         yield from _loose_object(schema, where)
-    if types == "array":
+    if "array" in ([types] if isinstance(types, str) else types) and "prefixItems" not in schema:
         yield from loose_places(schema.get("items", True), f"{where}[]")
+    for key in ("$defs", "definitions"):
+        for name, part in schema.get(key, {}).items():
+            yield from loose_places(part, f"{where}.{key}.{name}")
     for key in _NESTED_LISTS:
         for index, part in enumerate(schema.get(key, ())):
             yield from loose_places(part, f"{where}.{key}[{index}]")
@@ -48,6 +51,8 @@ def loose_places(schema: object, where: str) -> Iterator[str]:
 def _loose_object(schema: dict[str, Any], where: str) -> Iterator[str]:
     if schema.get("additionalProperties") is not False:
         yield f"{where}: additionalProperties is not false, so any field may be added"
+    for pattern in schema.get("patternProperties", {}):
+        yield f"{where}: patternProperties lets any field be added whose name fits {pattern}"
     properties = schema.get("properties", {})
     for name, part in properties.items():
         yield from loose_places(part, f"{where}.{name}")

@@ -9,6 +9,7 @@ CODES = (
     # what the file and the figures are held to
     "settings", "stale", "site",
     # ways to misuse a channel
-    "store-in-disguise", "sensitive-data", "catch-all-channel", "raw-event-hose",
+    "store-in-disguise", "sensitive-data", "whole-document", "catch-all-channel",
+    "raw-event-hose",
     "private-in-public", "contradictory-settings", "oversized-buffer",
 )  # fmt: skip

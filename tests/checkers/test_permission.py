@@ -23,12 +23,17 @@ def probed(old="", new="", **of):
 
 def test_all_five_probes():
     found = passes("permission", probed())
-    assert "GET /shop/news lets in only user: 5 answers" in found.sentence
+    assert found.sentence == (
+        "GET /shop/news lets in only user: no credentials 401, wrong ones 401, expired ones 401, "
+        "another project's 401, the right ones 200."
+    )
     passes("permission", newest())
 
 
 def test_on_the_simulator_groups_with_wrong_credentials_are_judged():
-    assert passes("permission", oldest()).judged == 1
+    found = passes("permission", oldest())
+    assert found.judged == 1
+    assert found.sentence.endswith("lets in only user: 1 other answer as they must be.")
 
 
 @pytest.mark.parametrize("probe", ["none", "wrong", "expired", "other-project"])

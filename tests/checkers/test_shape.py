@@ -64,6 +64,9 @@ def test_types_that_were_never_sent_are_named():
         (NEWS | {"properties": {"id": {"type": ["object", "null"]}}}, "news.id: additionalProp"),
         (NEWS | {"properties": {"id": {"type": "array"}}}, "news.id[]: True says nothing"),
         (NEWS | {"properties": {"id": {"type": "array", "items": {}}}}, "news.id[]: no type"),
+        (NEWS | {"properties": {"id": {"type": ["array", "null"]}}}, "news.id[]: True says"),
+        (NEWS | {"properties": {"id": {"$ref": "#/$defs/a"}}, "$defs": {"a": {}}}, "$defs.a: no"),
+        (NEWS | {"patternProperties": {"^x": {"type": "string"}}}, "whose name fits ^x"),
         (NEWS | {"properties": {"id": {"anyOf": [{"type": "string"}, {}]}}}, "news.id.anyOf[1]"),
     ],
 )
@@ -80,6 +83,7 @@ def test_a_loose_schema_fails_without_any_send(schema, words):
         {"type": ["string", "null"]},
         {"anyOf": [{"type": "string"}, {"type": "null"}]},
         {"type": "array", "items": {"type": "number"}},
+        {"type": "array", "prefixItems": [{"type": "number"}], "items": False},
         {"type": "object", "additionalProperties": False, "properties": {"x": {"type": "number"}}},
         {"type": "object", "additionalProperties": False},
     ],

@@ -86,8 +86,15 @@ def _oversized() -> dict[str, Any]:
     return data
 
 
+def _whole_document() -> dict[str, Any]:
+    data = simrt.load(_PLAIN).normalised()
+    data["feature"]["events"]["content-updated"]["properties"]["html"] = {"type": "string"}
+    return data
+
+
 # For rules that no file in SHIPPED is about.
 _MADE = {
+    "whole-document": _whole_document,
     "private-in-public": _private_in_public,
     "contradictory-settings": _contradictory,
     "oversized-buffer": _oversized,
