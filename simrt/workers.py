@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Generator, Sequence
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from os import cpu_count
 from typing import Any, TypeVar
@@ -70,7 +72,13 @@ class _Player:
         self.pipe, theirs = _context.Pipe(duplex=False)
         mine = [(number, jobs[number]) for number in share]
         self.process = _context.Process(target=_play, args=(theirs, work, mine))
-        self.process.start()
+        resource_tracker.ensure_running()  # when it starts, it lets the signal through
+        # Ctrl-C reaches the child too: not before it can end without a word.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self.process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()  # else its end would never be seen here
 
     def end(self) -> None:
@@ -83,6 +91,7 @@ class _Player:
 
 def _play(pipe: Connection, work: Work[Any, Any], jobs: Sequence[tuple[int, Any]]) -> None:
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         for number, job in jobs:
 
             def tell(share: float, number: int = number) -> None:

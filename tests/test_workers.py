@@ -1,13 +1,14 @@
 """Jobs in processes: results, errors, deaths, and an end that leaves nothing behind."""
 
 import os
+import signal
 import time
 from pathlib import Path
 
 import pytest
 
 from simrt.errors import TargetError
-from simrt.workers import play_all, simulate_all
+from simrt.workers import _Player, play_all, simulate_all
 
 
 def double(job, tell):
@@ -80,3 +81,12 @@ def test_who_stops_early_leaves_no_process(run, tmp_path):
     playing.close()
     for job in waiting:
         assert not Path(f"/proc/{Path(job).read_text()}").exists()
+
+
+def test_ctrl_c_ends_a_process_without_a_word_even_while_it_starts(capfd):
+    player = _Player(double, [1], range(1))
+    os.kill(player.process.pid, signal.SIGINT)
+    player.process.join()
+    player.pipe.close()
+    assert player.process.exitcode == 0
+    assert capfd.readouterr().err == ""
