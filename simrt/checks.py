@@ -319,7 +319,7 @@ def _conclude(
     misuse = judge_antipatterns(scenario)
     verdicts.extend(misuse)
     if cut is None:
-        verdicts.append(judge_site(scenario, folder / "site.txt"))
+        verdicts.append(_judge_site(scenario, folder, limit))
     else:
         verdicts.extend(replace(cut, item=number) for number in ITEMS)
     checklist = items(verdicts, on)
@@ -401,6 +401,19 @@ def _cut_short(plan: _Plan, limit: TimeLimit) -> Verdict | None:
     )
     sentence = f"Not done within the time limit of {limit.seconds:g} s: of its runs ended {made}."
     return Verdict(CUT_SHORT, Status.INCONCLUSIVE, 0, sentence, (), 0)
+
+
+def _judge_site(scenario: Scenario, folder: Path, limit: TimeLimit) -> Verdict:
+    """Item 6; what the site's command has not finished when the time is over is ended."""
+    if scenario.site is None:
+        return judge_site(scenario)
+    try:
+        with limit.waiting():
+            return judge_site(scenario, folder / "site.txt")
+    except OutOfTimeError:
+        late = f"`{scenario.site.validate_command}` was not done within the time limit of"
+        sentence = f"{late} {limit.seconds:g} s."
+        return Verdict(CUT_SHORT, Status.INCONCLUSIVE, 0, sentence, (), 6)
 
 
 def _status(scenario: Scenario, verdicts: Sequence[Verdict], *, cut: bool) -> Status:

@@ -60,6 +60,15 @@ def test_what_had_ended_is_judged_and_kept(tmp_path):
     assert '"time-limit"' in (found.folder / "junit.xml").read_text("utf-8")
 
 
+def test_the_sites_own_validation_is_under_the_limit_too(tmp_path):
+    site = {"directory": ".", "validate": "true"}
+    for waits, status in ((5, "inconclusive"), (6, "pass")):  # 4 runs and their end, then the site
+        (found,) = checked(tmp_path / str(waits), waits, lively(site=site))
+        assert found.items[5].status.value == status
+        assert found.cut_short == (status == "inconclusive")
+    assert "`true`" in found.items[5].sentence
+
+
 def test_where_nothing_had_ended_there_is_nothing_to_judge(tmp_path):
     for found in checked(tmp_path, 0, lively(), lively()):
         assert isinstance(found, TargetError)
