@@ -19,7 +19,7 @@ from simrt.history import Header, read_history
 from simrt.limit import OutOfTimeError, TimeLimit
 from simrt.metrics import Estimate, Metrics, estimates
 from simrt.probe import probe_of
-from simrt.results import CUT_SHORT, ITEMS, Check, Run
+from simrt.results import CUT_SHORT, ITEMS, NOT_RUN, Check, Run
 from simrt.runs import TARGETS, USUAL_TARGETS, VIRTUAL, judge, record
 from simrt.scenario.model import Scenario
 from simrt.summary import fit_of, sentence_of
@@ -82,6 +82,8 @@ class _Plan:
     folder: Path
     jobs: list[_Job]
     done: list[_Done] = field(default_factory=list)
+    ended: int = 0
+    errors: dict[str, TargetError] = field(default_factory=dict)  # by target
     failed: Exception | None = None
 
 
@@ -111,7 +113,8 @@ def check(
 
     Raises:
         UsageError: an unknown target, or fewer than one run.
-        TargetError: a target could not be started, or died. Histories recorded so far are kept.
+        TargetError: no target gave a run. Histories recorded so far are kept. Where only some gave
+            none, what the others say is judged, and the check's `errors` says why.
     """
     checks = check_all(
         [scenario], on=on, seed=seed, runs=runs, speed=speed, reports=reports, progress=progress
@@ -165,17 +168,17 @@ def check_all(
 
     with suppress(OutOfTimeError):
         for number, (job, result) in enumerate(_each(simulate_all(_run_one, simulated), limit), 1):
-            _note(plans[job.plan], result)
+            _note(plans[job.plan], job, result)
             tell("simulating", number / len(simulated))
     ended = _each(play_all(_run_one, played, advance), limit)
     try:
         for plan in plans:
             with suppress(OutOfTimeError):
-                while plan.failed is None and len(plan.done) < len(plan.jobs):
+                while plan.failed is None and plan.ended < len(plan.jobs):
                     found = next(ended, None)
                     if found is None:
                         break  # the time was over before
-                    _note(plans[found[0].plan], found[1])
+                    _note(plans[found[0].plan], *found)
             yield plan.failed or _conclude(plan, on, seed, runs, speed, limit)
     finally:
         ended.close()
@@ -196,8 +199,11 @@ def _each(
         results.close()
 
 
-def _note(plan: _Plan, result: _Done | Exception) -> None:
-    if isinstance(result, Exception):
+def _note(plan: _Plan, job: _Job, result: _Done | Exception) -> None:
+    plan.ended += 1
+    if isinstance(result, TargetError):
+        plan.errors.setdefault(job.target, result)  # what the other targets say is still worth it
+    elif isinstance(result, Exception):
         plan.failed = plan.failed or result
     else:
         plan.done.append(result)
@@ -293,6 +299,8 @@ def _conclude(
     cut = _cut_short(plan, limit)
     if cut is None:
         _tidy(plan)
+    if not done and plan.errors:
+        return next(iter(plan.errors.values()))
     if not done:
         assert cut is not None
         return TargetError(cut.sentence)
@@ -322,6 +330,7 @@ def _conclude(
         verdicts.append(_judge_site(scenario, folder, limit))
     else:
         verdicts.extend(replace(cut, item=number) for number in ITEMS)
+    verdicts.extend(_not_run(target, error) for target, error in plan.errors.items())
     checklist = items(verdicts, on)
     status = _status(scenario, verdicts, cut=cut is not None)
     fit, reason = fit_of(scenario, misuse)
@@ -350,6 +359,7 @@ def _conclude(
             target: sum(one.took_s for one in done if one.target == target)
             for target in dict.fromkeys(one.target for one in done)
         },
+        errors={target: str(error) for target, error in plan.errors.items()},
     )
     write_report(result, folder)
     return result
@@ -390,7 +400,7 @@ def _with_probe(verdicts: list[Verdict], probes: Sequence[_Done]) -> list[Verdic
 
 def _cut_short(plan: _Plan, limit: TimeLimit) -> Verdict | None:
     """Of a check that the time limit ended: that more would have been judged; else None."""
-    if len(plan.done) == len(plan.jobs):
+    if plan.ended == len(plan.jobs):
         return None
     for part in (plan.folder / "runs").glob(f"{_PART}*"):
         part.unlink()
@@ -414,6 +424,13 @@ def _judge_site(scenario: Scenario, folder: Path, limit: TimeLimit) -> Verdict:
         late = f"`{scenario.site.validate_command}` was not done within the time limit of"
         sentence = f"{late} {limit.seconds:g} s."
         return Verdict(CUT_SHORT, Status.INCONCLUSIVE, 0, sentence, (), 6)
+
+
+def _not_run(target: str, error: TargetError) -> Verdict:
+    """Of a target that gave no run: why. Item 1 rests on it, the others on the other targets."""
+    text = str(error)
+    sentence = f"{text[:1].upper()}{text[1:].rstrip('.')}."
+    return Verdict(NOT_RUN, Status.INCONCLUSIVE, 0, sentence, (), 1, target=target)
 
 
 def _status(scenario: Scenario, verdicts: Sequence[Verdict], *, cut: bool) -> Status:

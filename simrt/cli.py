@@ -109,6 +109,8 @@ def check(
                 continue
             codes.append(found.exit_code)
             done.append(found)
+            for target, error in found.errors.items():
+                _complain(f"{scenario.name} on {target}: {error}")
             if not as_json and not (quiet and found.exit_code == EXIT_PASS):
                 _say_all(check_lines(found))
             if os.environ.get("GITHUB_ACTIONS") == "true":

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simrt.checkers.verdict import Status, Verdict, worst
-from simrt.errors import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS
+from simrt.errors import EXIT_ERROR, EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS
 from simrt.history import History
 from simrt.metrics import Estimate, Metrics
 from simrt.scenario.model import Scenario
@@ -28,6 +28,8 @@ ITEMS = {
 
 # The verdict that stands for what a time limit did not leave time for.
 CUT_SHORT = "time-limit"
+# The verdict that stands for a target that could not be started or did not keep up.
+NOT_RUN = "not-run"
 
 EXIT_CODES = {
     Status.PASS: EXIT_PASS,
@@ -130,6 +132,7 @@ class Check:
         folder: where the report and its files lie, or None.
         command: the command that repeats it.
         took_s: per target, real seconds.
+        errors: why a target gave no run, for each that gave none; the others are judged.
     """
 
     scenario: Scenario
@@ -144,6 +147,7 @@ class Check:
     folder: Path | None
     command: str
     took_s: dict[str, float]
+    errors: dict[str, str] = field(default_factory=dict)
 
     @property
     def cut_short(self) -> bool:
@@ -152,5 +156,5 @@ class Check:
 
     @property
     def exit_code(self) -> int:
-        """0 pass, 1 fail, 3 inconclusive."""
-        return EXIT_CODES[self.status]
+        """0 pass, 1 fail, 3 inconclusive, 4 where a target gave no run."""
+        return EXIT_ERROR if self.errors else EXIT_CODES[self.status]

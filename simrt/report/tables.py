@@ -38,6 +38,7 @@ def verdicts_json(check: Check) -> dict[str, Any]:
         "fit_reason": check.fit_reason,
         "targets": list(check.seeds),
         "seeds": {target: list(seeds) for target, seeds in check.seeds.items()},
+        "errors": check.errors,
         "command": check.command,
         "items": [
             {

@@ -71,6 +71,38 @@ ANSWERS = (
         "help; with it {1[resurfaced]} of {1[replayed]}.",
     ),
     Answer(
+        "What does a revoked credential leave open?",
+        ("what-a-revoked-credential-leaves-open",),
+        "Nothing while it is revoked: the streams end at once, and {0[missed agency]} of all "
+        "events never come. But when it is restored, replay brings each page {0[replayed each "
+        "agency]} events of the time in which it was not to hear: `lastN` and `maxAge` ask who "
+        "may read now, not who might have then.",
+    ),
+    Answer(
+        "When does the server notice a silent tunnel?",
+        ("a-silent-tunnel",),
+        "After `peerTimeout`, 30 s. Tunnels of 20 s end before: {0[outages short]} connections "
+        "end, {0[missed short]} of events are missed, and the longest wait is {0[blind short]}."
+        " In one of 90 s the server gives up, {0[missed long]} of events are missed, and nobody"
+        " there hears anything for {0[blind long]}.",
+    ),
+    Answer(
+        "What becomes of a burst that is larger than the buffer?",
+        ("a-burst-against-a-small-buffer",),
+        "A quick desk misses {0[missed desk]} of it: its buffer holds {0[buffer desk]} of 16 at"
+        " most. A telephone that takes a quarter of a second for each event misses {0[missed "
+        "telephone]} of all; {0[network telephone]} wait in the network, where no setting "
+        "reaches, and the last of them comes {0[latest telephone]} late.",
+    ),
+    Answer(
+        "How old is what a slow screen shows?",
+        ("a-slow-afternoon",),
+        "Twenty times slower for two and a half minutes, it shows what is up to {0[oldest "
+        "screens]} old, and never shows {0[missed screens]} of all events. One event in ten "
+        "comes more than {0[delay screens]} late: it waited in the network. The desk beside it "
+        "misses {0[missed desk]}.",
+    ),
+    Answer(
         "How much of what waits is beyond every setting?",
         ("how-much-is-beyond-policy-small", "how-much-is-beyond-policy-default"),
         "With small kernel buffers {0[network sleeps]} events, beside {0[buffer sleeps]} in the "
@@ -108,8 +140,8 @@ class _Figures:
             low, high = self._scenario.server.retry_spread_ns or (0, 0)
             return f"{low // 10**9} to {high // 10**9} s"
         of = self._metrics
-        if what in ("slowest", "delay"):
-            metric, p = {"slowest": ("reconnect_s", 0.99), "delay": ("latency_s", 0.9)}[what]
+        if what in _QUANTILES:
+            metric, p = _QUANTILES[what]
             return age(of.quantile(p, metric, group) or 0)
         metric, said = _METRICS[what]
         value = of.value(metric, group or "all")
@@ -121,6 +153,13 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
+_QUANTILES = {
+    "slowest": ("reconnect_s", 0.99),
+    "delay": ("latency_s", 0.9),
+    "latest": ("latency_s", 1.0),
+    "oldest": ("staleness_s", 1.0),
+}
+
 _METRICS = {
     "missed": ("missed_fraction", percent),
     "stale": ("staleness_s", age),
@@ -131,6 +170,8 @@ _METRICS = {
     "back": ("reconnect_s", age),
     "resurfaced": ("resurfaced", _number),
     "replayed": ("replayed", _number),
+    "outages": ("outages", _number),
+    "blind": ("blind_s", age),
     "network": ("in_flight_max", _number),
     "buffer": ("pending_max", _number),
 }
