@@ -366,6 +366,63 @@ class Plain:
                 latest, ended = row.connection, None
         return lengths
 
+    def recoveries(self) -> list[int]:
+        """From the end of a connection to being connected and having the newest message sent."""
+        lengths = []
+        lagging: int | None = None
+        latest = newest = -1
+        up = False
+        for row in self.rows:
+            sent = sum(self.place[id(one)] <= self.place[id(row)] for one in self.sends)
+            ends = row.subscriber == self.who and row.kind == "close" and row.connection == latest
+            if ends or (row.kind == "restart" and up and self.served(latest, row)):
+                if up and row.t_ns <= END and lagging is None:
+                    lagging = row.t_ns
+                up = False
+            elif row.subscriber == self.who and row.kind == "connect":
+                latest, up = row.connection, True
+            elif row.subscriber == self.who and row.kind == "receive":
+                newest = max(newest, self.order[row.epoch, row.seq])
+            if row.subscriber == self.who and up and newest + 1 == sent and lagging is not None:
+                lengths.append(row.t_ns - lagging)
+                lagging = None
+        return lengths
+
+    def replays(self) -> list[tuple[int, int | None]]:
+        """Of each reconnect: how many its replay holds, and the age of what is seen after it."""
+        found = []
+        for replay in [row for row in self.mine if row.kind == "replay"][1:]:
+            detail = replay.detail or {}
+            until = replay
+            if detail["count"]:
+                last = [
+                    row for row in self.receives
+                    if row.connection == replay.connection and row.seq == detail["last"]
+                ]  # fmt: skip
+                if not last:
+                    found.append((detail["count"], None))
+                    continue
+                until = last[0]
+            seen = [
+                self.order[row.epoch, row.seq] for row in self.receives
+                if self.place[id(row)] <= self.place[id(until)]
+            ]  # fmt: skip
+            age = until.t_ns - self.sends[max(seen)].t_ns if seen else None
+            found.append((detail["count"], age))
+        return found
+
+    def evictions(self) -> list[int]:
+        """The ages of what `drop-oldest` removed, when it did."""
+        return [
+            row.t_ns - self.sent_at[row.epoch, row.seq] for row in self.mine
+            if row.kind == "drop" and row.cause == "drop-oldest"
+        ]  # fmt: skip
+
+    def refetches(self) -> int:
+        """One a receipt and one a reconnect, to the end of the workload."""
+        asked = [row for row in self.mine if row.kind in ("receive", "connect")]
+        return sum(row.t_ns <= END for row in asked) - (self.mine[0].t_ns <= END)
+
     def served(self, number: int, until: Row) -> bool:
         """Whether the server still had that connection when this row came."""
         rows = self.rows[: self.place[id(until)]]

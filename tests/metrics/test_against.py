@@ -136,6 +136,21 @@ def test_outages(seed: int) -> None:
             assert totals[who].gaps == one.gaps()
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_recoveries_replays_evictions_and_refetches(seed: int) -> None:
+    _, seen, plain, totals = run(seed)
+    for who, one in plain.items():
+        lengths = one.recoveries()
+        assert (totals[who].recoveries, totals[who].recovery_ns) == (len(lengths), sum(lengths))
+        ages = [age for _, age in one.replays() if age is not None]
+        assert totals[who].replay_sizes == sum(count for count, _ in one.replays())
+        assert totals[who].ages_after_replay == len(ages)
+        assert totals[who].age_after_replay_ns == sum(ages)
+        evicted = one.evictions()
+        assert (totals[who].evictions, totals[who].evicted_age_ns) == (len(evicted), sum(evicted))
+        assert seen.value("refetches", subscriber=who) == one.refetches()
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_littles_law(seed: int) -> None:
     """Mean pending times the time is the sum of the waits, where nothing is lost.
