@@ -201,6 +201,11 @@ def test_each_outcome(outcome: str, tell) -> None:  # type: ignore[no-untyped-de
     seen = tale.measure()
     assert {name: n for name, n in seen.outcomes().items() if n} == {outcome: 1}
     assert seen.value("missed") == (outcome not in ("received", "unfinished"))
+    for name in OUTCOMES:
+        plain = name in ("received", "unfinished")
+        metric = name if plain else f"missed_{name.replace('-', '_')}"
+        for whose in ({"group": "all"}, {"group": "g"}, {"subscriber": "g/0"}):
+            assert seen.value(metric, **whose) == (name == outcome)
 
 
 @pytest.mark.rules("ACC-2")
