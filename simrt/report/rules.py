@@ -61,7 +61,8 @@ RULES: dict[str, str] = {
     "SSE-1": "The stream follows the event-stream format; data cannot break out of its field.",
     "SSE-2": "Each event carries its number and the server's life as its id.",
     "SSE-3": "A subscription endpoint is declared on purpose: channel, permission, replay, events.",
-    "SSE-4": "Permission is decided before the first byte: 401 without good credentials, 403 where they do not allow it.",
+    "SSE-4": "Permission is decided before the first byte: 401 without good credentials, "
+    "403 where they do not suffice.",
     "SSE-5": "A quiet stream sends heartbeats; a peer that is gone is closed.",
     "SSE-6": "The server takes only what the connection can accept at once.",
     "SSE-7": "Event types and the shape of their data are declared; others are refused.",
