@@ -7,10 +7,7 @@ another. A check says nothing about what is missing or of the wrong type: the pa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from typing import Any, TypeAlias
-
-from cronsim import CronSim, CronSimError
 
 from simrt.errors import Mistake
 from simrt.scenario.check_names import CODES
@@ -19,6 +16,7 @@ from simrt.scenario.draft import Draft, one_choice
 from simrt.scenario.expect import EVERYONE, Comparison, parse_expectation
 from simrt.scenario.metric_names import METRICS
 from simrt.scenario.model import MOST_BURST, Fault, Online, Reconnect
+from simrt.scenario.schedules import schedule_allowed
 from simrt.scenario.sending import SENDING_CHECKS
 from simrt.scenario.state_names import STATES
 from simrt.scenario.units import format_duration, parse_duration, zone_of
@@ -27,13 +25,10 @@ from simrt.scenario.words import described, listed, nearest
 Finding: TypeAlias = tuple[KeyPath, Mistake]
 Check: TypeAlias = Callable[[Draft], Iterator[Finding]]
 
-SHORTEST_INTERVAL_NS = 1_000_000
 # With shorter ones a client that cannot connect would try for ever within one instant.
 SHORTEST_WAIT_NS = 1_000_000
 # Names of groups that simrt itself uses in histories and metrics.
 RESERVED_GROUPS = (EVERYONE, "neighbour", "probe")
-
-_JOB_ALLOWED = "a cron expression of five fields, such as */5 * * * *, or an interval such as 30s"
 
 
 # --- endpoint, hooks and jobs -------------------------------------------------------------------
@@ -112,14 +107,8 @@ def schedules(draft: Draft) -> Iterator[Finding]:
     """A job's schedule is a cron expression of five fields in a known zone, or an interval."""
     for path, sender in draft.senders:
         job, zone = sender.get("job"), sender.get("timezone")
-        if isinstance(job, str):
-            interval_ns = _interval_ns(sender)
-            if interval_ns is None:
-                if problem := _cron_problem(job):
-                    yield draft.wrong((*path, "job"), f"{_JOB_ALLOWED}{problem}")
-            elif interval_ns < SHORTEST_INTERVAL_NS:
-                shortest = format_duration(SHORTEST_INTERVAL_NS)
-                yield draft.wrong((*path, "job"), f"an interval of {shortest} or more")
+        if isinstance(job, str) and (allowed := schedule_allowed(job)):
+            yield draft.wrong((*path, "job"), allowed)
         if isinstance(zone, str):
             try:
                 zone_of(zone)
@@ -132,19 +121,6 @@ def _interval_ns(sender: dict[str, Any]) -> int | None:
         return parse_duration(str(sender.get("job")))
     except ValueError:
         return None
-
-
-def _cron_problem(expression: str) -> str:
-    # cronsim also knows six fields, with seconds; HOK-3 has five.
-    if len(expression.split()) != 5 or len(expression) > 200:
-        return " (five fields: minute, hour, day, month, weekday)"
-    try:
-        next(CronSim(expression, datetime(2026, 1, 1, tzinfo=UTC)))
-    except (CronSimError, ValueError) as error:
-        return f" ({str(error).lower()})"
-    except StopIteration:
-        return " (it never fires)"
-    return ""
 
 
 # --- subscribers --------------------------------------------------------------------------------

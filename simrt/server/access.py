@@ -47,15 +47,21 @@ class Secrets:
     tokens: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.jwt, str):
+            raise UsageError("the JWT secret: write text")
         if self.jwt and len(self.jwt.encode()) < LEAST_SECRET_BYTES:
             raise UsageError(
                 f"the JWT secret is too short for {ALGORITHM};"
                 f" write {LEAST_SECRET_BYTES} bytes or more"
             )
         for project, tokens in self.tokens.items():
+            if not isinstance(tokens, Mapping):
+                raise UsageError(f"tokens of project {project}: write a mapping of name to secret")
             for name, secret in tokens.items():
-                if not secret:
-                    raise UsageError(f"token {name} of project {project} has an empty secret")
+                if not isinstance(secret, str) or not secret:
+                    raise UsageError(
+                        f"token {name} of project {project}: its secret is empty or no text"
+                    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +106,34 @@ def permission_of(permission: str | Permission, methods: Sequence[str]) -> Permi
     Raises:
         UsageError: for a name or a method that no permission has.
     """
+    if not isinstance(permission, str | Mapping):
+        raise UsageError(
+            f"permission: found {permission!r}; write public, user or token:NAME, or a mapping of"
+            " these to methods"
+        )
     given = {permission: tuple(methods)} if isinstance(permission, str) else dict(permission)
     for who, allowed in given.items():
         if who not in ("public", "user") and not (who.startswith("token:") and who[6:]):
             raise UsageError(f"permission {who!r}: write public, user or token:NAME")
-        wrong = [method for method in allowed if method not in METHODS]
-        if wrong or not allowed:
+        if isinstance(allowed, str) or not allowed or set(allowed) - set(METHODS):
             raise UsageError(f"permission {who}: methods {allowed!r}; write some of {METHODS}")
     if not given:
         raise UsageError("an empty permission; write public, user or token:NAME")
+    for method in methods:
+        if not any(method in allowed for allowed in given.values()):
+            raise UsageError(f"permission {given}: gives nobody {method}; name it for somebody")
     return given
+
+
+def keyless(permission: Permission, project: str, secrets: Secrets) -> list[str]:
+    """Who is named by a permission and has no secret: nobody can show that credential."""
+    tokens = secrets.tokens.get(project, {})
+    return [
+        who
+        for who in permission
+        if (who == "user" and not secrets.jwt)
+        or (who.startswith("token:") and who.removeprefix("token:") not in tokens)
+    ]
 
 
 def credential_of(headers: Mapping[str, str], *, cookies: bool) -> str | None:

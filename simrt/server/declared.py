@@ -9,9 +9,12 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, SchemaError
 
-from simrt.engine import ChannelOptions, ReplayOptions
+from simrt.engine import ChannelOptions, EventError, InvalidNameError, ReplayOptions
+from simrt.engine.message import check_type
+from simrt.engine.state import check_name
+from simrt.errors import UsageError
 from simrt.scenario.events import misfit, validator
 from simrt.scenario.model import Sender
 from simrt.server.access import Permission
@@ -78,6 +81,19 @@ class Feed:
     _validators: dict[str, Draft202012Validator] = field(init=False)
 
     def __post_init__(self) -> None:
+        try:
+            if not self.channel.names:  # else each name is judged when it is filled in
+                check_name(self.channel.text, "a channel")
+            for event, schema in self.schemas.items():
+                check_type(event)
+                Draft202012Validator.check_schema(schema)
+        except (InvalidNameError, EventError) as error:
+            raise UsageError(f"project {self.project}: {error}") from None
+        except SchemaError as error:
+            raise UsageError(
+                f"channel {self.channel.text}: the schema of {event} is no JSON Schema:"
+                f" {error.message}"
+            ) from None
         self._validators = {event: validator(schema) for event, schema in self.schemas.items()}
 
     def problem(self, event: str, data: Any) -> str | None:

@@ -11,6 +11,7 @@ from simrt.errors import UsageError
 from simrt.server.access import Secrets
 from simrt.server.asgi import Receive, Send
 from simrt.server.server import Server
+from simrt.server.serving import warn_of_keyless
 from simrt.server.settings import Limits
 from simrt.server.site import Site
 from simrt.server.timers import SiteClock
@@ -55,6 +56,7 @@ class Mounted:
             secrets_=self._secrets,
             limits=self._limits,
         )
+        warn_of_keyless(self._site, self._secrets or Secrets())
         server.begin()
         self._server = server
         try:

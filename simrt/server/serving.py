@@ -14,7 +14,8 @@ from dataclasses import replace
 
 from simrt.clock import RealClock
 from simrt.errors import TargetError
-from simrt.server.access import Secrets
+from simrt.server.access import Secrets, keyless
+from simrt.server.declared import Endpoint
 from simrt.server.recorder import Recording
 from simrt.server.retries import Share
 from simrt.server.server import Server
@@ -103,6 +104,21 @@ def within_files(limits: Limits, most_files: int) -> Limits:
     return replace(limits, connections=connections)
 
 
+def warn_of_keyless(site: Site, secrets: Secrets) -> None:
+    """Log what nobody can ever show: a permission whose secret is missing is always 401."""
+    endpoints: list[Endpoint] = [*site.streams, *site.hooks, *site.signs.values()]
+    found = {
+        (endpoint.project, who): None
+        for endpoint in endpoints
+        for who in keyless(endpoint.permission, endpoint.project, secrets)
+    }
+    for project, who in found:
+        wanted = "jwt" if who == "user" else "tokens"
+        log.warning(
+            "project %s lets %s in, but Secrets has no %s for it: always 401", project, who, wanted
+        )
+
+
 async def serve(
     site: Site,
     clock: RealClock,
@@ -146,10 +162,12 @@ async def serve(
         limits=limits,
         recorder=recorder,
     )
+    warn_of_keyless(site, secrets or Secrets())
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         server.loop.add_signal_handler(number, stop.set)
     await server.listen(sock, tls=tls)
+    log.info("listening on %s, port %d", *sock.getsockname()[:2])
     if on_listening is not None:
         on_listening(server, sock.getsockname()[1])
     await stop.wait()

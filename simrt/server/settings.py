@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
+from typing import get_args
 
 from simrt.engine import Resume
 from simrt.engine.message import DEFAULT_MAX_EVENT_BYTES
+from simrt.errors import UsageError
 
 SECOND_NS = 1_000_000_000
 
@@ -29,6 +32,23 @@ class StreamSettings:
     retry_spread_ns: tuple[int, int] | None = (2 * SECOND_NS, 5 * SECOND_NS)
     max_event_bytes: int = DEFAULT_MAX_EVENT_BYTES
     resume: Resume = "none"
+
+    def __post_init__(self) -> None:
+        for name in ("heartbeat_ns", "peer_timeout_ns", "write_deadline_ns"):
+            _whole(name, getattr(self, name), 1, or_none=True)
+        _whole("max_event_bytes", self.max_event_bytes, 1)
+        spread = self.retry_spread_ns
+        if spread is not None:
+            if not isinstance(spread, tuple) or len(spread) != 2 or spread[0] > spread[1]:
+                raise UsageError(
+                    f"retry_spread_ns: found {spread!r}; write the least and the most, or None"
+                )
+            for bound in spread:
+                _whole("retry_spread_ns", bound, 0)
+        if self.resume not in get_args(Resume):
+            raise UsageError(
+                f"resume: found {self.resume!r}; write {' or '.join(get_args(Resume))}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +90,30 @@ class Limits:
     farewell_s: float = 1.0
     sndbuf_bytes: int | None = None
     notsent_lowat_bytes: int | None = 1
+
+    def __post_init__(self) -> None:
+        for name in ("connections", "channels", "head_bytes"):
+            _whole(name, getattr(self, name), 1)
+        for name in ("turned_away", "streams", "streams_per_endpoint", "body_bytes"):
+            _whole(name, getattr(self, name), 0)
+        for name in ("sndbuf_bytes", "notsent_lowat_bytes"):
+            _whole(name, getattr(self, name), 1, or_none=True)
+        for name in ("request_s", "idle_s"):
+            _seconds(name, getattr(self, name), above=True)
+        for name in ("notice_s", "farewell_s"):
+            _seconds(name, getattr(self, name), above=False)
+
+
+def _whole(name: str, value: object, least: int, *, or_none: bool = False) -> None:
+    if or_none and value is None:
+        return
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        also = ", or None" if or_none else ""
+        raise UsageError(f"{name}: found {value!r}; write a whole number, {least} or more{also}")
+
+
+def _seconds(name: str, value: object, *, above: bool) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not (0 < value < inf if above else 0 <= value < inf):  # type: ignore[operator]
+        least = "above 0" if above else "0 or more"
+        raise UsageError(f"{name}: found {value!r}; write seconds, {least}")

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from cronsim import CronSimError
 from pydantic import ValidationError
 
 from simrt.engine import ChannelOptions, ReplayOptions
 from simrt.errors import UsageError
 from simrt.scenario.arrivals import job_times
 from simrt.scenario.model import Sender
+from simrt.scenario.schedules import schedule_allowed
 from simrt.server.access import Permission, permission_of
 from simrt.server.call import Handler, Params
 from simrt.server.declared import Endpoint, Feed, Hook, Job, Pattern, StreamEndpoint
@@ -93,6 +93,15 @@ class Site:
         """
         name = self._project_of(project)
         where = self._path_of(path)
+        for given, kind in (
+            (replay, ReplayOptions),
+            (options, ChannelOptions),
+            (settings, StreamSettings),
+        ):
+            if given is not None and not isinstance(given, kind):
+                raise UsageError(f"stream {path}: found {given!r}; write {kind.__name__}(…)")
+        if limit is not None and (not isinstance(limit, int) or limit < 0):
+            raise UsageError(f"stream {path}: limit {limit!r}; write a whole number, 0 or more")
         pattern = Pattern(channel)
         missing = [each for each in pattern.names if each not in where.names]
         if missing:
@@ -137,8 +146,7 @@ class Site:
         where = self._path_of(path)
         if method not in ("POST", "PUT", "PATCH", "DELETE"):
             raise UsageError(f"hook {method} {path}: write POST, PUT, PATCH or DELETE")
-        if not sends:
-            raise UsageError(f"hook {method} {path}: name the event types that it sends")
+        _sends_of(f"hook {method} {path}", sends)
         permitted = permission_of(permission, (method,))
         pages = origins_of(origins, public=method in permitted.get("public", ()))
 
@@ -169,18 +177,20 @@ class Site:
             project: the project; default the site's.
         """
         name = self._project_of(project)
-        if not sends:
-            raise UsageError(f"job {schedule}: name the event types that it sends")
+        _sends_of(f"job {schedule}", sends)
+        allowed = schedule_allowed(schedule)
+        if allowed:
+            raise UsageError(f"job {schedule!r}: write {allowed}")
         try:
             timed = Sender.model_validate(
                 {"job": schedule, "timezone": timezone, "sends": sends[0]}
             )
             next(job_times(timed, datetime(2026, 1, 1, tzinfo=UTC), 0, 2**62), None)
-        except (ValidationError, CronSimError, LookupError, ValueError, OSError) as error:
+        except (ValidationError, ValueError, LookupError, OSError):
             raise UsageError(
-                f"job {schedule!r} in {timezone}: {error}; write a five-field cron expression or"
-                " an interval such as 30s, and a time zone such as Europe/Berlin"
-            ) from error
+                f"job {schedule}: timezone {timezone!r}; write the name of a time zone, such as UTC"
+                " or Europe/Berlin"
+            ) from None
 
         def declare(handler: _H) -> _H:
             self.jobs.append(Job(name, timed, tuple(sends), channel, handler))
@@ -301,8 +311,11 @@ class Site:
         options: ChannelOptions | None,
         settings: StreamSettings | None,
     ) -> Feed:
-        if not events:
-            raise UsageError(f"channel {channel.text}: declare at least one event type (SSE-7)")
+        if not events or not isinstance(events, Mapping):
+            raise UsageError(
+                f"channel {channel.text}: declare at least one event type, with a JSON Schema of"
+                ' its data: {"changed": {"type": "object"}} (SSE-7)'
+            )
         feed = Feed(project, channel, options, settings or StreamSettings(), dict(events))
         for other in self.feeds:
             if (other.project, other.channel) != (project, channel):
@@ -319,3 +332,10 @@ class Site:
             return other
         self.feeds.append(feed)
         return feed
+
+
+def _sends_of(what: str, sends: Sequence[str]) -> None:
+    if not sends or isinstance(sends, str):
+        raise UsageError(
+            f'{what}: found sends={sends!r}; name the event types that it sends: sends=["changed"]'
+        )

@@ -9,7 +9,8 @@ import pytest
 
 from simrt.engine import ChannelOptions, ReplayOptions
 from simrt.errors import UsageError
-from simrt.server import Call, Secrets, Server, Site, StreamSettings, compile_site
+from simrt.server import Call, Limits, Secrets, Server, Site, StreamSettings, compile_site
+from simrt.server.serving import warn_of_keyless
 from tests.server.rig import (
     KEY,
     SHAPE,
@@ -111,6 +112,22 @@ def stream(site: Site, **changes: Any) -> None:
         ({"permission": {}}, "empty permission"),
         ({"permission": {"user": ["LOOK"]}}, "methods"),
         ({"permission": {"user": []}}, "methods"),
+        ({"permission": {"user": "GET"}}, "methods"),
+        ({"permission": {"user": ["POST"]}}, "gives nobody GET"),
+        ({"permission": ["user"]}, "or a mapping of these"),
+        ({"permission": None}, "or a mapping of these"),
+        ({"events": ["changed"]}, "a JSON Schema of its data"),
+        ({"events": {"changed": {"type": "objekt"}}}, "the schema of changed is no JSON Schema"),
+        ({"events": {"a\nb": {}}}, "one line of Unicode text"),
+        ({"events": {"": {}}}, "text that is not empty"),
+        ({"channel": ""}, "1 to 200 bytes"),
+        ({"channel": "a\n"}, "without control characters"),
+        ({"channel": "n" * 201}, "got 'nnn"),
+        ({"replay": {"lastN": 3}}, "write ReplayOptions("),
+        ({"options": {"bufferSize": 3}}, "write ChannelOptions("),
+        ({"settings": {"heartbeat": "1s"}}, "write StreamSettings("),
+        ({"limit": -1}, "limit -1; write a whole number"),
+        ({"limit": "3"}, "limit '3'; write a whole number"),
         ({"events": {}}, "SSE-7"),
         ({"channel": "old", "events": OTHER}, "SSE-7"),
         ({"channel": "old", "options": ChannelOptions(buffer_size=1)}, "declared twice"),
@@ -131,6 +148,13 @@ def test_a_wrong_stream_says_what_to_write(changes: dict[str, Any], says: str) -
     [
         (lambda s: s.hook("GET", "/h", permission="public", sends=["changed"]), "POST, PUT"),
         (lambda s: s.hook("POST", "/h", permission="public", sends=[]), "event types"),
+        (lambda s: s.hook("POST", "/h", permission="public", sends="changed"), 'sends=["changed"]'),
+        (lambda s: s.hook("POST", "/h", permission={"user": ["PUT"]}, sends=["changed"]), "POST"),
+        (lambda s: s.job("* * * * * *", sends=["changed"]), "five fields: minute"),
+        (lambda s: s.job("99 * * * *", sends=["changed"]), "bad minute"),
+        (lambda s: s.job("0 0 30 2 *", sends=["changed"]), "bad day-of-month"),
+        (lambda s: s.job("30", sends=["changed"]), "an interval such as 30s"),
+        (lambda s: s.job("30s", sends="changed"), 'sends=["changed"]'),
         (lambda s: s.job("* * *", sends=["changed"]), "cron expression"),
         (lambda s: s.job("0s", sends=["changed"]), "interval"),
         (lambda s: s.job("soon", sends=["changed"]), "interval"),
@@ -222,3 +246,47 @@ async def test_each_project_has_its_own_largest_event() -> None:
     assert (await on.post({"id": "x" * 11})).status == 200  # 20 bytes
     assert (await on.post({"id": "x" * 12})).status == 400
     assert (await on.post(data, "/big/content")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: StreamSettings(heartbeat_ns=0), "heartbeat_ns: found 0; write a whole number, 1"),
+        (lambda: StreamSettings(peer_timeout_ns=1.5), "peer_timeout_ns: found 1.5"),
+        (lambda: StreamSettings(write_deadline_ns=True), "write_deadline_ns: found True"),
+        (lambda: StreamSettings(retry_spread_ns=(2, 1)), "write the least and the most, or None"),
+        (lambda: StreamSettings(retry_spread_ns=(-1, 1)), "retry_spread_ns: found -1"),
+        (lambda: StreamSettings(retry_spread_ns=5), "write the least and the most, or None"),
+        (lambda: StreamSettings(max_event_bytes=0), "max_event_bytes: found 0"),
+        (lambda: StreamSettings(max_event_bytes=None), "max_event_bytes: found None"),
+        (lambda: StreamSettings(resume="yes"), "write none or last-event-id"),
+        (lambda: Limits(connections=0), "connections: found 0; write a whole number, 1 or more"),
+        (lambda: Limits(streams=-1), "streams: found -1; write a whole number, 0 or more"),
+        (lambda: Limits(sndbuf_bytes=0), "sndbuf_bytes: found 0"),
+        (lambda: Limits(request_s=0), "request_s: found 0; write seconds, above 0"),
+        (lambda: Limits(idle_s=float("nan")), "idle_s: found nan"),
+        (lambda: Limits(idle_s=float("inf")), "idle_s: found inf"),
+        (lambda: Limits(farewell_s=-1), "farewell_s: found -1; write seconds, 0 or more"),
+        (lambda: Limits(notice_s="5"), "notice_s: found '5'"),
+        (lambda: Secrets(jwt=b"x" * 40), "the JWT secret: write text"),
+        (lambda: Secrets(tokens={"editor": "x"}), "a mapping of name to secret"),
+        (lambda: Secrets(tokens={"shop": {"editor": b"x"}}), "empty or no text"),
+    ],
+)
+def test_a_wrong_setting_says_what_to_write(make: Any, says: str) -> None:
+    with pytest.raises(UsageError) as error:
+        make()
+    assert says in str(error.value)
+
+
+def test_who_can_never_be_let_in_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    site = Site("shop")
+    stream(site, permission={"user": ["GET"], "token:reader": ["GET"], "public": ["GET"]})
+    site.metrics(permission="token:reader")
+    warn_of_keyless(site, Secrets(KEY, {"shop": {"reader": "r"}}))
+    assert caplog.messages == []
+    warn_of_keyless(site, Secrets("", {"other": {"reader": "r"}}))
+    assert caplog.messages == [
+        "project shop lets user in, but Secrets has no jwt for it: always 401",
+        "project shop lets token:reader in, but Secrets has no tokens for it: always 401",
+    ]
