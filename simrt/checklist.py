@@ -228,12 +228,12 @@ def _site(status: Status, judged: int, sentence: str, evidence: tuple[str, ...] 
     return Verdict("site", status, judged, sentence, (), 6, evidence)
 
 
-def judge_stale(scenario: Scenario, measured: Metrics, target: str, seed: int) -> Verdict:
+def judge_stale(scenario: Scenario, measured: Metrics) -> Verdict:
     """Did a replay bring back what no longer helps (`useful_for`)? Item 3."""
 
     def say(status: Status, judged: int, sentence: str) -> Verdict:
         rules = ("REP-2", "TTL-2")
-        return Verdict("stale", status, judged, sentence, rules, 3, (), target, seed)
+        return Verdict("stale", status, judged, sentence, rules, 3)
 
     if scenario.intent.useful_for_ns is None:
         reason = "The intent sets no age (useful_for) from which an event misleads."

@@ -12,7 +12,7 @@ from simrt.antipatterns import judge_antipatterns
 from simrt.checkers.expectations import judge_expectations
 from simrt.checkers.reached import reached_states
 from simrt.checkers.verdict import Status, Verdict, worst
-from simrt.checklist import items, judge_settings, judge_site, judge_stale
+from simrt.checklist import items, judge_settings, judge_site
 from simrt.clock import stamp, stopwatch
 from simrt.errors import TargetError, UsageError
 from simrt.history import Header, read_history
@@ -321,7 +321,6 @@ def _conclude(
             judged_elsewhere=target != "sim" and "sim" in on,
         )
         verdicts.extend(expected)
-        verdicts.extend(judge_stale(scenario, one.metrics, target, one.seed) for one in of_target)
         figures.extend(estimates(measured, target))
     verdicts.append(judge_settings(scenario))
     misuse = judge_antipatterns(scenario)

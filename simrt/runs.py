@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 from simrt.checkers import judge as judge_history
+from simrt.checklist import judge_stale
 from simrt.errors import UsageError
 from simrt.history import History, HistoryWriter, Row, read_history
 from simrt.metrics import Meter, Metrics, measure
@@ -124,9 +125,11 @@ def judge(history: History | Path | str) -> Run:
     """
     if not isinstance(history, History):
         history = read_history(Path(history))
-    header = history.header
-    verdicts = tuple(v.at(header.target, header.seed) for v in judge_history(history))
-    return Run(history.scenario, header.target, header.seed, history, verdicts, measure(history))
+    header, scenario = history.header, history.scenario
+    measured = measure(history)
+    verdicts = (*judge_history(history), judge_stale(scenario, measured))
+    told = tuple(v.at(header.target, header.seed) for v in verdicts)
+    return Run(scenario, header.target, header.seed, history, told, measured)
 
 
 def _in_virtual_time(

@@ -39,7 +39,8 @@ ALLOWED = {
     "checklist": {"checkers", "metrics", "results", "scenario"},
     "summary": {"checkers", "metrics", "results", "scenario"},
     "runs": {
-        "checkers", "errors", "history", "metrics", "network", "results", "scenario", "targets",
+        "checkers", "checklist", "errors", "history", "metrics", "network", "results", "scenario",
+        "targets",
     },
     "checks": {
         "antipatterns", "checkers", "checklist", "clock", "errors", "history", "limit", "metrics",

@@ -167,7 +167,7 @@ def test_news_that_no_longer_helps_must_not_resurface(useful, replayed, resurfac
     data = small().normalised()
     data["intent"]["useful_for"] = useful
     measured = Measured(replayed=replayed, resurfaced=resurfaced)
-    assert judge_stale(scenario(data), measured, "sim", 1).status is status
+    assert judge_stale(scenario(data), measured).status is status
 
 
 def verdict(status, item=3, check="loss", judged=1, target="sim"):
