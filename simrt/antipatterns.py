@@ -116,7 +116,7 @@ def store(scenario: Scenario) -> Finding | None:
     lasting = [need for need in scenario.intent.needs if need in _DURABLE]
     if lasting:
         return Finding(
-            f"It needs {' and '.join(lasting)}, and a channel keeps nothing for good.",
+            f"Its needs say {' and '.join(lasting)}, and a channel keeps nothing for good.",
             "Write the data to a database and send only a signal that it changed.",
         )
     useful_ns, rate = scenario.intent.useful_for_ns, sends_per_s(scenario)
@@ -265,7 +265,7 @@ def hose(scenario: Scenario) -> Finding | None:
     if not open_types:
         return None
     return Finding(
-        f"{', '.join(open_types)} may carry data of any shape.",
+        f"Events of type {', '.join(open_types)} may carry data of any shape.",
         "Declare the few fields that the client shows, with additionalProperties: false.",
     )
 

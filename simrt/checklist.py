@@ -60,7 +60,8 @@ def _item(number: int, verdicts: tuple[Verdict, ...], targets: Sequence[str]) ->
         counted = [verdict for verdict in deciding if verdict.judged]
         first = max(counted, key=lambda verdict: _weight(verdict, number))
         return Item(number, status, _told(first, counted), verdicts)
-    first = deciding[0]
+    # What the file alone shows also says what to write instead.
+    first = next((verdict for verdict in deciding if not verdict.target), deciding[0])
     where = f" on {first.target}" if first.target else ""
     return Item(number, status, f"{first.check}{where}: {first.sentence}", verdicts)
 
@@ -82,9 +83,10 @@ def _told(first: Verdict, counted: Sequence[Verdict]) -> str:
     beside = ", and in the file" if any(not verdict.target for verdict in counted) else ""
     seed = "" if first.seed is None else f" with seed {first.seed}"
     where = f"On {first.target}{seed}: " if first.target else ""
-    return (
-        f"{where}{first.sentence} (In all {judged:,} things judged: in {', '.join(each)}{beside}.)"
-    )
+    sentence = first.sentence
+    if first.probe and where:  # that sentence says itself that it is about a probe run
+        where, sentence = f"On {first.target}{seed}, ", sentence[:1].lower() + sentence[1:]
+    return f"{where}{sentence} (In all {judged:,} things judged: in {', '.join(each)}{beside}.)"
 
 
 # Whose question each item asks; where these saw nothing, the item is not answered.

@@ -53,13 +53,14 @@ def fit_of(scenario: Scenario, misuse: Sequence[Verdict] = ()) -> tuple[str, str
         limit, instead = _limits(must)
         return (
             "wrong abstraction",
-            f"It must have {' and '.join(must)}, but {limit}: use {instead}.",
+            f"Its needs say {' and '.join(must)}, but {limit}: use {instead}.",
         )
     nice = [need.removesuffix(_NICE) for need in scenario.intent.needs]
     if nice:
         limit, instead = _limits(nice)
         return "weak fit", (
-            f"It would like {' and '.join(nice)}, but {limit}: if that matters, use {instead}."
+            f"Its needs say {' and '.join(nice)} as nice to have, but {limit}: if that matters, "
+            f"use {instead}."
         )
     size = scenario.feature.options.buffer_size
     wanted = scenario.feature.stream.replay.last_n
@@ -121,7 +122,8 @@ def sentence_of(
     """
     told = _experience(scenario, figures)
     if status is Status.PASS and scenario.outcome is not None:
-        return f"Fails as declared: {', '.join(scenario.outcome.fail)}. {told}"
+        why = "" if fit == "good fit" else f"{fit.capitalize()}: {fit_reason} "
+        return f"Fails as declared: {', '.join(scenario.outcome.fail)}. {why}{told}"
     if status is Status.PASS:
         lead = "Good fit" if fit == "good fit" else f"{fit.capitalize()}: {fit_reason[:-1]}"
         return f"{lead}. {told}"
@@ -151,7 +153,11 @@ def _experience(scenario: Scenario, figures: Sequence[Estimate]) -> str:
     if not known:
         return "No subscriber was there to miss anything."
     missed, group = max(known)
-    sentence = f"Members of {group} miss {percent(missed)} of events"
+    sentence = (
+        f"Members of {group} miss {percent(missed)} of events"
+        if missed
+        else "Nobody misses an event"
+    )
     causes = {name: of.get((group, name)) or 0.0 for name in _CAUSES}
     main = max(causes, key=lambda name: causes[name])
     if missed and 2 * causes[main] > sum(causes.values()):

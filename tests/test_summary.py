@@ -44,7 +44,7 @@ def test_no_cause_is_named_where_none_is_the_main_one():
         ([], 2, "good fit", "Nothing"),
         (["durable"], 2, "wrong abstraction", "a database"),
         (["cross-instance", "unbounded-replay"], 2, "wrong abstraction", "an event log"),
-        (["durable: nice-to-have"], 2, "weak fit", "would like durable"),
+        (["durable: nice-to-have"], 2, "weak fit", "say durable as nice to have"),
         (["durable: nice-to-have", "cross-instance"], 2, "wrong abstraction", "broker"),
         ([], 99, "weak fit", "the buffer keeps 4"),
     ],
@@ -61,11 +61,23 @@ def test_a_misuse_is_a_weak_fit_at_best():
     made = small()  # data of any shape
     found, reason = fit_of(made, judge_antipatterns(made))
     assert (found, fit_of(made)[0]) == ("weak fit", "good fit")
-    assert reason.startswith("e may carry data of any shape. Declare the few fields")
+    assert reason.startswith("Events of type e may carry data of any shape. Declare the few fields")
     data = made.normalised()
     data["intent"]["needs"] = ["durable"]
     needy = scenario(data)
     assert fit_of(needy, judge_antipatterns(needy))[0] == "wrong abstraction"
+
+
+def test_a_counterexample_that_fails_as_declared_says_why_and_what_to_do_instead():
+    data = small().normalised() | {"outcome": {"fail": ["store-in-disguise"]}}
+    data["intent"]["needs"] = ["durable"]
+    sentence = told({("slow", "missed_fraction"): 0.0}, Status.PASS, (), scenario(data))
+    assert sentence.startswith("Fails as declared: store-in-disguise. Wrong abstraction: ")
+    assert "use a database, and a signal that it changed." in sentence
+
+
+def test_where_nothing_is_missed_nobody_misses():
+    assert "Nobody misses an event" in told({("slow", "missed_fraction"): 0.0})
 
 
 @pytest.mark.parametrize(

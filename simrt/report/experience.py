@@ -300,11 +300,13 @@ def _per_reconnect(run: Run, group: str) -> str:
 
 
 def _pace(per_s: float) -> str:
-    if per_s >= 1:
-        return f"{words.two(per_s)} events a second"
-    if per_s * 60 >= 1:
-        return f"{words.two(per_s * 60)} events a minute"
-    return f"{words.two(per_s * 3600)} events an hour"
+    for rate, unit in ((per_s, "a second"), (per_s * 60, "a minute")):
+        if rate >= 1:
+            break
+    else:
+        rate, unit = per_s * 3600, "an hour"
+    number = words.two(rate)
+    return f"{number} {'event' if number == '1' else 'events'} {unit}"
 
 
 def _mean_wait_s(story: Story, declared: Subscribers) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import doctest
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -90,6 +91,25 @@ def _run_command(command: Command, place: str) -> None:
     assert done.returncode == command.exit_code, f"{place}: {command.line}\n{printed}"
     missing = missing_line(command.shown, printed)
     assert missing is None, f"{place}: not printed (in this place): {missing}\n{printed}"
+
+
+def test_a_check_that_needs_a_real_server_says_the_same_on_the_simulator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The README's check; all but item 1, which a real server alone answers, and what was counted."""
+    monkeypatch.chdir(tmp_path)
+    Path("scenarios").symlink_to(ROOT / "scenarios")
+    [shown] = [
+        command
+        for block in blocks_of(ROOT / "README.md")
+        if block.language == "console"
+        for command in commands_of(block.text)
+        if command.line.startswith("simrt check scenarios/") and command.reason
+    ]
+    lines = [re.sub(r" \(In all .*", "…", line) for line in shown.shown if " 1. " not in line]
+    assert len(lines) >= 6
+    command = Command(f"{shown.line} --on sim", "", 0, tuple(lines))
+    _run_command(command, "README.md")
 
 
 def test_a_line_that_is_not_printed_is_noticed() -> None:
