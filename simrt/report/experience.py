@@ -300,11 +300,11 @@ def _per_reconnect(run: Run, group: str) -> str:
 
 
 def _pace(per_s: float) -> str:
-    for rate, unit in ((per_s, "a second"), (per_s * 60, "a minute")):
-        if rate >= 1:
-            break
-    else:
-        rate, unit = per_s * 3600, "an hour"
+    rate, unit = per_s * 3600, "an hour"
+    if per_s >= 1:
+        rate, unit = per_s, "a second"
+    elif per_s * 60 >= 1:
+        rate, unit = per_s * 60, "a minute"
     number = words.two(rate)
     return f"{number} {'event' if number == '1' else 'events'} {unit}"
 

@@ -96,7 +96,7 @@ def _run_command(command: Command, place: str) -> None:
 def test_a_check_that_needs_a_real_server_says_the_same_on_the_simulator(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The README's check; all but item 1, which a real server alone answers, and what was counted."""
+    """The README's check; all but item 1, which only a real server answers, and the counts."""
     monkeypatch.chdir(tmp_path)
     Path("scenarios").symlink_to(ROOT / "scenarios")
     [shown] = [
