@@ -11,33 +11,14 @@ import msgspec
 import pytest
 from hypothesis import assume, given
 
-from simrt.agreement import row_by_row
-from simrt.agreement.text import row_by_row_lines
 from simrt.checkers import STATES, reached_states
 from simrt.errors import UsageError
-from simrt.history import History, Row
+from simrt.history import History
 from simrt.scenario.model import Scenario
-from simrt.targets import app
 from simrt.testing import repeatable, scenarios
+from tests.agreement.both import SIZES, Sizes, difference, on_app
 from tests.properties.runs import SEEDS, corpus_size, examples, simulated
 from tests.targets.small import small
-
-
-def on_app(scenario: Scenario, seed: int) -> History:
-    """The history of a run in virtual time, in memory."""
-    rows: list[Row] = []
-    app.run(scenario, seed, write=rows.append)
-    return History(app.header(scenario, seed), rows)
-
-
-def difference(left: History, right: History) -> str:
-    """Where two histories differ, in words; empty if every row is the same, in its place."""
-    ours, theirs = list(left), list(right)
-    if ours == theirs:
-        return ""
-    place = next(n for n, pair in enumerate(zip(ours, theirs, strict=False)) if pair[0] != pair[1])
-    first = f"row {place}:\n  {ours[place]}\n  {theirs[place]}\n"
-    return first + "\n".join(row_by_row_lines(row_by_row(left, right)))
 
 
 @pytest.mark.rules(
@@ -48,11 +29,11 @@ def test_simulator_and_app_write_the_same_rows() -> None:
     compared = Counter[str]()
 
     @examples(0.5)
-    @given(scenarios(), SEEDS)
-    def agree(scenario: Scenario, seed: int) -> None:
+    @given(scenarios(), SEEDS, SIZES)
+    def agree(scenario: Scenario, seed: int, sizes: Sizes) -> None:
         with repeatable(scenario, seed):
             try:
-                ours = on_app(scenario, seed)
+                ours = on_app(scenario, seed, sizes)
             except UsageError:  # a credential that no real server can take from one group alone
                 compared["refused"] += 1
                 assume(False)

@@ -113,6 +113,40 @@ def corpus(*checkers: str) -> Answer:
     return Answer(False, _times(runs, "run"))
 
 
+def agreement() -> Answer:
+    """Simulator and real server code on generated scenarios: the same rows in the same order.
+
+    What a client reads comes in pieces of any size. A target that breaks down disagrees.
+    """
+    from hypothesis import given
+
+    from simrt.testing import scenarios
+    from tests.agreement.both import SIZES, difference, on_app, possible
+    from tests.properties.runs import SEEDS, simulated
+
+    runs = 0
+
+    @_how()
+    @given(scenarios(), SEEDS, SIZES)
+    def explore(scenario: Any, seed: int, sizes: Any) -> None:
+        nonlocal runs
+        if not possible(scenario):
+            return
+        runs += 1
+        try:
+            found = difference(simulated(scenario, seed), on_app(scenario, seed, sizes))
+        except Exception as error:
+            raise _Caught(f"{type(error).__name__}: {str(error).splitlines()[0]}") from error
+        if found:
+            raise _Caught(" ".join(found.splitlines()[:3]))
+
+    try:
+        explore()
+    except _Caught as caught:
+        return Answer(True, _times(runs, "run"), str(caught))
+    return Answer(False, _times(runs, "run"))
+
+
 def scenario(file: str, checker: str, target: str = "sim") -> Answer:
     """A checker over one run of a scenario that ships."""
     found = _complaint(simrt.run(simrt.load(file), on=target, seed=1).history, checker)
@@ -187,7 +221,7 @@ def test(*nodes: str) -> Answer:
 
 # What a check begins with -> the function that asks it.
 KINDS: dict[str, Callable[..., Answer]] = {
-    one.__name__: one for one in (corpus, scenario, engine, case, test)
+    one.__name__: one for one in (corpus, agreement, scenario, engine, case, test)
 }
 
 

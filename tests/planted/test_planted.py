@@ -16,7 +16,9 @@ ERRORS = read_errors()
 NAMED = {error.name: error for error in ERRORS}
 # From different rooms, each caught in seconds.
 SAMPLE = ("drop-counted-twice", "leak-between-projects", "frame-cut-at-a-chunk-border")
-ROOMS = {"engine", "sse", "server", "client", "simulator", "metrics", "checkers", "record"}
+ROOMS = {
+    "app", "engine", "sse", "server", "client", "simulator", "metrics", "checkers", "record",
+}  # fmt: skip
 
 
 def harmless(check: str) -> Planted:

@@ -189,6 +189,18 @@ def test_an_instant_that_does_not_end_is_refused(monkeypatch):
         loop.run_before(S)
 
 
+def test_an_event_that_plans_itself_again_and_again_in_its_instant_is_refused(monkeypatch):
+    monkeypatch.setattr(loop_module, "MOST_TURNS", 1000)
+    with looping() as loop:
+
+        def ring():
+            loop.at(loop.now_ns, 0, ring)
+
+        loop.at(S // 2, 0, ring)
+        with pytest.raises(RestlessError, match=r"1,000 callbacks in the instant 0\.500000000 s"):
+            loop.run_before(S)
+
+
 def test_what_fails_in_a_callback_ends_the_run():
     with looping() as loop:
 

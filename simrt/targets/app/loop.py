@@ -184,6 +184,9 @@ class Loop(asyncio.BaseEventLoop):
                 if due_ns != self.now_ns:
                     self.now_ns = due_ns
                     self._turns = 0
+                self._turns += 1
+                if self._turns > MOST_TURNS:
+                    raise self._restless()
                 what.action = None
                 action(*what.args)
             elif not what.cancelled():
@@ -201,15 +204,18 @@ class Loop(asyncio.BaseEventLoop):
                 handle._run()  # noqa: SLF001
             self._turns += 1
             if self._turns > MOST_TURNS:
-                raise RestlessError(
-                    f"more than {MOST_TURNS:,} callbacks in the instant {self.time():.9f} s, so"
-                    f" time does not move on; what runs or waits:\n{self.waiting()}"
-                )
+                raise self._restless()
         if self.failure is not None:
             failure, self.failure = self.failure, None
             raise failure
 
     # --- who waits for what -------------------------------------------------------------------
+
+    def _restless(self) -> RestlessError:
+        return RestlessError(
+            f"more than {MOST_TURNS:,} callbacks in the instant {self.time():.9f} s, so"
+            f" time does not move on; what runs or waits:\n{self.waiting()}"
+        )
 
     def _who_waits(self) -> str:
         return (
