@@ -44,6 +44,10 @@ Speed = Annotated[
     typer.Option(help="For server: scenario seconds per real second.", min=0.001, max=1000),
 ]
 
+Lockstep = Annotated[
+    bool, typer.Option("--lockstep", help="For server: its clock is the scenario's.")
+]
+
 
 @app.command()
 def check(
@@ -144,9 +148,7 @@ def run(
     on: Annotated[str, typer.Option("--on", help="Target: sim, app or server.")] = "sim",
     seed: Seed = 1,
     speed: Speed = None,
-    lockstep: Annotated[
-        bool, typer.Option("--lockstep", help="For server: its clock is the scenario's.")
-    ] = False,
+    lockstep: Lockstep = False,
 ) -> None:
     """Run one scenario once, keep its history, and judge it.
 
@@ -210,6 +212,7 @@ def compare(
         ),
     ] = None,
     speed: Speed = None,
+    lockstep: Lockstep = False,
     keep: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Keep the histories there.")
     ] = None,
@@ -224,6 +227,9 @@ def compare(
     when it was taken and received; and every other row. The first difference is shown with the rows
     around it on both sides.
 
+    With --lockstep a real server has exact times too: a process of its own behind real sockets,
+    whose clock is the scenario's.
+
     A server that runs freely keeps the machine's time, and its windows are the kernel's. Its
     figures must lie in the interval of many simulated runs with the windows that were measured.
 
@@ -232,6 +238,8 @@ def compare(
     Example: simrt compare s.yml --on app --runs 20
 
     Example: simrt compare s.yml --on server --keep .
+
+    Example: simrt compare s.yml --on server --lockstep
 
     Example: simrt compare sim-1.jsonl app-1.jsonl
     """
@@ -255,6 +263,7 @@ def compare(
             seed=seed,
             runs=runs,
             speed=speed,
+            lockstep=lockstep,
             keep=keep,
             progress=tell,
         )
@@ -263,7 +272,7 @@ def compare(
             sys.stdout.write(json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n")
             raise typer.Exit(found.exit_code)
         _say_all(comparison_lines(found, everything=everything))
-    _leave(codes, command_of(what, on, seed, runs, speed))
+    _leave(codes, command_of(what, on, seed, runs, speed, lockstep=lockstep))
 
 
 @app.command()

@@ -26,7 +26,7 @@ from simrt.agreement import (
 from simrt.errors import UsageError
 from simrt.history import Header, History, read_history
 from simrt.metrics import Metrics, measure
-from simrt.runs import TARGETS, record, simulated_metrics
+from simrt.runs import TARGETS, record, require_a_way, simulated_metrics
 from simrt.scenario.model import Scenario
 from simrt.workers import simulate_all
 
@@ -51,6 +51,7 @@ def compare(
     seed: int = 1,
     runs: int | None = None,
     speed: float | None = None,
+    lockstep: bool = False,
     keep: Path | str | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
@@ -64,6 +65,7 @@ def compare(
         runs: how many seeds: on both targets, where both have exact times (default 5); on the
             simulator alone, for the interval, where the other one runs freely (default 20).
         speed: for a server that runs freely: scenario seconds per real second.
+        lockstep: for `server`: its clock is the scenario's, so that every row can be compared.
         keep: a folder for the histories, `TARGET-SEED.jsonl`; None: they are not kept.
         progress: told what is being done, and how far.
 
@@ -77,7 +79,7 @@ def compare(
     if isinstance(what, Scenario):
         if other is not None:
             raise UsageError("a scenario runs on two targets; to compare stored ones name two")
-        return _compare_targets(what, on, seed, runs, speed, keep, progress or _nobody)
+        return _compare_targets(what, on, seed, runs, speed, lockstep, keep, progress or _nobody)
     if other is None:
         raise UsageError("one history has nothing to be compared with; name a second one")
     return _compare_histories(_opened(what), _opened(other))
@@ -125,6 +127,7 @@ def _compare_targets(
     seed: int,
     runs: int | None,
     speed: float | None,
+    lockstep: bool,
     keep: Path | str | None,
     tell: Progress,
 ) -> Comparison:
@@ -133,22 +136,30 @@ def _compare_targets(
         raise UsageError(f"the simulator cannot be held against {on!r}; there are {others}")
     if runs is not None and runs < 1:
         raise UsageError(f"runs must be 1 or more; found {runs}")
-    free = on in FREE
+    require_a_way(on, speed, lockstep=lockstep)
+    free = on in FREE and not lockstep
     many = runs or (DEFAULT_BAND if free else DEFAULT_SEEDS)
     seeds = tuple(range(seed, seed + many))
     place = Path(scenario.file or scenario.name)
-    command = command_of([place], on, seed, runs, speed)
+    command = command_of([place], on, seed, runs, speed, lockstep=lockstep)
     with TemporaryDirectory(prefix="simrt-") as scratch:
         folder = Path(scratch) if keep is None else Path(keep)
         if not folder.is_dir():
             raise UsageError(f"{folder}: no such folder for the histories; make it first")
         if free:
             return _against_a_band(scenario, on, seeds, speed, folder, tell, command)
-        return _seed_by_seed(scenario, on, seeds, folder, tell, command)
+        jobs = [_Pair(scenario, on, seed, folder, lockstep) for seed in seeds]
+        return _seed_by_seed(jobs, tell, command)
 
 
 def command_of(
-    what: Sequence[Path], on: str, seed: int, runs: int | None, speed: float | None
+    what: Sequence[Path],
+    on: str,
+    seed: int,
+    runs: int | None,
+    speed: float | None,
+    *,
+    lockstep: bool = False,
 ) -> str:
     """The command that repeats a comparison of a scenario, or of two stored histories."""
     parts = ["simrt", "compare", *map(str, what)]
@@ -157,6 +168,7 @@ def command_of(
     parts += ["--on", on, "--seed", str(seed)]
     parts += [] if runs is None else ["--runs", str(runs)]
     parts += [] if speed is None else ["--speed", f"{speed:g}"]
+    parts += ["--lockstep"] if lockstep else []
     return shlex.join(parts)
 
 
@@ -172,6 +184,7 @@ class _Pair:
     on: str
     seed: int
     folder: Path
+    lockstep: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,22 +198,16 @@ class _Paired:
 
 def _run_pair(job: _Pair, _: Callable[[float], None]) -> _Paired:
     left, right = (
-        record(job.scenario, target, job.seed, history=_file(job.folder, target, job.seed))
-        for target in ("sim", job.on)
+        record(job.scenario, target, job.seed, history=path, lockstep=lockstep)
+        for target, lockstep in (("sim", False), (job.on, job.lockstep))
+        for path in [_file(job.folder, target, job.seed)]
     )
     found = row_by_row(left, right)
     return _Paired(found, (measure(left), measure(right)), right.header)
 
 
-def _seed_by_seed(
-    scenario: Scenario,
-    on: str,
-    seeds: Sequence[int],
-    folder: Path,
-    tell: Progress,
-    command: str,
-) -> Comparison:
-    jobs = [_Pair(scenario, on, seed, folder) for seed in seeds]
+def _seed_by_seed(jobs: Sequence[_Pair], tell: Progress, command: str) -> Comparison:
+    scenario, on, seeds = jobs[0].scenario, jobs[0].on, [job.seed for job in jobs]
     done: dict[int, _Paired] = {}
     for job, result in simulate_all(_run_pair, jobs):
         if isinstance(result, Exception):

@@ -84,17 +84,31 @@ def record(
         raise UsageError(f"{path}: the folder {path.parent} does not exist; make it first")
     if path is not None and path.is_dir():
         raise UsageError(f"{path}: is a folder; name a file for the history")
-    if lockstep and on != "server":
-        raise UsageError(f"--lockstep is for the target server, not for {on}")
+    require_a_way(on, speed, lockstep=lockstep)
     if on in ("sim", "app"):
         return _in_virtual_time(on, scenario, seed, path, progress)
-    if on == "server" and lockstep:
-        if speed is not None:
-            raise UsageError("--lockstep has no speed: its clock is the scenario's; leave one out")
+    if lockstep:
         return _in_virtual_time("lockstep", scenario, seed, path, progress)
     if on == "server":
         return _serve(scenario, seed, path, speed, progress)
     raise UsageError(f"no target {on!r}; there are {', '.join(TARGETS)}")
+
+
+def require_a_way(on: str, speed: float | None, *, lockstep: bool) -> None:
+    """Refuse to run a target in a way that it cannot.
+
+    Arguments:
+        on: the target.
+        speed: scenario seconds per real second, where somebody asked for one.
+        lockstep: whether its clock shall be the scenario's.
+
+    Raises:
+        UsageError: saying what to leave out.
+    """
+    if lockstep and on != "server":
+        raise UsageError(f"--lockstep is for the target server, not for {on}")
+    if lockstep and speed is not None:
+        raise UsageError("--lockstep has no speed: its clock is the scenario's; leave one out")
 
 
 def simulated_metrics(

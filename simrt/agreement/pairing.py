@@ -17,7 +17,7 @@ class Grain(Enum):
     """How finely a target can be compared with another one."""
 
     TIMES = "times"  # its clock is the scenario's: each row, to the nanosecond
-    OUTCOMES = "outcomes"  # real sockets under the scenario's clock: each outcome, not each time
+    OUTCOMES = "outcomes"  # where nobody asks for more: each outcome, whatever the times
     FIGURES = "figures"  # its clock is the machine's: figures, within an interval
 
 
