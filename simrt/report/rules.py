@@ -62,7 +62,7 @@ RULES: dict[str, str] = {
     "SSE-2": "Each event carries its number and the server's life as its id.",
     "SSE-3": "A subscription endpoint is declared on purpose: channel, permission, replay, events.",
     "SSE-4": "Permission is decided before the first byte: 401 without good credentials, "
-    "403 where they do not suffice.",
+    "403 if not allowed.",
     "SSE-5": "A quiet stream sends heartbeats; a peer that is gone is closed.",
     "SSE-6": "The server takes only what the connection can accept at once.",
     "SSE-7": "Event types and the shape of their data are declared; others are refused.",
