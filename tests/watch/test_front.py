@@ -164,6 +164,7 @@ def test_another_sites_page_is_refused_even_with_the_key() -> None:
     [
         (b"", "truncated"),
         (b"\xff", "JSON"),
+        (b'{"x":' + b"[" * 100_000, "recursion"),
         ({}, "do"),
         ({"do": "publish"}, "publish"),
         ({"do": "leave", "client": "page/9"}, "no client"),
