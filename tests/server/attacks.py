@@ -47,7 +47,8 @@ TARGETS = st.one_of(
     st.sampled_from(
         [
             "/shop/news", "/shop/content", "/shop/news?x=" + "y" * 300, "/shop/%6eews", "/shop/%",
-            "/shop/%00", "/shop/%ff%fe", "/shop%2fnews", "/shop/../shop/news", "/other/news", "*",
+            "/shop/%2e%2e/shop/news", "/shop/%00", "/shop/%ff%fe", "/shop%2fnews",
+            "/shop/../shop/news", "/other/news", "*",
             "//shop/news", "http://evil/shop/news", "http://[::1", "shop:80", "/shop/news#x", "/",
             "/shop/news;x", "/shop/\\news", "/shop/n\xc3\xa4ws", "/" + "a" * 17_000, "",
         ]
@@ -62,6 +63,7 @@ HEADERS = st.one_of(
             "upgrade: websocket", "upgrade: h2c", "expect: 100-continue", "expect: x",
             "content-length: 10", "content-length: 0", "content-length: 11", "content-length: -1",
             "content-length: 999999999999", "transfer-encoding: chunked", "transfer-encoding: x",
+            "transfer-encoding: gzip, chunked", "transfer-encoding: identity",
             "transfer-encoding : chunked", " folded: x", "x", ":", "x: \x00", "x: \x7f",
             "x:y\rz: a",
             f"authorization: Bearer {EDITOR}", "authorization: Bearer", "authorization: Basic eDp5",
@@ -80,6 +82,10 @@ BODIES = st.one_of(
     st.sampled_from(
         [
             b"", BODY, b"a\r\n" + BODY + b"\r\n0\r\n\r\n", b"a\r\n" + BODY + b"0\r\n", b"0\r\n\r\n",
+            b"a;x=y\r\n" + BODY + b"\r\n0\r\nauthorization: Bearer x\r\ncontent-length: 3\r\n\r\n",
+            b"a\r\n" + BODY + b"\r\n0\r\n" + b"x: y\r\n" * 3000 + b"\r\n",
+            b'{"id":"7","id":"8"}', b'{"id":' + b"1" * 5000 + b"}", '{"id":"7"}'.encode("utf-16"),
+            b'{"a":' * 2000, b'{"id":1e400}',
             b"ffffffffffffffff\r\n", b"-1\r\n", b"{", b"[" * 5000, b'{"id":NaN}',
             b'{"id":"\\ud800"}',
             b'{"id":"\\r\\ndata: x\\n\\n"}', b"\xff\xfe", b'{"id":"' + b"x" * 70_000 + b'"}',
