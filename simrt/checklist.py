@@ -63,7 +63,9 @@ def _item(number: int, verdicts: tuple[Verdict, ...], targets: Sequence[str]) ->
     # What the file alone shows also says what to write instead.
     first = next((verdict for verdict in deciding if not verdict.target), deciding[0])
     where = f" on {first.target}" if first.target else ""
-    return Item(number, status, f"{first.check}{where}: {first.sentence}", verdicts)
+    # A number of findings alone says nothing of what to mend.
+    seen = f" The first: {first.evidence[0].rstrip('.')}." if first.rules and first.evidence else ""
+    return Item(number, status, f"{first.check}{where}: {first.sentence}{seen}", verdicts)
 
 
 def _told(first: Verdict, counted: Sequence[Verdict]) -> str:

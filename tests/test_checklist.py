@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -189,6 +190,10 @@ def test_the_worst_verdict_makes_an_item():
 def test_an_item_says_what_decided_it():
     (item,) = [i for i in items([verdict(Status.FAIL)], ("sim",)) if i.number == 3]
     assert item.sentence == "loss on sim: loss fail."
+    seen = replace(verdict(Status.FAIL), rules=("BUF-2",), evidence=("3 s a/0: gone", "more"))
+    assert (
+        items([seen], ("sim",))[2].sentence == "loss on sim: loss fail. The first: 3 s a/0: gone."
+    )
     (item,) = [
         i for i in items([verdict(Status.PASS, judged=7).at("sim", 1)], ("sim",)) if i.number == 3
     ]
