@@ -14,12 +14,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simrt.errors import EXIT_ERROR, EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_PASS
+from simrt.terminal import (
+    complain,
+    on_a_desktop,
+    progress,
+    say,
+    say_all,
+    say_line,
+    say_plain,
+    show_page,
+)
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from simrt.checks import Progress
-    from simrt.errors import Mistake
     from simrt.limit import TimeLimit
     from simrt.results import Check, Run
     from simrt.scenario.model import Scenario
@@ -93,7 +99,7 @@ def check(
         raise UsageError("--against holds one scenario against one other; name one file before it")
     codes: list[int] = []
     done: list[Check] = []
-    with TimeLimit(time_limit) as limit, _progress(f"{len(scenarios)} scenarios") as tell:
+    with TimeLimit(time_limit) as limit, progress(f"{len(scenarios)} scenarios") as tell:
         checked = check_all(
             scenarios,
             on=tuple(on or USUAL_TARGETS),
@@ -108,17 +114,17 @@ def check(
             if isinstance(found, Exception):
                 if not isinstance(found, SimrtError):
                     raise found
-                _complain(f"{scenario.name}: {found}")
+                complain(f"{scenario.name}: {found}")
                 codes.append(found.exit_code)
                 continue
             codes.append(found.exit_code)
             done.append(found)
             for target, error in found.errors.items():
-                _complain(f"{scenario.name} on {target}: {error}")
+                complain(f"{scenario.name} on {target}: {error}")
             if not as_json and not (quiet and found.exit_code == EXIT_PASS):
-                _say_all(check_lines(found))
+                say_all(check_lines(found))
             if os.environ.get("GITHUB_ACTIONS") == "true":
-                _say_plain(annotation_lines(found))
+                say_plain(annotation_lines(found))
     if limit.over:
         codes.append(_out_of_time(limit, done))
     if against and len(done) == 2:
@@ -128,7 +134,7 @@ def check(
         assert first.folder is not None
         page = write_against(first, second, first.folder / "against.html")
         if not as_json:
-            _say(f"Side by side: {page}")
+            say(f"Side by side: {page}")
     index = None
     if any(reports.glob("*/*/verdicts.json")):
         prune(reports)
@@ -137,7 +143,7 @@ def check(
         _print_json(done, codes)
         raise typer.Exit(_worst(codes))
     if index is not None and not (quiet and _worst(codes) == EXIT_PASS):
-        _say(f"Report: {index}")
+        say(f"Report: {index}")
     _leave(codes, _again(paths, on, seed, runs, speed, against))
 
 
@@ -158,7 +164,7 @@ def run(
 
     loaded = _load_all([scenario])[0]
     codes: list[int] = []
-    with _guarded(codes, kept=history), _progress(loaded.name) as tell:
+    with _guarded(codes, kept=history), progress(loaded.name) as tell:
         done = run_one(
             loaded,
             on,
@@ -169,7 +175,7 @@ def run(
             progress=lambda share: tell(on, share),
         )
         codes.append(_judged(done))
-        _say(f"History: {history}")
+        say(f"History: {history}")
     again = ["simrt", "run", str(scenario), "--on", on, "--seed", str(seed)]
     again += [] if speed is None else ["--speed", f"{speed:g}"]
     again += ["--lockstep"] if lockstep else []
@@ -255,7 +261,7 @@ def compare(
     stored = len(what) == 2 or what[0].suffix in (".jsonl", ".gz")
     first = what[0] if stored else _load_all(what)[0]
     codes: list[int] = []
-    with _guarded(codes), _progress(what[0].stem) as tell:
+    with _guarded(codes), progress(what[0].stem) as tell:
         found = compare_both(
             first,
             what[1] if len(what) == 2 else None,
@@ -271,7 +277,7 @@ def compare(
         if as_json:
             sys.stdout.write(json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n")
             raise typer.Exit(found.exit_code)
-        _say_all(comparison_lines(found, everything=everything))
+        say_all(comparison_lines(found, everything=everything))
     _leave(codes, command_of(what, on, seed, runs, speed, lockstep=lockstep))
 
 
@@ -307,14 +313,14 @@ def validate(
     width = max(len(one.case.id) for one in plans)
     runs = sum(len(one.seeds) for one in plans)
     findings = []
-    _say_plain([heading(width)])
-    with _progress(f"{len(plans)} cases") as tell:
+    say_plain([heading(width)])
+    with progress(f"{len(plans)} cases") as tell:
         for finding in run_cases(plans, lambda done: tell(f"run {done} of {runs}", done / runs)):
             findings.append(finding)
-            _say_plain([line(finding, width)])
+            say_plain([line(finding, width)])
             sys.stdout.flush()  # a case takes seconds; whoever reads along sees each at once
     again = " ".join(["simrt validate", *([str(cases)] if cases else [])])
-    _say_plain([last_line(findings, f"{again} --sends {sends} --seed {seed}")])
+    say_plain([last_line(findings, f"{again} --sends {sends} --seed {seed}")])
     raise typer.Exit(EXIT_PASS if all(finding.passed for finding in findings) else EXIT_FAIL)
 
 
@@ -360,15 +366,15 @@ def serve(
     """
     from simrt.watch import serve_scenarios
 
-    wanted = _on_a_desktop() if open_page is None else open_page
+    wanted = on_a_desktop() if open_page is None else open_page
     serve_scenarios(
         _load_all(scenarios or []),
-        _say_line,
+        say_line,
         host=host,
         port=port,
         speed=speed,
         log_format=log_format,
-        on_ready=_open if wanted else None,
+        on_ready=show_page if wanted else None,
     )
 
 
@@ -389,7 +395,7 @@ def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        _say(f"simrt {version('simrt')}")
+        say(f"simrt {version('simrt')}")
         raise typer.Exit
 
 
@@ -413,30 +419,12 @@ def _main(
 
 
 def _load_all(paths: Sequence[Path]) -> list[Scenario]:
-    """Load every scenario before anything runs; all mistakes of all files at once."""
-    from simrt.errors import ScenarioError, UsageError
-    from simrt.scenario import load, trace_notes
+    """Load every scenario before anything runs, and say what its traces leave out."""
+    from simrt.scenario import load_all, trace_notes
 
-    files: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            found = sorted(p for p in path.rglob("*") if p.suffix in (".yml", ".yaml"))
-            if not found:
-                raise UsageError(f"{path}: no scenario (*.yml, *.yaml) in this folder")
-            files.extend(found)
-        else:
-            files.append(path)
-    scenarios: list[Scenario] = []
-    mistakes: list[Mistake] = []
-    for file in files:
-        try:
-            scenarios.append(load(file))
-        except ScenarioError as error:
-            mistakes.extend(error.mistakes)
-    if mistakes:
-        raise ScenarioError(tuple(mistakes))
+    scenarios = load_all(paths)
     for note in dict.fromkeys(note for one in scenarios for note in trace_notes(one)):
-        _complain(note)
+        complain(note)
     return scenarios
 
 
@@ -444,63 +432,10 @@ def _judged(done: Run) -> int:
     from simrt.report.text import run_lines
     from simrt.results import EXIT_CODES
 
-    _say_all(run_lines(done))
+    say_all(run_lines(done))
     if done.scenario.expect:
-        _say("  Its expectations are about many runs: simrt check judges them.")
+        say("  Its expectations are about many runs: simrt check judges them.")
     return EXIT_CODES[done.status]
-
-
-def _say(line: str) -> None:
-    """Print a line; its markup becomes colour on a terminal, and nothing elsewhere."""
-    _console().print(line, soft_wrap=True, highlight=False)
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    class Piped(Console):
-        def on_broken_pipe(self) -> None:
-            # rich would leave with 1, which means that something failed.
-            raise BrokenPipeError
-
-    return Piped(file=sys.stdout)
-
-
-def _say_line(line: str) -> None:
-    """A line for a person or a program, at once; nothing in it is markup."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
-
-
-def _on_a_desktop() -> bool:
-    return sys.stdout.isatty() and any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
-
-
-def _open(page: str) -> None:
-    import webbrowser
-
-    if not webbrowser.open(page):
-        _complain("no browser could be opened; open the page's address yourself")
-
-
-def _complain(text: str) -> None:
-    sys.stderr.write(f"simrt: {text}\n")
-
-
-@contextmanager
-def _progress(label: str) -> Iterator[Progress]:
-    """A bar with the time left, on a terminal; elsewhere nothing."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(file=sys.stderr)
-    if not console.is_terminal:
-        yield lambda _what, _share: None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bars:
-        bar = bars.add_task(label, total=1.0)
-        yield lambda what, share: bars.update(bar, completed=share, description=f"{label}: {what}")
 
 
 @contextmanager
@@ -513,11 +448,11 @@ def _guarded(codes: list[int], kept: Path | None = None) -> Iterator[None]:
     except SimrtError as error:
         if error.exit_code != EXIT_ERROR:
             raise
-        _complain(str(error))
+        complain(str(error))
         codes.append(error.exit_code)
     except KeyboardInterrupt:
         if kept is not None and kept.exists():
-            _complain(f"what was recorded is kept in {kept}")
+            complain(f"what was recorded is kept in {kept}")
         raise
 
 
@@ -538,16 +473,6 @@ def _again(
     return shlex.join(parts)
 
 
-def _say_all(lines: Sequence[str]) -> None:
-    for line in lines:
-        _say(line)
-
-
-def _say_plain(lines: Sequence[str]) -> None:
-    """Lines for a program that reads them: nothing in them is markup."""
-    sys.stdout.writelines(f"{line}\n" for line in lines)
-
-
 def _print_json(checks: Sequence[Check], codes: Sequence[int]) -> None:
     import json
 
@@ -561,7 +486,7 @@ def _out_of_time(limit: TimeLimit, done: Sequence[Check]) -> int:
     """Say what there is nevertheless."""
     folders = ", ".join(str(check.folder) for check in done if check.cut_short)
     kept = f"; what had ended by then is judged, its histories are kept: {folders}"
-    _complain(f"not done within the time limit of {limit.seconds:g} s{kept if folders else ''}")
+    complain(f"not done within the time limit of {limit.seconds:g} s{kept if folders else ''}")
     return EXIT_ERROR
 
 
@@ -573,7 +498,7 @@ def _leave(codes: Sequence[int], command: str) -> None:
     """End with the worst code; a run that did not pass says last how to repeat it."""
     worst = _worst(codes)
     if worst != EXIT_PASS:
-        _say(f"To repeat it: {command}")
+        say(f"To repeat it: {command}")
     raise typer.Exit(worst)
 
 
@@ -592,16 +517,16 @@ def main(argv: Sequence[str] | None = None) -> None:
         arguments = None if argv is None else list(argv)
         code = app(args=arguments, prog_name="simrt", standalone_mode=False) or EXIT_PASS
         if code == EXIT_INTERRUPTED:  # typer makes this of Ctrl-C
-            _complain(_INTERRUPTED)
+            complain(_INTERRUPTED)
         sys.exit(code)
     except typer.TyperException as error:
-        _complain(f"{error.format_message()}\nsimrt --help and simrt VERB --help say more.")
+        complain(f"{error.format_message()}\nsimrt --help and simrt VERB --help say more.")
         sys.exit(error.exit_code)
     except SimrtError as error:
-        _complain(str(error))
+        complain(str(error))
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        _complain(_INTERRUPTED)
+        complain(_INTERRUPTED)
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output is gone; there is nobody to tell.
@@ -611,12 +536,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         if os.environ.get("SIMRT_DEBUG"):
             raise
         where = f"{error.filename}: " if error.filename is not None else ""
-        _complain(f"{where}{error.strerror or error}; SIMRT_DEBUG=1 shows where it happened")
+        complain(f"{where}{error.strerror or error}; SIMRT_DEBUG=1 shows where it happened")
         sys.exit(EXIT_ERROR)
     except Exception as error:
         if os.environ.get("SIMRT_DEBUG"):
             raise
-        _complain(
+        complain(
             f"an error of simrt itself: {type(error).__name__}: {error}\n"
             "Please report it; SIMRT_DEBUG=1 shows where it happened."
         )

@@ -53,9 +53,10 @@ ALLOWED = {
     "watch": {
         "client", "clock", "errors", "history", "report", "scenario", "server", "sse", "targets",
     },
+    "terminal": {"checks"},
     "cli": {
         "checks", "comparisons", "errors", "limit", "report", "results", "runs", "scenario",
-        "validation", "watch",
+        "terminal", "validation", "watch",
     },
     "__main__": {"cli"},
     "__init__": {

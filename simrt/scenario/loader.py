@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from simrt.errors import Mistake, ScenarioError
+from simrt.errors import Mistake, ScenarioError, UsageError
 from simrt.scenario.consistency import mistakes_between_parts
 from simrt.scenario.documents import MAX_MISTAKES, SCENARIO_ALLOWED, Document, read_data
 from simrt.scenario.draft import Draft
@@ -29,6 +30,37 @@ def load(path: str | Path) -> Scenario:
     document = read_file(path)
     directory = str(path.parent)
     return _validated(document, directory).placed(path.stem, directory, str(path))
+
+
+def load_all(paths: Iterable[str | Path]) -> list[Scenario]:
+    """Load scenarios from files and from folders, with all mistakes of all files at once.
+
+    Arguments:
+        paths: YAML files, and folders: of these every *.yml and *.yaml, by name, at any depth.
+
+    Raises:
+        ScenarioError: with the mistakes of every file.
+        UsageError: where there is no such file, or none in a folder.
+    """
+    scenarios: list[Scenario] = []
+    mistakes: list[Mistake] = []
+    for file in chain.from_iterable(_files(Path(path)) for path in paths):
+        try:
+            scenarios.append(load(file))
+        except ScenarioError as error:
+            mistakes.extend(error.mistakes)
+    if mistakes:
+        raise ScenarioError(tuple(mistakes))
+    return scenarios
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    found = sorted(file for file in path.rglob("*") if file.suffix in (".yml", ".yaml"))
+    if not found:
+        raise UsageError(f"{path}: no scenario (*.yml, *.yaml) in this folder")
+    return found
 
 
 def scenario(data: dict[str, Any], directory: str | Path = "") -> Scenario:
