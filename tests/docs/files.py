@@ -24,7 +24,8 @@ ROOMS = (
     "theory", "validation", "agreement", "testing", "results.py", "runs.py", "workers.py",
     "limit.py",
     "probe.py", "antipatterns.py", "checklist.py", "summary.py", "checks.py", "comparisons.py",
-    "report", "watch", "cli.py", "__main__.py", "__init__.py",
+    "report", "watch", "cli.py",
+    "terminal.py", "__main__.py", "__init__.py",
     "record.py", "network.py", "clock.py", "errors.py",
 )  # fmt: skip
 
