@@ -169,7 +169,33 @@ def played(kind: str, scenario: Scenario, folder: Path) -> tuple[str, str]:
     drawing = run.figure(FAULTS[kind].figure)
     (figure,) = drawing.figures
     picture = f"![{figure.finding}. {figure.alt}](figures/faults/{kind}.svg)"
-    return f"{picture}\n\n{healed(kind, run)}\n", drawing.svg
+    wave = f" {spread(run)}" if kind == "restart" else ""
+    return f"{picture}\n\n{healed(kind, run)}{wave}\n", drawing.svg
+
+
+def spread(run: Run) -> str:
+    """How steep the wave of returning clients is, as it is and where nothing spreads it."""
+    half, most = (run.metrics.quantile(p, "reconnect_s", "all") or 0 for p in (0.5, 0.99))
+    data = run.scenario.normalised()
+    data["server"] = {"retrySpread": "none"}
+    alone = simrt.run(simrt.scenario(data), on="sim", seed=SEED)
+    return (
+        f"Half of the clients are back after {half:.1f} s, 99 of 100 after {most:.1f} s "
+        f"(`reconnect_s`). In the busiest second {_busiest(run)} of them return; without "
+        f"`retrySpread`, with the clients' own pause and jitter alone, {_busiest(alone)} would."
+    )
+
+
+def _busiest(run: Run) -> int:
+    """The most connections that were accepted within one second after the restart."""
+    begin = next(row.t_ns for row in run.history if row.kind == "restart")
+    groups = run.scenario.workload.subscribers
+    back = [
+        row.t_ns
+        for row in run.history
+        if row.kind == "connect" and row.group in groups and row.t_ns > begin
+    ]
+    return max(sum(t <= other < t + 10**9 for other in back) for t in back)
 
 
 def healed(kind: str, run: Run) -> str:

@@ -7,8 +7,10 @@ import pytest
 from simrt.checkers.expectations import judge_expectations
 from simrt.checkers.reached import reached_states
 from simrt.checkers.verdict import Status
+from simrt.history import Row
 from simrt.runs import run
 from simrt.scenario.model import Fault
+from simrt.targets import lockstep, sim
 from tests.agreement.test_sim_and_app import on_both
 from tests.docs import faults
 from tests.docs.faults import FAULTS, FIGURES, PAGE, SEED, examples
@@ -63,6 +65,18 @@ def test_an_example_does_what_it_says_and_heals(kind: str) -> None:
     found = on_both(scenario, SEED)
     assert found.complete
     assert found.same, str(found)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("kind", FAULTS)
+def test_a_real_server_process_in_lockstep_writes_the_same_rows(kind: str) -> None:
+    scenario = examples()[kind]
+    ours: list[Row] = []
+    simulated: list[Row] = []
+    lockstep.run(scenario, SEED, write=ours.append)
+    sim.run(scenario, SEED, write=simulated.append)
+    assert len(ours) > 1_000
+    assert ours == simulated
 
 
 def test_every_test_that_is_named_is_there() -> None:
