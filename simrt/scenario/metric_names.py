@@ -158,7 +158,7 @@ METRICS = _table(
     Metric("not_reconnected", "outages", "count", "",
            "outages that lasted to the end of the run",
            "connections that never came back"),
-    Metric("not_recovered", "outages", "count", "",
+    Metric("not_recovered", "members", "count", "",
            "members that were not current again at the end of the run after an outage",
            "clients that never were current again"),
     Metric("reconnect_s", "s", "mean", "outages",
