@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PYTHON := $(shell command -v python3.11 || command -v python3)
 WORKERS ?= 2
 
-.PHONY: help check check-all test test-fast test-long agreement reality states coverage planted lint fuzz bench clean validate theory
+.PHONY: help check check-all test test-fast test-long agreement reality states coverage planted mutants lint fuzz bench clean validate theory
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -44,6 +44,9 @@ coverage: $(VENV)/.ready-test ## all branches of engine, sse and checkers; fails
 
 planted: $(VENV)/.ready-test ## plant errors in copies of the source; each must be caught
 	$(BIN)/python -m tests.planted
+
+mutants: $(VENV)/mutants/.ready ## change the engine in a thousand ways; its tests must notice; half an hour
+	$(BIN)/python -m tests.mutants
 
 lint: $(VENV)/.ready-test ## style and types
 	$(BIN)/ruff check .
@@ -88,6 +91,13 @@ $(VENV)/.ready-test: $(VENV)/.ready tests/server/matrix/package.json
 	  || echo "npm eventsource is missing: its row of the client matrix will be skipped"
 	@scripts/apt-unpack nginx $(VENV)/nginx \
 	  || echo "nginx is missing: the tests behind it will be skipped"
+	@touch $@
+
+# An environment of its own: mutmut brings what nothing else here needs.
+$(VENV)/mutants/.ready: $(VENV)/.ready-test constraints.txt
+	@$(BIN)/python -m venv $(VENV)/mutants
+	$(VENV)/mutants/bin/pip install --quiet --disable-pip-version-check -c constraints.txt \
+	  hypothesis mutmut pytest
 	@touch $@
 
 clean: ## remove the environment and everything generated

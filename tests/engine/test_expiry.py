@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simrt.engine import ReplayOptions
+from simrt.engine import ChannelOptions, Fate, Hub, Message, OnFull, ReplayOptions, Subscription
 
 from . import start
 
@@ -48,6 +48,24 @@ def test_an_expired_message_stays_pending_until_a_take_finds_it(on_full: str) ->
     assert start.seqs(sub.take(15, 1)) == [3]  # it finds all before what it takes
     start.fates(sub, taken=1, expired=2)
     assert sub.pending == 0
+
+
+@pytest.mark.rules("TTL-4", "PUB-4")
+@both_policies
+def test_while_recording_an_expiry_is_written_with_the_time_of_the_take(on_full: OnFull) -> None:
+    rows: list[tuple[int, Fate, int]] = []
+
+    def write(sub: Subscription, message: Message, fate: Fate, now: int) -> None:
+        rows.append((message.seq, fate, now))
+
+    options = ChannelOptions(buffer_size=2, on_full=on_full, message_ttl_ns=10)
+    channel = Hub("a1", on_fate=write).project("shop").channel("news", options)
+    sub = channel.subscribe(now=0)
+    for first in (0, 20):
+        rows.clear()
+        start.send(channel, first, first + 5)
+        assert start.seqs(sub.take(first + 12, 9)) == [channel.last_seq]
+        assert rows == [(channel.last_seq - 1, "expired", first + 12)]
 
 
 @pytest.mark.rules("TTL-4")

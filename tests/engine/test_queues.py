@@ -117,6 +117,17 @@ def test_under_drop_newest_what_is_held_and_what_is_in_the_ring_are_taken_in_ord
     start.fates(sub, taken=6, dropped_newest=5)
 
 
+@pytest.mark.rules("BUF-3", "DLV-1")
+def test_under_drop_newest_a_take_of_what_is_held_and_more_keeps_its_limit() -> None:
+    channel = start.channel(buffer_size=4, on_full="drop-newest")
+    sub = channel.subscribe(now=0)
+    start.send(channel, 0, 0, 0, 0)
+    assert start.seqs(sub.take(0, 3)) == [1, 2, 3]
+    start.send(channel, 0, 0)
+    assert start.seqs(sub.take(0, 2)) == [4, 5]
+    assert sub.pending_seqs() == (6,)
+
+
 @pytest.mark.rules("BUF-4")
 @both_policies
 def test_a_slow_subscription_changes_nothing_for_another(on_full: str) -> None:

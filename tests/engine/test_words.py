@@ -8,18 +8,16 @@ from typing import Any
 import pytest
 
 from simrt.engine import (
-    Channel,
     ChannelOptions,
     EncodedEvent,
     EngineError,
     Hub,
     ReplayOptions,
-    Subscription,
     Variants,
     encode_event,
 )
 
-Refused = Callable[[Hub, Channel, Subscription], Any]
+Refused = Callable[[Any, Any, Any], Any]
 
 NAMED = "is named by 1 to 200 bytes of UTF-8 without control characters"
 EPOCH = "an epoch is 1 to 64 of the characters A-Z a-z 0-9 _ and -"

@@ -1,0 +1,1 @@
+"""Mutants: the engine, changed a little in a thousand ways, and whether its tests notice."""
