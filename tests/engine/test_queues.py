@@ -146,6 +146,20 @@ def test_a_slow_subscription_changes_nothing_for_another(on_full: str) -> None:
     assert run(0) == run(1) == run(7)
 
 
+@pytest.mark.rules("BUF-4", "BUF-5")
+@both_policies
+def test_those_that_stand_at_one_place_share_what_they_take(on_full: str) -> None:
+    channel = start.channel(buffer_size=4, on_full=on_full)
+    first, second = channel.subscribe(now=0), channel.subscribe(now=0)
+    for sends in (3, 6):  # the second time the queues are full
+        start.send(channel, *[0] * sends)
+        taken = first.take(0, 9)
+        assert len(taken) == min(sends, 4)
+        assert second.take(0, 9) is taken
+    start.send(channel, 0)
+    assert first.take(0, 9) != taken  # it was not kept beyond the next send
+
+
 @pytest.mark.rules("BUF-4", "PUB-2")
 @both_policies
 def test_a_send_does_the_same_work_for_one_that_is_behind_and_for_a_thousand(on_full: str) -> None:

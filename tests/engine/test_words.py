@@ -40,6 +40,15 @@ class Mute:
         raise OSError
 
 
+class Liar(list[Any]):
+    """Says that it equals nothing."""
+
+    def __eq__(self, other: object) -> bool:
+        return False
+
+    __hash__ = None
+
+
 # Each is called with a hub that has seen time 10, its one channel `news` and a subscription to it.
 REFUSED: dict[str, list[tuple[Refused, str]]] = {
     "time": [
@@ -136,6 +145,10 @@ REFUSED: dict[str, list[tuple[Refused, str]]] = {
         (
             lambda *_: encode_event("e", [float("nan"), ()]),
             "data[0] must be a finite number; got nan [PUB-3]",
+        ),
+        (
+            lambda *_: encode_event("e", Liar([1])),
+            "data must be JSON (RFC 8259): it reads back as something else [PUB-3]",
         ),
         (lambda *_: encode_event("e", {7: 1}), "data must have text keys; got 7 [PUB-3]"),
         (

@@ -38,8 +38,7 @@ POLL_S = 5.0
 MOST_BYTES = 2 << 30
 _BASIS = "true_for.json"
 
-# What a test asserts of the engine's text, or of the number of its calls, cannot hold in a file
-# that contains all of its mutants and chooses among them at each call.
+# What a test asserts of the engine's text cannot hold in a file that contains all of its mutants.
 _SETTINGS = """\
 [mutmut]
 source_paths=simrt/engine
@@ -52,7 +51,7 @@ pytest_add_cli_args=
     -p
     no:cacheprovider
     -k
-    not has_no_clock and not does_the_same_work
+    not has_no_clock
 use_git_change_detection=false
 track_dependencies=false
 [tool:pytest]
