@@ -14,7 +14,7 @@ import sys
 from tests.mutants.document import LEAST, rows_of, share_of, write
 from tests.mutants.reasons import ReasonError, check, read_reasons
 from tests.mutants.results import Mutant, Verdict
-from tests.mutants.running import WORKSPACE, changes, prepare, run, terminal
+from tests.mutants.running import WORKSPACE, alone, changes, prepare, run, terminal
 from tests.mutants.source import digest_of_tests, engine_digests, statements_of_tests
 
 
@@ -28,11 +28,9 @@ def settle(mutants: list[Mutant]) -> None:
         for verdict in (Verdict.ENDLESS, Verdict.SURVIVED)
     )
     reasons = read_reasons()
-    judged = (
-        WORKSPACE / "simrt" / "engine",
-        WORKSPACE / "tests" / "engine",
-    )  # whatever changed since
-    rows = rows_of(mutants, engine_digests(judged[0]))
+    # Of what was judged, whatever has changed since.
+    tests = digest_of_tests(statements_of_tests(WORKSPACE / "tests" / "engine"))
+    rows = rows_of(mutants, engine_digests(WORKSPACE / "simrt" / "engine"))
     share = share_of(rows)
     print(f"\n{len(mutants):,} mutants, {share:.2%} killed, {len(survivors)} survived")
     try:
@@ -41,19 +39,20 @@ def settle(mutants: list[Mutant]) -> None:
         raise SystemExit(str(error)) from None
     if share < LEAST:
         raise SystemExit(f"at least {LEAST:.0%} must be killed")
-    write(rows, digest_of_tests(statements_of_tests(judged[1])), endless, reasons)
+    write(rows, tests, endless, reasons)
 
 
 def main(words: list[str]) -> None:
     """Prepare, run, write."""
     if words not in ([], ["--again"]):
         raise SystemExit(__doc__)
-    prepare(again=bool(words))
-    try:
-        mutants = run(terminal)
-    except KeyboardInterrupt:
-        raise SystemExit("\nstopped; what was judged is kept: run it again to go on") from None
-    settle(mutants)
+    with alone():
+        prepare(again=bool(words))
+        try:
+            mutants = run(terminal)
+        except KeyboardInterrupt:
+            raise SystemExit("\nstopped; what was judged is kept: run it again to go on") from None
+        settle(mutants)
 
 
 if __name__ == "__main__":

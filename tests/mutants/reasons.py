@@ -114,12 +114,12 @@ def _quoted(text: str) -> str:
 
 def stale(reasons: Iterable[Reason], folder: Path = ENGINE) -> list[Change]:
     """The reasons whose line does not stand in the engine any more."""
+    functions = {path.name: functions_of(path.read_text("utf-8")) for path in folder.glob("*.py")}
     found = []
     for reason in reasons:
         change = reason.change
-        path = folder / change.file
-        functions = functions_of(path.read_text("utf-8")) if path.exists() else {}
-        lines = [line.strip() for line in functions.get(change.function, "").splitlines()]
+        text = functions.get(change.file, {}).get(change.function, "")
+        lines = [line.strip() for line in text.splitlines()]
         if not re.search(rf"^{re.escape(change.old)}$", "\n".join(lines), re.MULTILINE):
             found.append(change)
     return found

@@ -74,8 +74,12 @@ def read(workspace: Path) -> list[Mutant]:
     ]
 
 
-def without_survivors(text: str) -> str:
-    """One of mutmut's files, so that it judges anew what survived.
+def verdicts_in(text: str, *, survivors_too: bool) -> str:
+    """One of mutmut's files, to be laid beside new mutants.
+
+    Arguments:
+        text: the file.
+        survivors_too: keep all verdicts; else what survived is judged anew.
 
     Raises:
         ValueError: the file was cut off.
@@ -83,7 +87,7 @@ def without_survivors(text: str) -> str:
     kept = json.loads(text)
     codes = kept["exit_code_by_key"]
     for name, code in codes.items():
-        if _VERDICTS.get(code) is Verdict.SURVIVED:
+        if _VERDICTS.get(code) is Verdict.SURVIVED and not survivors_too:
             codes[name] = None
     return json.dumps(kept)
 

@@ -7,20 +7,22 @@ folder below that: a copy of the source and of the engine's tests.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from simrt.clock import stopwatch
 from tests.mutants.reasons import Change, change_of
-from tests.mutants.results import MUTATED, Mutant, Verdict, read, without_survivors
+from tests.mutants.results import MUTATED, Mutant, Verdict, read, verdicts_in
 from tests.mutants.source import (
     ROOT,
     TESTS,
@@ -73,6 +75,22 @@ settings.load_profile("mutants")
 _MACHINE = {"SIMRT_MACHINE_EXAMPLES": "40", "SIMRT_MACHINE_STEPS": "40"}
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """Keep another run out of the workspace.
+
+    Raises:
+        SystemExit: another run has it.
+    """
+    PLACE.mkdir(parents=True, exist_ok=True)
+    with (PLACE / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SystemExit("another run of the mutants is under way") from None
+        yield
+
+
 @dataclass(frozen=True, slots=True)
 class Basis:
     """What verdicts are true for.
@@ -97,20 +115,28 @@ def basis() -> Basis:
 def prepare(workspace: Path = WORKSPACE, *, again: bool = False) -> None:
     """Lay out a workspace: copies of source and tests, and the verdicts that are still true.
 
+    The old workspace stands until the new one is complete, so that no verdict is lost in between.
+
     Arguments:
         workspace: where; what lies there is replaced.
         again: keep no verdict.
     """
     now = basis()
     kept = {} if again else still_true(workspace, now)
-    shutil.rmtree(workspace, ignore_errors=True)
+    new, old = workspace.with_suffix(".new"), workspace.with_suffix(".old")
+    for left in (new, old):
+        shutil.rmtree(left, ignore_errors=True)
     ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "simrt", workspace / "simrt", ignore=ignored)
-    shutil.copytree(TESTS, workspace / "tests" / "engine", ignore=ignored)
-    shutil.copy(ROOT / "tests" / "__init__.py", workspace / "tests")
-    (workspace / "tests" / "conftest.py").write_text(_CONFTEST, "utf-8")
-    (workspace / "setup.cfg").write_text(_SETTINGS, "utf-8")
-    lay_out(workspace, now, kept)
+    shutil.copytree(ROOT / "simrt", new / "simrt", ignore=ignored)
+    shutil.copytree(TESTS, new / "tests" / "engine", ignore=ignored)
+    shutil.copy(ROOT / "tests" / "__init__.py", new / "tests")
+    (new / "tests" / "conftest.py").write_text(_CONFTEST, "utf-8")
+    (new / "setup.cfg").write_text(_SETTINGS, "utf-8")
+    lay_out(new, now, kept)
+    if workspace.exists():
+        workspace.rename(old)
+    new.rename(workspace)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def still_true(workspace: Path, now: Basis) -> dict[str, str]:
@@ -121,7 +147,7 @@ def still_true(workspace: Path, now: Basis) -> dict[str, str]:
     """
     try:
         before = Basis(**json.loads((workspace / _BASIS).read_text("utf-8")))
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
         return {}
     if before.settings != now.settings or not only_added(before.tests, now.tests):
         return {}
@@ -131,8 +157,8 @@ def still_true(workspace: Path, now: Basis) -> dict[str, str]:
         if before.engine.get(file) != digest or not path.exists():
             continue
         try:
-            text = path.read_text("utf-8")
-            kept[path.name] = text if before.tests == now.tests else without_survivors(text)
+            survivors_too = before.tests == now.tests
+            kept[path.name] = verdicts_in(path.read_text("utf-8"), survivors_too=survivors_too)
         except ValueError:  # cut off
             continue
     return kept

@@ -63,13 +63,16 @@ def only_added(before: dict[str, list[str]], after: dict[str, list[str]]) -> boo
 
 def functions_of(source: str) -> dict[str, str]:
     """The text of each function of a module and of each method, as `DropNewest.fill`."""
+    lines = source.splitlines()
     found: dict[str, str] = {}
-    for node in ast.parse(source).body:
+
+    def keep(node: ast.stmt, prefix: str = "") -> None:
         if isinstance(node, ast.FunctionDef):
-            found[node.name] = ast.get_source_segment(source, node) or ""
+            found[prefix + node.name] = "\n".join(lines[node.lineno - 1 : node.end_lineno])
+
+    for node in ast.parse(source).body:
+        keep(node)
         if isinstance(node, ast.ClassDef):
             for part in node.body:
-                if isinstance(part, ast.FunctionDef):
-                    text = ast.get_source_segment(source, part) or ""
-                    found[f"{node.name}.{part.name}"] = text
+                keep(part, f"{node.name}.")
     return found
