@@ -128,6 +128,22 @@ def test_a_forgotten_channel_keeps_its_options_and_its_last_seq() -> None:
     assert start.seqs(sub.take(14, 9)) == [9, 10]
 
 
+@pytest.mark.rules("CHN-3", "PUB-4")
+def test_after_forgetting_a_single_message_is_found_in_its_place() -> None:
+    dropped: list[int] = []
+    hub = Hub("a1", on_fate=lambda _sub, message, _fate, _now: dropped.append(message.seq))
+    options = ChannelOptions(buffer_size=3, message_ttl_ns=10)
+    channel = hub.project("shop").channel("news", options)
+    start.send(channel, 0)
+    assert hub.forget(10) == 1
+    sub = channel.subscribe(now=10)
+    start.send(channel, 10)
+    assert start.seqs(channel.history) == [2]
+    assert sub.pending_seqs() == (2,)
+    start.send(channel, 10, 10, 10)
+    assert dropped == [2]
+
+
 @pytest.mark.rules("CHN-3")
 def test_forgetting_takes_only_what_nobody_can_ever_read() -> None:
     hub = Hub("a1")
