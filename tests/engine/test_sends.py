@@ -241,6 +241,14 @@ def test_the_default_size_is_64_kib() -> None:
 
 
 @pytest.mark.rules("PUB-3")
+def test_a_hub_may_allow_more() -> None:
+    channel = Hub("a1", max_event_bytes=70_000).project("shop").channel("news")
+    assert channel.send("e", "x" * 69_998, 0).seq == 1
+    with pytest.raises(EventError, match="at most 70000 bytes of compact JSON; got 70001"):
+        channel.send("e", "x" * 69_999, 0)
+
+
+@pytest.mark.rules("PUB-3")
 def test_the_data_is_fixed_at_the_send() -> None:
     channel = start.channel()
     first, second = channel.subscribe(now=0), channel.subscribe(now=0)
