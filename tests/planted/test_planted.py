@@ -20,6 +20,15 @@ ROOMS = {
     "app", "engine", "sse", "server", "client", "simulator", "metrics", "checkers", "record",
 }  # fmt: skip
 
+# Whatever else is planted: these must be.
+DUE = {
+    "expiry-off-by-one", "capacity-off-by-one", "replay-out-of-order", "replay-and-live-overlap",
+    "lost-wakeup", "leak-between-projects", "seq-reused-after-forgetting",
+    "dead-client-never-noticed", "heartbeat-behind-a-stalled-write", "taken-before-there-is-room",
+    "drop-counted-twice", "outcome-without-a-witness", "staleness-from-receipt",
+    "frame-cut-at-a-chunk-border", "restart-without-a-new-epoch", "tie-decided-by-hash-order",
+}  # fmt: skip
+
 
 def harmless(check: str) -> Planted:
     """A patch that changes nothing but a comment."""
@@ -37,6 +46,8 @@ def harmless(check: str) -> Planted:
 def test_there_are_enough_in_every_room() -> None:
     assert len(ERRORS) >= 30
     assert {error.room for error in ERRORS} == ROOMS
+    assert set(NAMED) >= DUE
+    assert set(stated(DOCUMENT.read_text("utf-8"))) >= DUE
 
 
 @pytest.mark.parametrize("name", NAMED)

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +13,17 @@ from simrt.targets.app import loop as loop_module
 from simrt.targets.app.loop import Clock, DeadlockError, Loop, RestlessError
 from simrt.targets.app.network import Network
 from simrt.targets.app.run import Course
+from tests.docs.generated import between
 from tests.targets.small import S, small
 
 HOUR_NS = 3600 * S
+REALITY = Path(__file__).parents[2] / "docs" / "model-and-reality.md"
+
+
+def without_places(message):
+    """A message without numbers of tasks, files and lines, and without names of tests."""
+    message = re.sub(r"Task-\d+", "Task", message)
+    return re.sub(r"(stands at )(?:\S*<locals>\.)?(\S+), \S+", r"\1\2", message)
 
 
 @contextlib.contextmanager
@@ -169,6 +179,8 @@ def test_a_hook_that_never_answers_is_a_deadlock_of_the_run(monkeypatch):
         in message
     )
     assert "Caller.work" in message
+    shown = between(REALITY.read_text("utf-8"), "deadlock")
+    assert without_places(message) in without_places(shown)
     monkeypatch.undo()
     course.close()
 
