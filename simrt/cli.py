@@ -99,7 +99,8 @@ def check(
         raise UsageError("--against holds one scenario against one other; name one file before it")
     codes: list[int] = []
     done: list[Check] = []
-    with TimeLimit(time_limit) as limit, progress(f"{len(scenarios)} scenarios") as tell:
+    many = "1 scenario" if len(scenarios) == 1 else f"{len(scenarios)} scenarios"
+    with TimeLimit(time_limit) as limit, progress(many) as tell:
         checked = check_all(
             scenarios,
             on=tuple(on or USUAL_TARGETS),
