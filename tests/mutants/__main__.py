@@ -49,10 +49,9 @@ def main(words: list[str]) -> None:
     with alone():
         prepare(again=bool(words))
         try:
-            mutants = run(terminal)
+            settle(run(terminal))
         except KeyboardInterrupt:
             raise SystemExit("\nstopped; what was judged is kept: run it again to go on") from None
-        settle(mutants)
 
 
 if __name__ == "__main__":
