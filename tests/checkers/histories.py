@@ -64,11 +64,18 @@ NEWS = {
 
 
 def history(
-    text: str, of: Scenario | None = None, *, target: str = "sim", resolution_ns: int = 0
+    text: str,
+    of: Scenario | None = None,
+    *,
+    target: str = "sim",
+    resolution_ns: int = 0,
+    emulated: bool = False,
 ) -> History:
     """The history that these lines write."""
     of = of or scenario()
-    header = Header(FORMAT, of.normalised(), target, 1, resolution_ns=resolution_ns)
+    header = Header(
+        FORMAT, of.normalised(), target, 1, resolution_ns=resolution_ns, emulated=emulated
+    )
     return History(header, rows(text, of))
 
 

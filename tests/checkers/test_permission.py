@@ -132,5 +132,10 @@ def test_the_simulator_cannot_see_it():
     not_applicable("permission", history("1 end run"), "The simulator carries no credentials")
 
 
+def test_in_lockstep_nobody_tries():
+    found = history("1 end run", target="server", emulated=True)
+    not_applicable("permission", found, "a free run's probes judge this")
+
+
 def test_a_server_that_was_not_probed_is_inconclusive():
     inconclusive("permission", history("1 end run", target="server"), "never probed")
