@@ -51,6 +51,7 @@ class Meter:
         self._group_list = tuple(self._groups.values())
         self._subscribers: dict[str, Subscriber] = {}
         self._bases: dict[str, int] = {}  # epoch -> number of its seq 0 in the run
+        self._given_up: dict[str, int] = {}  # subscriber -> the latest attempt that it left
         self._sends = 0  # so many messages were sent so far
         self._sent_ns = 0  # the sum of their send times
         self._sent: dict[int, int] = {}  # message -> send time
@@ -65,6 +66,7 @@ class Meter:
             "expire": self._expire,
             "take": self._take,
             "receive": self._receive,
+            "refuse": self._refuse,
             "close": self._close,
             "restart": self._restart,
         }
@@ -196,7 +198,10 @@ class Meter:
             again = True
             self._reconnected(subscriber, now)
         self._open += 1
-        subscriber.add(Connection(row.connection, base, self._sends, self._sent_ns, again))
+        connection = Connection(row.connection, base, self._sends, self._sent_ns, again)
+        # The server may accept what the client has left meanwhile (NET-1, NET-4).
+        connection.client_open = self._given_up.pop(row.subscriber, None) != row.connection
+        subscriber.add(connection)
 
     def _find(self, row: Row) -> tuple[Subscriber, Connection] | None:
         subscriber = self._subscribers.get(row.subscriber)
@@ -270,6 +275,14 @@ class Meter:
                 self._memory.left(connection.base + seq)
             self._end_subscription(subscriber, connection, row.t_ns, LOST)
         self._end_connection(subscriber, connection, row.t_ns)
+
+    def _refuse(self, row: Row) -> None:
+        """For the client the attempt is over, whatever the server makes of it."""
+        found = self._find(row)
+        if found is not None:
+            found[1].client_open = False
+        elif row.group in self._groups:
+            self._given_up[row.subscriber] = row.connection
 
     def _end_subscription(
         self, subscriber: Subscriber, connection: Connection, now: int, code: int

@@ -53,6 +53,25 @@ def test_of_two_stalls_the_last_to_heal_lets_a_heartbeat_in() -> None:
     assert [(row.t_ns, row.seq) for row in rows if row.kind == "take"] == [(7500 * MS, 1)]
 
 
+@pytest.mark.rules("NET-7", "SSE-5")
+def test_a_silence_that_swallows_a_leaving_leaves_the_server_without_an_answer() -> None:
+    """The client leaves at 1.4 s; its word is under way when the silence begins at 1.45 s."""
+    rows = agreed(
+        small(
+            latency="100ms",
+            watchdog="1s",
+            reconnect={"after": "500ms", "jitter": "0s"},
+            online={"up": "1450ms", "down": "6s", "silent": True},
+            server={"peerTimeout": "1s"},
+            publish=SELDOM,
+            duration="9s",
+        )
+    )
+    ends = [(row.t_ns, row.cause) for row in rows if row.kind == "close" and row.connection == 1]
+    assert next((row.t_ns, row.seq) for row in rows if row.kind == "take") == (5000 * MS, 1)
+    assert ends == [(1400 * MS, "watchdog"), (6000 * MS, "gone")]
+
+
 @pytest.mark.rules("NET-9", "SSE-5", "STR-1")
 def test_a_silence_is_told_before_a_stuck_write_though_it_was_planned_later() -> None:
     """Both are due at 5.1 s; the look at the peer is planned anew at 5 s, that at the write before.

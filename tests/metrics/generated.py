@@ -53,14 +53,15 @@ class World(Tale):
         self.names = names + [f"a/{n}" for n in range(members // 2)]
         self.links: dict[str, list[Link]] = {name: [] for name in self.names}
         self.tried = dict.fromkeys(self.names, 0)
+        self.known: set[tuple[int, str]] = set()  # connections that the client knows to be open
         self.log: list[tuple[int, int]] = []  # seq and time of sends of this epoch
         self.now = 0
         self.lives = 0
         actions = ["send", "take", "receive", "connect"]
         calm = [30, 40, 40, 12]
         if not lossless:
-            actions += ["client_close", "server_close", "restart"]
-            calm += [3, 5, 1]
+            actions += ["client_close", "server_close", "restart", "give_up", "accept_too_late"]
+            calm += [3, 5, 1, 3, 3]
         for _ in range(draw.choice([60, 400])):
             self.now = min(END, self.now + draw.choice([0, 0, 1, 100, 500, 2_000]))
             getattr(self, f"do_{draw.choices(actions, calm)[0]}")()
@@ -121,6 +122,7 @@ class World(Tale):
         picked = self.pick(client_open=True)
         if picked is not None and picked[1].pipe:
             who, link = picked
+            self.known.add((link.number, who))
             self.write("receive", **self.on(link, who, seq=link.pipe.pop(0), event="e"))
 
     def do_connect(self) -> None:
@@ -128,8 +130,11 @@ class World(Tale):
         if not away:
             return
         who = self.draw.choice(away)
-        self.tried[who] += self.draw.choice([1, 1, 2])
-        link = Link(self.tried[who], self.epoch)
+        self.connect(who, self.tried[who] + self.draw.choice([1, 1, 2]))
+
+    def connect(self, who: str, number: int) -> Link:
+        self.tried[who] = number
+        link = Link(number, self.epoch)
         alive = [
             (seq, t) for seq, t in self.log[-self.size :]
             if self.ttl is None or self.now - t < self.ttl
@@ -141,11 +146,32 @@ class World(Tale):
         detail = {"count": len(replay), "first": replay[0] if replay else 0,
                   "last": replay[-1] if replay else 0}  # fmt: skip
         self.write("replay", **self.on(link, who, detail=detail))
+        return link
 
     def do_client_close(self) -> None:
         picked = self.pick(client_open=True)
         if picked is not None:
             self.shut(*picked, "client")
+
+    def do_give_up(self) -> None:
+        """The client leaves before it knows that it was accepted."""
+        picked = self.pick(client_open=True)
+        if picked is None or (picked[1].number, picked[0]) in self.known:
+            return
+        who, link = picked
+        self.write("refuse", **self.on(link, who, cause="offline"))
+        link.client_open = False
+        link.pipe = []
+
+    def do_accept_too_late(self) -> None:
+        """The server accepts what the client has left already."""
+        away = [who for who in self.names if not any(k.client_open for k in self.links[who])]
+        if not away:
+            return
+        who = self.draw.choice(away)
+        number = self.tried[who] + 1
+        self.write("refuse", subscriber=who, connection=number, cause="offline", epoch="")
+        self.connect(who, number).client_open = False
 
     def do_server_close(self) -> None:
         """The server learns of it, or ends it first and the client learns."""
@@ -228,11 +254,13 @@ class Plain:
     def ending(self, number: int) -> str:
         """How a subscription ended: by a close, by a restart, or not at all."""
         begin = next(r for r in self.mine if r.kind == "connect" and r.connection == number)
+        if self.left_before(begin):
+            return "connection-lost"
         for row in self.rows[self.place[id(begin)] :]:
             if row.kind == "restart":
                 return "restart"
             mine = row.subscriber == self.who and row.connection == number
-            if mine and row.kind == "close":  # of either side
+            if mine and row.kind in ("close", "refuse"):  # of either side
                 return "connection-lost"
         return "unfinished"
 
@@ -261,7 +289,16 @@ class Plain:
         """Whether it was taken on this connection, whose end the client has not seen."""
         of_this = [row for row in self.mine if row.connection == number]
         taken = any(row.kind == "take" and (row.epoch, row.seq) == message for row in of_this)
-        return taken and not any(row.kind == "close" and not from_server(row) for row in of_this)
+        left = any(
+            row.kind == "refuse" or (row.kind == "close" and not from_server(row))
+            for row in of_this
+        )
+        return taken and not left
+
+    def left_before(self, connect: Row) -> bool:
+        """Whether the client had left the attempt when the server accepted it."""
+        before = self.mine[: self.mine.index(connect)]
+        return any(r.kind == "refuse" and r.connection == connect.connection for r in before)
 
     def steps(self) -> list[tuple[int, int]]:
         """From when on, which send (by its place) is the newest received."""

@@ -104,6 +104,10 @@ class Tale:
         detail = {"side": "server", "fates": FATES, "pending": list(pending)}
         return self.row(t, "close", cause="client", subscriber=who, connection=n, detail=detail)
 
+    def refuse(self, t: float, who: str = "g/0", n: int = 1) -> Tale:
+        """The client gave the attempt up before it had an answer."""
+        return self.row(t, "refuse", epoch="", cause="offline", subscriber=who, connection=n)
+
     def restart(self, t: float, epoch: str) -> Tale:
         self.rows.append(Row(round(t * S), "restart", epoch=self.epoch, cause="server"))
         self.epoch = epoch

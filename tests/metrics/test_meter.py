@@ -175,6 +175,10 @@ def test_a_restart_empties_the_memory() -> None:
         # the server's side is over, but the network still holds it for the client (NET-5)
         ("unfinished", lambda t: t.take(15, 1).restart(20, "b")),
         ("unfinished", lambda t: t.take(15, 1).server_close(20)),
+        # the client left before it knew that it was accepted (NET-1, NET-4)
+        ("connection-lost", lambda t: t.take(15, 1).refuse(16)),
+        ("connection-lost", lambda t: t.close(11, pending=(1,)).refuse(12, n=2)
+                                       .connect(13, n=2, replay=(1, 1)).take(13, 1, n=2)),
         # the last subscription to which it was offered decides
         ("connection-lost", lambda t: t.drop(20, 1, "drop-oldest").close(21).connect(22, n=2,
                                         replay=(1, 1)).close(23, n=2, pending=(1,))),

@@ -223,12 +223,16 @@ class Client:
         link.free(part.units)
 
     def _astray(self, link: Link) -> None:
-        """It belongs to a connection that was left in a silence: the answer is a reset (NET-5)."""
-        if not link.left_unheard or not link.server_open:
+        """It belongs to a connection that was left, and the server has not heard of it.
+
+        In a silence nothing is acknowledged (SSE-5). Where nothing of the leaving is under way, the
+        answer is a reset (NET-5).
+        """
+        if not link.server_open:
             return
         if self.wire.silent:
             self._unheard(link, self._astray)
-        else:
+        elif link.left_unheard:
             self._after(1, link, self.server.reset, link)
 
     def _unheard(self, link: Link, action: Callable[..., None], *args: object) -> None:
