@@ -45,6 +45,10 @@ def order(turn: Turn, place: int = 0, connection: int = 0, guard: Guard = Guard.
     return ((turn * _PLACES + place) * _CONNECTIONS + connection) * len(Guard) + guard
 
 
+LEARNED = order(Turn.FAULT, _PLACES - 1)
+"""What clients learn by the heals of an instant: before anything arrives in it (NET-7)."""
+
+
 @dataclass(frozen=True, slots=True)
 class KernelWindow:
     """The window of a real connection on one machine, as a model has it (NET-9).

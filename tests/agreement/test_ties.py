@@ -53,6 +53,21 @@ def test_of_two_stalls_the_last_to_heal_lets_a_heartbeat_in() -> None:
     assert [(row.t_ns, row.seq) for row in rows if row.kind == "take"] == [(7500 * MS, 1)]
 
 
+@pytest.mark.rules("NET-7", "NET-9")
+def test_what_would_arrive_in_the_instant_in_which_a_dead_connection_is_known_does_not() -> None:
+    """The event of 4 s is written into a half-open connection; it would be here at the heal."""
+    rows = agreed(
+        small(
+            latency="100ms",
+            faults=[{"at": "2500ms", "half-open": "g", "for": "1600ms"}],
+            duration="5s",
+        )
+    )
+    assert [row.seq for row in rows if row.kind == "receive"] == [1, 2]
+    ends = [(row.t_ns, row.cause) for row in rows if row.kind == "close"]
+    assert ends == [(4100 * MS, "server"), (4200 * MS, "network")]
+
+
 @pytest.mark.rules("NET-7", "SSE-5")
 def test_a_silence_that_swallows_a_leaving_leaves_the_server_without_an_answer() -> None:
     """The client leaves at 1.4 s; its word is under way when the silence begins at 1.45 s."""

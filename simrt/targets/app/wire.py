@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from simrt.clock import Clock
-from simrt.network import DIAL_TO_ACCEPT, Turn
+from simrt.network import DIAL_TO_ACCEPT, LEARNED, Turn
 from simrt.scenario.model import Subscribers
 from simrt.server.windowed import Part
 from simrt.targets.app.link import ClientEnd, Link
@@ -243,7 +243,7 @@ class Wire:
         if link is not None:
             link.unheard(None)
         if lost is not None:
-            self.loop.at(self.loop.now_ns, lost.key, self._learn_end, lost)
+            self.loop.at(self.loop.now_ns, LEARNED, self._learn_end, lost)
             if lost.server_open:
                 self.after(1, lost, self._reset, lost)
 

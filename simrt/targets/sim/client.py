@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from simrt import sse
 from simrt.engine import Message
-from simrt.network import DIAL_TO_ACCEPT, HEAD_BYTES, Turn, order
+from simrt.network import DIAL_TO_ACCEPT, HEAD_BYTES, LEARNED, Turn, order
 from simrt.record import Where, Who
 from simrt.scenario.model import Distribution, Subscribers
 from simrt.scenario.randomness import Draws, Randomness
@@ -414,7 +414,7 @@ class Client:
         if link is not None:
             self.server.heard(link)
         if lost is not None:
-            self.world.at(self.world.now, lost.arrival_key, self._learn_end, lost)
+            self.world.at(self.world.now, LEARNED, self._learn_end, lost)
             if lost.server_open:
                 self._after(1, lost, self.server.reset, lost)
 
