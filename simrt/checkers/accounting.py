@@ -190,6 +190,25 @@ class _Outcomes(Watch):
         for subscription in self.ledger.open_in(row.epoch):
             self._server_left(subscription, Fate.RESTART)
 
+    def settle_the_young(self) -> list[Subscription]:
+        """At the end: what is under way on connections of which no client knows yet is unfinished.
+
+        Returns:
+            The other connections that have no end on their client's side.
+        """
+        unended = [one for one in self.ledger.subscriptions.values() if one.client_end is None]
+        for subscription in unended:
+            if self._too_young(subscription):
+                self._client_left(subscription, Fate.UNFINISHED)
+        return [subscription for subscription in unended if not self._too_young(subscription)]
+
+    def _too_young(self, subscription: Subscription) -> bool:
+        """Its answer was still under way when the run ended: the client has no connection yet."""
+        group = self.ledger.groups.get(subscription.subscriber.partition("/")[0])
+        way = answer_ns(group) if group is not None else 0
+        age = self.ledger.now - subscription.opened_ns
+        return not subscription.received and age <= way + self.ledger.header.resolution_ns
+
     def _settle(self, row: Row, fate: Fate) -> None:
         member = self.members.get(row.subscriber)
         if member is not None:
@@ -284,16 +303,13 @@ class _Accounting(_Outcomes):
 
     def _finish(self) -> int:
         """Every connection has two ends, every message one fate; how many messages were judged."""
-        now = self.ledger.now
         for subscription in self.ledger.subscriptions.values():
-            who = f"{subscription.subscriber} connection {subscription.connection}"
             if subscription.open:
+                who = f"{subscription.subscriber} connection {subscription.connection}"
                 self.fail(None, f"{who}: no row says how it ended on the server's side (ACC-1)")
-            if subscription.client_end is None:
-                if self._too_young(subscription, now):
-                    self._client_left(subscription, Fate.UNFINISHED)
-                else:
-                    self.fail(None, f"{who}: no row says how it ended for the client (ACC-3)")
+        for subscription in self.settle_the_young():
+            who = f"{subscription.subscriber} connection {subscription.connection}"
+            self.fail(None, f"{who}: no row says how it ended for the client (ACC-3)")
         offered = 0
         for name, member in self.members.items():
             tally = member.tally()
@@ -303,13 +319,6 @@ class _Accounting(_Outcomes):
                 examples = ", ".join(self._unexplained(member))
                 self.fail(None, f"{name}: {unexplained} without an outcome: {examples} (ACC-2)")
         return offered
-
-    def _too_young(self, subscription: Subscription, now: int) -> bool:
-        """Its answer was still under way when the run ended: the client has no connection yet."""
-        group = self.ledger.groups.get(subscription.subscriber.partition("/")[0])
-        way = answer_ns(group) if group is not None else 0
-        age = now - subscription.opened_ns
-        return not subscription.received and age <= way + self.ledger.header.resolution_ns
 
     @staticmethod
     def _unexplained(member: Member) -> list[str]:
@@ -389,6 +398,8 @@ def _followed(history: History) -> dict[str, Member]:
     ledger = Ledger(history.header, history.scenario)
     watch = _Outcomes(ledger)
     follow_all(history, ledger, watch)
+    if ledger.complete:
+        watch.settle_the_young()
     return watch.members
 
 

@@ -205,7 +205,8 @@ def test_an_answer_still_under_way_at_the_end_has_no_client_yet():
 
     slow = scenario(groups={"a": {"latency": "100ms"}})
     passes("accounting", history(YOUNG, slow))
-    assert outcomes(history(YOUNG, slow))["a/0"] == {"in-flight": 1}
+    assert outcomes(history(YOUNG, slow))["a/0"] == {"unfinished": 1}
+    assert fates(history(YOUNG, slow))["a/0"] == {"e1": ("unfinished",)}
     fails("accounting", history(YOUNG), "how it ended for the client")
     late = edited(YOUNG, ("1 connect a/0#1", "0.5 connect a/0#1"))
     fails("accounting", history(late, slow), "how it ended for the client")
