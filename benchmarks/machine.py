@@ -53,7 +53,8 @@ class ToySubscription:
     def take(self, now: int, limit: int) -> list[Any]:
         taken = self.hub.call(lambda: self.hub.toy.take(self.sub, now, limit))
         return [
-            SimpleNamespace(seq=m.seq, event=m.kind, data=m.data, sent_ns=m.sent) for m in taken
+            SimpleNamespace(seq=m.seq, event=m.kind, data=m.data, sent_ns=m.sent, offered=m.offered)
+            for m in taken
         ]
 
     def close(self, now: int) -> None:
