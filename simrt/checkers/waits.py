@@ -9,6 +9,8 @@ from simrt.scenario.model import Reconnect, Scenario, Subscribers
 NS_PER_MS = 1_000_000
 # Dial, accept, request, answer: four ways through the network (NET-1).
 WAYS_TO_ANSWER = 4
+# A smaller window takes the head of an answer in pieces, one way each (NET-2, NET-3).
+LONGEST_HEAD_BYTES = 119
 # An orderly shutdown sends its own retry (STR-3).
 SHUTDOWN_RETRY_NS = (1_000_000_000, 10_000_000_000)
 # Powers of the backoff are rounded somewhere; nobody can see a microsecond of it.
@@ -30,7 +32,9 @@ class Bounds:
 
 def answer_ns(group: Subscribers) -> int:
     """The longest time from the dial until the client has its answer (NET-1)."""
-    return WAYS_TO_ANSWER * group.latency_ns
+    window = group.window_bytes or LONGEST_HEAD_BYTES
+    more_pieces = (LONGEST_HEAD_BYTES - 1) // window
+    return (WAYS_TO_ANSWER + more_pieces) * group.latency_ns
 
 
 def wait_bounds(

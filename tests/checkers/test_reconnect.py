@@ -1,5 +1,7 @@
 import pytest
 
+from simrt.checkers.waits import LONGEST_HEAD_BYTES, answer_ns
+from simrt.network import HEAD_BYTES
 from tests.checkers.asserting import fails, inconclusive, not_applicable, passes
 from tests.checkers.histories import edited, history, newest, oldest, scenario
 
@@ -254,3 +256,13 @@ def test_at_once_waits_for_its_network_after_any_end():
     text = ENDS.format(server="client") + "6 offline a/0\n20 online a/0\n{0} connect a/0#2"
     passes("reconnect", history(text.format(20), of))
     fails("reconnect", history(text.format(26), of), "at most 19")
+
+
+@pytest.mark.rules("NET-1", "NET-2")
+@pytest.mark.parametrize(
+    ("window", "ways"), [(1, 4), ("119B", 4), ("118B", 5), ("60B", 5), ("59B", 6), ("1B", 122)]
+)
+def test_an_answer_comes_in_as_many_pieces_as_the_window_asks_for(window, ways):
+    slow = scenario(groups={"a": {"latency": "50ms", "window": window}})
+    assert answer_ns(slow.workload.subscribers["a"]) == ways * 50_000_000
+    assert max(HEAD_BYTES.values()) == LONGEST_HEAD_BYTES
