@@ -167,14 +167,13 @@ class _Outcomes(Watch):
 
     def on_refuse(self, _: Row, subscription: Subscription | None) -> None:
         if subscription is not None:
-            self._client_left(subscription, Fate.CONNECTION_LOST)
+            self._client_left(subscription, self._ended_by(subscription))
 
     def on_close(self, row: Row, subscription: Subscription | None) -> None:
         if subscription is None:
             return
         if side(row) == "client":
-            killed = subscription.killed_by is not None
-            self._client_left(subscription, Fate.RESTART if killed else Fate.CONNECTION_LOST)
+            self._client_left(subscription, self._ended_by(subscription))
         else:
             self._server_left(subscription, Fate.CONNECTION_LOST)
 
@@ -189,6 +188,12 @@ class _Outcomes(Watch):
     def on_restart(self, row: Row, _: Subscription | None) -> None:
         for subscription in self.ledger.open_in(row.epoch):
             self._server_left(subscription, Fate.RESTART)
+
+    @staticmethod
+    def _ended_by(subscription: Subscription) -> Fate:
+        """What in flight is lost by when the client is gone: by a kill, if that came before."""
+        killed = subscription.killed_by is not None
+        return Fate.RESTART if killed else Fate.CONNECTION_LOST
 
     def settle_the_young(self) -> list[Subscription]:
         """At the end: what is under way on connections of which no client knows yet is unfinished.

@@ -65,6 +65,22 @@ def test_outcomes_follow_the_last_offer():
     assert found == {"a/0": {"received": 1, "dropped-oldest": 1, "unfinished": 1, "offline": 1}}
 
 
+def test_who_leaves_after_a_kill_has_lost_by_the_restart():
+    """ACC-2: also where the client gave up before it knew that it had been accepted."""
+    text = """
+        0 connect a/0#1
+        0 replay a/0#1 -
+        1 send 1 offered=1
+        1 take a/0#1 1
+        2 fault restart server
+        2 restart
+        3 {}
+        9 end run
+    """
+    for left in ("refuse a/0#1 offline", "close a/0#1 client offline received=0"):
+        assert outcomes(history(text.format(left))) == {"a/0": {"restart": 1}}
+
+
 def test_two_connections_at_once_the_newer_one_decides():
     text = """
         0 connect a/0#1
