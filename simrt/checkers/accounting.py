@@ -201,11 +201,15 @@ class _Outcomes(Watch):
         Returns:
             The other connections that have no end on their client's side.
         """
-        unended = [one for one in self.ledger.subscriptions.values() if one.client_end is None]
-        for subscription in unended:
+        others = []
+        for subscription in self.ledger.subscriptions.values():
+            if subscription.client_end is not None:
+                continue
             if self._too_young(subscription):
                 self._client_left(subscription, Fate.UNFINISHED)
-        return [subscription for subscription in unended if not self._too_young(subscription)]
+            else:
+                others.append(subscription)
+        return others
 
     def _too_young(self, subscription: Subscription) -> bool:
         """Its answer was still under way when the run ended: the client has no connection yet."""
