@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON := $(shell command -v python3.11 || command -v python3)
 WORKERS ?= 2
+# What is never imported need not be compiled: that is most of what is installed.
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 
 .PHONY: help check check-all test test-fast test-long agreement reality states coverage planted mutants lint fuzz bench clean validate theory
 
@@ -76,13 +78,17 @@ $(VENV)/bin/python:
 	  echo "installing python3-venv"; scripts/apt-install python3-venv && $(PYTHON) -m venv $(VENV); }
 
 $(VENV)/.ready: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
-	@command -v ip >/dev/null || scripts/apt-install iproute2 \
-	  || echo "ip is missing: silent networks on the real server lose no packets (iproute2)"
+	$(INSTALL) -e .
+	@$(NEEDS_IP)
 	@touch $@
 
-$(VENV)/.ready-test: $(VENV)/.ready tests/server/matrix/package.json
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test,notebooks]"
+NEEDS_IP = command -v ip >/dev/null || scripts/apt-install iproute2 \
+	  || echo "ip is missing: silent networks on the real server lose no packets (iproute2)"
+
+# Once for all: what tests need contains what everything else needs.
+$(VENV)/.ready-test: $(VENV)/bin/python pyproject.toml constraints.txt tests/server/matrix/package.json
+	$(INSTALL) -e ".[test,notebooks]"
+	@$(NEEDS_IP)
 	@command -v chromium >/dev/null || scripts/apt-install chromium \
 	  || echo "chromium is missing: browser tests will be skipped (apt-get install chromium)"
 	@command -v curl >/dev/null || scripts/apt-install curl \
@@ -91,12 +97,12 @@ $(VENV)/.ready-test: $(VENV)/.ready tests/server/matrix/package.json
 	  || echo "npm eventsource is missing: its row of the client matrix will be skipped"
 	@scripts/apt-unpack nginx $(VENV)/nginx \
 	  || echo "nginx is missing: the tests behind it will be skipped"
-	@touch $@
+	@touch $(VENV)/.ready $@
 
 # An environment of its own: mutmut brings what nothing else here needs.
 $(VENV)/mutants/.ready: $(VENV)/.ready-test constraints.txt
 	@$(BIN)/python -m venv $(VENV)/mutants
-	$(VENV)/mutants/bin/pip install --quiet --disable-pip-version-check -c constraints.txt \
+	$(VENV)/mutants/bin/pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt \
 	  hypothesis mutmut pytest
 	@touch $@
 
