@@ -278,7 +278,9 @@ class Client:
         """Handle what waits, one at a time; when nothing waits, read on."""
         while not self.stalled and self._draining is None and self._left_ns is None:
             if not self._queue:
-                self._free_ns = None
+                # What the kernel holds has waited as well.
+                if self._connection is None or not self._connection.waits():
+                    self._free_ns = None
                 if self._connection is not None:
                     self._connection.read(wanted=True)
                 return

@@ -8,8 +8,11 @@ what was read and is not handled yet is beyond every policy of the server.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import socket
 import struct
+import sys
+import termios
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -77,7 +80,7 @@ class Owner(Protocol):
         """Bytes came; what they say, if it is complete, follows at once."""
 
     def arrived(self, connection: Connection, parts: list[Part]) -> None:
-        """Parts of the response, in order; `End` is the last part of all."""
+        """Parts of the response, in order; none where a read completed none. `End` is the last."""
 
     def lost(self, connection: Connection) -> None:
         """The transport is closed for good."""
@@ -123,6 +126,17 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.resume_reading()
         else:
             self._transport.pause_reading()
+
+    def waits(self) -> bool:
+        """Whether the kernel says that something waits to be read."""
+        sock = None if self._transport is None else self._transport.get_extra_info("socket")
+        if sock is None or sock.fileno() < 0:
+            return False
+        try:
+            waiting = fcntl.ioctl(sock.fileno(), termios.FIONREAD, bytes(4))
+        except OSError:
+            return False
+        return int.from_bytes(waiting, sys.byteorder) > 0
 
     def heard_ns(self) -> int | None:
         """When data last came, scenario time, where the network knows."""
@@ -247,5 +261,4 @@ class Connection(asyncio.BufferedProtocol):
 
     def _deliver(self) -> None:
         parts, self._parts = self._parts, []
-        if parts:
-            self._owner.arrived(self, parts)
+        self._owner.arrived(self, parts)

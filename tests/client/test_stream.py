@@ -441,6 +441,80 @@ def test_lateness_does_not_add_up() -> None:
     run(main)
 
 
+@pytest.mark.rules("NET-3")
+@pytest.mark.parametrize(
+    ("sends", "waits"),
+    [
+        pytest.param([block(1), block(2)], [100, 70], id="what the kernel held had waited"),
+        pytest.param(
+            [block(1), block(2, "9" * 150)], [100, 70], id="a part of it is in the next read"
+        ),
+        pytest.param([block(1), block(2)[:30]], [100], id="no event yet"),
+    ],
+)
+def test_lateness_does_not_add_up_from_read_to_read(sends: list[bytes], waits: list[int]) -> None:
+    """What waited with the kernel begins when the one before it was due, too."""
+
+    async def main() -> None:
+        async def all_at_once(peer: Peer) -> None:
+            await peer.say(STREAM)
+            await notes.until("opened")
+            await peer.say(b"".join(sends))
+            await peer.gone()
+
+        server = Server(all_at_once)
+        async with server.listening():
+            clock = Standing()
+            client = Client(
+                clock, server.endpoint, notes, drain=slow(100), read_bytes=len(block(1))
+            )
+            async with using(client):
+                await notes.until("opened")
+                await turns()
+                assert clock.waits == [100]
+                clock.t = 130  # the loop came round 30 late
+                client._draining.cancel()  # type: ignore[union-attr]
+                client._drained()
+                await turns()
+                assert clock.waits == waits
+
+    notes = Notes()
+    run(main)
+
+
+@pytest.mark.rules("NET-3")
+@pytest.mark.parametrize("read_bytes", [len(block(1)), READ_BYTES])
+def test_what_did_not_wait_begins_when_it_comes(read_bytes: int) -> None:
+    """Also where the read before it brought only a part of it."""
+
+    async def main() -> None:
+        async def in_pieces(peer: Peer) -> None:
+            await peer.say(STREAM)
+            await notes.until("opened")
+            await peer.say(block(1) + block(2)[:30])
+            await notes.until("receive")
+            await turns()
+            clock.t = 500
+            await peer.say(block(2)[30:])
+            await peer.gone()
+
+        server = Server(in_pieces)
+        async with server.listening():
+            client = Client(clock, server.endpoint, notes, drain=slow(100), read_bytes=read_bytes)
+            async with using(client):
+                await notes.until("opened")
+                await turns()
+                clock.t = 130
+                client._draining.cancel()  # type: ignore[union-attr]
+                client._drained()
+                await turns(60)
+                assert clock.waits == [100, 100]
+                assert client._due_ns == 600
+
+    notes, clock = Notes(), Standing()
+    run(main)
+
+
 @pytest.mark.rules("NET-2", "NET-3", "SSE-6")
 def test_it_reads_no_more_while_events_wait() -> None:
     """What one read brought is the most that lies between the kernel and the handling."""
