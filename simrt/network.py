@@ -51,15 +51,22 @@ LEARNED = order(Turn.FAULT, _PLACES - 1)
 
 @dataclass(frozen=True, slots=True)
 class KernelWindow:
-    """The window of a real connection on one machine, as a model has it (NET-9).
+    """What a kernel does for a real connection on one machine, as a model has it (NET-9).
+
+    What is lost in a silence the kernel repeats, after pauses that double (RFC 6298, section 5.5):
+    it comes with the first repeat after the silence (NET-7).
 
     Attributes:
         size_bytes: how much is under way at most.
         reopens_bytes: a window that was full opens again once so much of it is free.
+        silent_bytes: how much is under way at most while nothing is acknowledged; 0: `size_bytes`.
+        repeats_ns: the first pause; 0: what a silence held up comes when it ends.
     """
 
     size_bytes: int
     reopens_bytes: int = 1
+    silent_bytes: int = 0
+    repeats_ns: int = 0
 
 
 # How much of what the server writes first a client must have to know the answer, by status. Windows

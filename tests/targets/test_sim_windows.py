@@ -64,8 +64,73 @@ def test_one_machine_has_no_latency() -> None:
     assert times(simulated(far, KernelWindow(4000)), "receive") == [(1000, 1), (2000, 2)]
 
 
+@pytest.mark.rules("NET-7", "NET-9")
+@pytest.mark.parametrize(
+    ("first_pause_s", "comes_s"),
+    [
+        pytest.param(0.0, 30.5, id="held up until the silence ends"),
+        # Lost at 11 s, repeated after 4, 12 and 28 s.
+        pytest.param(4.0, 39.0, id="repeated after pauses that double"),
+        # After 6.5 and 19.5 s: in the instant in which the silence ends.
+        pytest.param(6.5, 30.5, id="repeated in the instant of the end"),
+    ],
+)
+def test_what_a_silence_lost_comes_with_the_next_repeat(
+    first_pause_s: float, comes_s: float
+) -> None:
+    online = {"up": "10500ms", "down": "20s", "silent": True}
+    silent = small(duration="45s", online=online, server={"peerTimeout": "none"})
+    kernel = KernelWindow(9000, repeats_ns=round(first_pause_s * S))
+    rows = simulated(silent, kernel)
+    came = {n: t for t, n in times(rows, "receive")}
+    ends = [row.t_ns / S for row in rows if row.kind == "online"]
+    assert came[10] == 10_000
+    assert ends[0] == 30.5  # whatever is repeated when
+    late = [n for n in range(11, 50) if n < comes_s and n in came]
+    assert late[0] == 11
+    assert {came[n] for n in late} == {round(comes_s * 1000)}
+    # What is sent after the end and before the repeat waits behind what is lost (the order holds).
+    assert [n for _, n in times(rows, "receive")] == sorted(came)
+
+
+@pytest.mark.rules("NET-7", "NET-9")
+def test_a_silence_that_begins_before_the_repeat_loses_it_as_well() -> None:
+    """Lost at 11 s, repeated at 33 s: into the next silence."""
+    online = {"up": "10500ms", "down": "10s", "silent": True}
+    silent = small(duration="60s", online=online, server={"peerTimeout": "none"})
+    rows = simulated(silent, KernelWindow(9000, repeats_ns=22 * S))
+    assert [row.t_ns / S for row in rows if row.kind == "offline"][:3] == [10.5, 31.0, 51.5]
+    came = {n: t for t, n in times(rows, "receive")}
+    assert came[10] == 10_000
+    assert came[11] == 77_000  # lost again after 22 s; the next one comes 44 s later
+
+
+@pytest.mark.rules("NET-7", "NET-9")
+def test_while_nothing_is_acknowledged_less_is_under_way() -> None:
+    size = size_of_an_event()
+    online = {"up": "10500ms", "down": "20s", "silent": True}
+    silent = small(
+        duration="45s",
+        online=online,
+        options={"bufferSize": 64},
+        server={"peerTimeout": "none"},
+    )
+    wide = simulated(silent, KernelWindow(40 * size))
+    narrow = simulated(silent, KernelWindow(40 * size, silent_bytes=5 * size))
+
+    def taken(rows: list[Any]) -> list[int]:
+        return [n for t, n in times(rows, "take") if 10_500 < t < 30_500]
+
+    assert taken(wide) == list(range(11, 31))
+    assert taken(narrow) == list(range(11, 16))
+    # After it the window is as wide as before, and nothing is missing.
+    assert [n for _, n in times(narrow, "receive")] == [n for _, n in times(wide, "receive")]
+
+
 def test_the_header_says_which_windows_were_simulated() -> None:
     scenario = small(latency="300ms")
-    header = sim.header(scenario, 1, {"g": KernelWindow(4000, 2000)})
-    assert header.window == {"g": {"bytes": 4000, "reopens_bytes": 2000}}
+    header = sim.header(scenario, 1, {"g": KernelWindow(4000, 2000, 1000, 5)})
+    assert header.window == {
+        "g": {"bytes": 4000, "reopens_bytes": 2000, "silent_bytes": 1000, "repeats_ns": 5}
+    }
     assert header.scenario == scenario.normalised()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from simrt import sse
 from simrt.engine import Message
-from simrt.network import DIAL_TO_ACCEPT, HEAD_BYTES, LEARNED, Turn, order
+from simrt.network import DIAL_TO_ACCEPT, HEAD_BYTES, LEARNED, KernelWindow, Turn, order
 from simrt.record import Where, Who
 from simrt.scenario.model import Distribution, Subscribers
 from simrt.scenario.randomness import Draws, Randomness
@@ -40,15 +40,15 @@ class Client:
         randomness: the named draws.
 
     Attributes:
-        reopens_bytes: how much of its window must be free before it opens again, once it was full.
+        kernel: what its kernel does, where it has one.
     """
 
     __slots__ = (
         "_attempt", "_backlog", "_drain", "_drain_key", "_draining", "_drains",
         "_drains_of", "_due_ns", "_factors", "_failed", "_had", "_had_of", "_head_bytes",
         "_heard_ns", "_held", "_jitter", "_left_ns", "_queue", "_randomness", "_received",
-        "_retry_ns", "_stalls", "_timer", "_watch", "gave_up", "group", "link", "name",
-        "opened", "place", "play", "reopens_bytes", "server", "wire", "world",
+        "_retry_ns", "_stalls", "_timer", "_watch", "gave_up", "group", "kernel", "link",
+        "name", "opened", "place", "play", "server", "wire", "world",
     )  # fmt: skip
 
     def __init__(
@@ -61,7 +61,7 @@ class Client:
         place: int,
         randomness: Randomness,
     ) -> None:
-        self.reopens_bytes = 1
+        self.kernel = KernelWindow(0)
         self.world = world
         self.server = server
         self.play = play
@@ -237,6 +237,7 @@ class Client:
 
     def _unheard(self, link: Link, action: Callable[..., None], *args: object) -> None:
         """A silence holds up what the server wrote; the server hears nothing of it (NET-7)."""
+        self.wire.note_loss()
         self.wire.deliver(link.arrival_key, action, link, *args)
         self.server.unheard(link, self.world.now - link.latency_ns)
 
@@ -393,7 +394,7 @@ class Client:
 
     def fall_silent(self, why: str) -> None:
         """Nothing passes from now on, and nobody is told (NET-7)."""
-        if not self.wire.silent:
+        if not self.wire.in_a_silence:
             self._network_row("offline", "silent")
         self.wire.fall_silent(why)
 
@@ -405,12 +406,21 @@ class Client:
             dead: whether the network lost the connection for good (half-open); it also is dead
                 where the server has given up.
         """
+        if not self.wire.speak_again(why):
+            return
+        self._network_row("online", "silent")
+        link, due_ns = self.link, self.wire.repeated_ns()
+        if due_ns > self.world.now and not dead and link is not None and link.server_open:
+            self.world.at(due_ns, link.arrival_key, self._hear_again)
+        else:
+            self._hear_again(dead=dead)
+
+    def _hear_again(self, *, dead: bool = False) -> None:
         link = self.link
         established = link is not None and link.life >= 0
         lost = link if link is not None and established and (dead or not link.server_open) else None
-        if not self.wire.speak_again(why, without=lost):
+        if not self.wire.pass_on(without=lost):
             return
-        self._network_row("online", "silent")
         if link is not None:
             self.server.heard(link)
         if lost is not None:

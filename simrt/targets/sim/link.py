@@ -153,7 +153,7 @@ class ByteLink(Link):
     """One connection whose window counts bytes: what does not fit waits in the server's buffer."""
 
     __slots__ = (
-        "_buffer", "_flying", "_reopens",
+        "_buffer", "_flying", "_kernel",
     )  # fmt: skip
 
     def __init__(self, world: World, client: Client, server: Server, number: int) -> None:
@@ -161,8 +161,7 @@ class ByteLink(Link):
         self.in_bytes = True
         self.room = 1
         self._window = client.group.window_bytes or 1
-        # A full window opens again once so much of it is free.
-        self._reopens = client.reopens_bytes
+        self._kernel = client.kernel
         self._flying = 0
         self._buffer: deque[Part] = deque()
 
@@ -185,7 +184,7 @@ class ByteLink(Link):
 
     def _reopen(self, units: int) -> None:
         self._flying -= units
-        if self._buffer and self._window - self._flying >= self._reopens:
+        if self._buffer and self._window - self._flying >= self._kernel.reopens_bytes:
             self._push()
             if self.stream is not None:
                 self.stream.waiting_since_ns = None  # STR-1: it accepted something
@@ -197,9 +196,12 @@ class ByteLink(Link):
         super().finish()
 
     def _push(self) -> None:
-        while self._buffer and self._flying < self._window:
+        window = self._window
+        if self._kernel.silent_bytes and self.client.wire.silent:
+            window = min(window, self._kernel.silent_bytes)
+        while self._buffer and self._flying < window:
             part = self._buffer[0]
-            fits = min(part.units, self._window - self._flying)
+            fits = min(part.units, window - self._flying)
             if fits == part.units:
                 self._buffer.popleft()
                 # The last part is freed when the event was handled, like any whole event.

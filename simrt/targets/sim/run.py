@@ -30,7 +30,12 @@ Windows = Mapping[str, KernelWindow]
 def header(scenario: Scenario, seed: int, windows: Windows | None = None) -> Header:
     """The header of a simulated run; its bytes depend on the arguments and versions alone."""
     written = {
-        name: {"bytes": window.size_bytes, "reopens_bytes": window.reopens_bytes}
+        name: {
+            "bytes": window.size_bytes,
+            "reopens_bytes": window.reopens_bytes,
+            "silent_bytes": window.silent_bytes,
+            "repeats_ns": window.repeats_ns,
+        }
         for name, window in (windows or {}).items()
     }
     return header_of(scenario, "sim", seed, window=written)
@@ -105,7 +110,8 @@ class Simulation:
         place = len(self.clients)
         client = Client(self.world, self.server, play, name, member, place, self.randomness)
         if play is self.plays[0] and name in self._windows:
-            client.reopens_bytes = self._windows[name].reopens_bytes
+            client.kernel = self._windows[name]
+            client.wire.repeats_ns = client.kernel.repeats_ns
         self.clients.append(client)
         return client
 

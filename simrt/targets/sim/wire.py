@@ -22,6 +22,8 @@ class Wire:
 
     Attributes:
         silent: whether nothing passes.
+        repeats_ns: the first pause after which the server's kernel repeats what was lost; the next
+            ones double. 0: nothing is lost, it is held up until the silence ends.
     """
 
     def __init__(self, world: World) -> None:
@@ -29,7 +31,14 @@ class Wire:
         self._away: set[str] = set()
         self._silences: set[str] = set()
         self._under_way: list[_Carried] = []
+        self._lost_ns: int | None = None
         self.silent = False
+        self.repeats_ns = 0
+
+    @property
+    def in_a_silence(self) -> bool:
+        """Whether a silence began that has not ended."""
+        return bool(self._silences)
 
     @property
     def away(self) -> bool:
@@ -65,22 +74,42 @@ class Wire:
         self._silences.add(why)
         self.silent = True
 
-    def speak_again(self, why: str, without: object = None) -> bool:
-        """One reason for silence is gone; with the last, what was held up arrives, in order.
+    def note_loss(self) -> None:
+        """Something that the server sent is lost in a silence."""
+        if self._lost_ns is None:
+            self._lost_ns = self._world.now
 
-        Arguments:
-            why: the reason.
-            without: a connection that is dead by now: what belongs to it is lost.
-
-        Returns:
-            Whether the silence is over by that.
-        """
+    def speak_again(self, why: str) -> bool:
+        """One reason for silence is gone; say whether the silence is over by that."""
         if why not in self._silences:
             return False
         self._silences.remove(why)
+        return not self._silences
+
+    def repeated_ns(self) -> int:
+        """When what was lost is repeated next: now, where nothing is lost."""
+        now = self._world.now
+        if self._lost_ns is None or not self.repeats_ns:
+            return now
+        due_ns, pause_ns = self._lost_ns, self.repeats_ns
+        while due_ns < now:
+            due_ns += pause_ns
+            pause_ns *= 2
+        return due_ns
+
+    def pass_on(self, without: object = None) -> bool:
+        """After a silence: what was held up arrives, in order.
+
+        Arguments:
+            without: a connection that is dead by now: what belongs to it is lost.
+
+        Returns:
+            Whether it does: not where the next silence has begun.
+        """
         if self._silences:
             return False
         self.silent = False
+        self._lost_ns = None
         under_way, self._under_way = self._under_way, []
         for key, action, args in under_way:
             if without is None or args[0] is not without:
