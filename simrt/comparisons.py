@@ -14,10 +14,10 @@ from simrt.agreement import (
     RowByRow,
     Windows,
     banded_figures,
+    ends,
     equal_figures,
     grain,
-    largest_windows,
-    least_windows,
+    late_ns,
     names_of,
     require_a_pair,
     row_by_row,
@@ -101,7 +101,7 @@ def _compare_histories(left: History, right: History) -> Comparison:
     fine = grain(left, right)
     free = fine is Grain.FIGURES
     ours, theirs = measure(left), measure(right)
-    resolution_ns = max(left.header.resolution_ns, right.header.resolution_ns)
+    late = max(late_ns(left.header), late_ns(right.header))
     paths = [one.path or Path("HISTORY") for one in (left, right)]
     return Comparison(
         scenario=left.scenario,
@@ -109,7 +109,7 @@ def _compare_histories(left: History, right: History) -> Comparison:
         seeds=(left.header.seed,),
         grain=fine,
         rows=() if free else (row_by_row(left, right),),
-        distances=banded_figures([[ours]], theirs, resolution_ns)
+        distances=banded_figures([[ours]], theirs, late)
         if free
         else equal_figures([ours], [theirs]),
         shapes=shapes([[ours]], theirs) if free else (),
@@ -270,7 +270,7 @@ def _against_a_band(
         seeds=tuple(seeds),
         grain=Grain.FIGURES,
         rows=(),
-        distances=banded_figures(simulated, there, header.resolution_ns),
+        distances=banded_figures(simulated, there, late_ns(header)),
         shapes=shapes(simulated, there),
         header=header,
         command=command,
@@ -280,21 +280,21 @@ def _against_a_band(
 def simulate_band(
     scenario: Scenario, header: Header, seeds: Sequence[int], tell: Progress = _nobody
 ) -> list[list[Metrics]]:
-    """Simulate seeds with the windows of a real run: the least, and the largest.
+    """Simulate seeds with what the kernel did for a real run, at each end of what is known.
 
     Arguments:
         scenario: what runs.
-        header: of the real run; its calibrated windows count.
+        header: of the real run; what was calibrated counts.
         seeds: which.
         tell: told what is being done, and how far.
 
     Returns:
         For each end of the band the figures of each seed, in order.
     """
-    ends = (least_windows(header), largest_windows(header))
+    known = ends(header)
     jobs = [
         _Simulated(scenario, seed, end, windows)
-        for end, windows in enumerate(ends)
+        for end, windows in enumerate(known)
         for seed in seeds
     ]
     done: dict[tuple[int, int], Metrics] = {}
@@ -303,4 +303,4 @@ def simulate_band(
             raise result
         done[job.end, job.seed] = result
         tell("simulating", len(done) / len(jobs))
-    return [[done[end, seed] for seed in seeds] for end in range(len(ends))]
+    return [[done[end, seed] for seed in seeds] for end in range(len(known))]

@@ -84,8 +84,11 @@ class Header(msgspec.Struct, frozen=True):
         speed: scenario seconds per real second; 1 on targets whose time is virtual.
         resolution_ns: measured jitter times speed: finer times mean nothing here; 0 if exact.
         window: per group, what was calibrated: `messages` and `bytes` that a client swallows that
-            reads nothing, `most_bytes` that are under way for one that reads; or what was simulated
-            in its place: `bytes`, and `reopens_bytes` that must be free before it opens again.
+            reads nothing, `most_bytes` that are under way for one that reads, `trip_ns` of an event
+            to a client that waits for it; for clients whose packets are lost in silence, what is
+            taken for them then, at least and at most (`silent_bytes`, `most_silent_bytes`), and
+            the first pause until it is repeated (`pause_ns`, `most_pause_ns`). Or what was
+            simulated in its place, as `KernelWindow` says it.
         versions: names and versions of what ran.
         emulated: whether a real server ran under the scenario's clock, its windows made by credits.
     """

@@ -5,7 +5,7 @@ from simrt.agreement.distributions import Shapes, shapes
 from simrt.agreement.figures import METHOD, Distance, Figure, banded_figures, equal_figures
 from simrt.agreement.pairing import Grain, grain, names_of, require_a_pair
 from simrt.agreement.row_by_row import Difference, RowByRow, row_by_row
-from simrt.agreement.window import Windows, largest_windows, least_windows
+from simrt.agreement.window import Windows, ends, late_ns
 
 __all__ = [
     "row_by_row",
@@ -23,7 +23,7 @@ __all__ = [
     "shapes",
     "Shapes",
     "Windows",
-    "least_windows",
-    "largest_windows",
+    "ends",
+    "late_ns",
     "Comparison",
 ]

@@ -7,9 +7,9 @@ the kernel's. So it is held against many simulated runs:
 - *Chance.* For each figure, the range of the simulated runs, widened on both sides by its length.
   Nothing is assumed about the law of a figure; many are skewed, and an interval from a normal law
   missed twice as often as it promised. Fewer than ten runs give no interval.
-- *The window.* Nobody knows it to the byte. So the runs are simulated twice, with the least and the
-  largest window that the calibration allows, and the interval covers both.
-- *Time.* What was late by the resolution of time may have moved a figure by so much: `slack`.
+- *The kernel.* Nobody knows a window to the byte. So the runs are simulated several times, at the
+  ends of what the calibration allows (`simrt.agreement.window`), and the interval covers all.
+- *Time.* What was late may have moved a figure by so much: `slack_of`.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ JUDGED = (
 runs of one system; they are shown, and not judged."""
 
 METHOD = (
-    "the range of the simulated runs, over the least and the largest calibrated window, widened on "
-    "both sides by its own length and by what the resolution of time can move"
+    "the range of the simulated runs, at each end of what was calibrated, widened on both sides by "
+    "its own length and by what lateness can move"
 )
 """How an interval of a table comes about, in a sentence."""
 
-# One side is late, and the other one too: so much of the resolution can come together.
-_LATENESSES = 2
+# A time has two ends, and both can be late.
+_ENDS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def equal_figures(left: Sequence[Metrics], right: Sequence[Metrics]) -> tuple[Di
 
 
 def banded_figures(
-    simulated: Sequence[Sequence[Metrics]], right: Metrics, resolution_ns: int
+    simulated: Sequence[Sequence[Metrics]], right: Metrics, late_ns: int
 ) -> tuple[Distance, ...]:
     """The figures of one free run against a band of simulated ones.
 
@@ -142,7 +142,7 @@ def banded_figures(
         simulated: for each end of the window's band the runs, one a seed, that of the free run
             first.
         right: the free run.
-        resolution_ns: how late it was.
+        late_ns: how late one end of a time can be there.
     """
     figures = [
         figure
@@ -150,7 +150,7 @@ def banded_figures(
         if figure.of(right) is not None
         or any(figure.of(run) is not None for runs in simulated for run in runs)
     ]
-    return tuple(_banded(figure, simulated, right, resolution_ns) for figure in figures)
+    return tuple(_banded(figure, simulated, right, late_ns) for figure in figures)
 
 
 def _is_judged(figure: Figure) -> bool:
@@ -161,7 +161,7 @@ def _banded(
     figure: Figure,
     simulated: Sequence[Sequence[Metrics]],
     right: Metrics,
-    resolution_ns: int,
+    late_ns: int,
 ) -> Distance:
     value = figure.of(right)
     judged = _is_judged(figure)
@@ -176,7 +176,7 @@ def _banded(
         always = all(len(values) == len(runs) for values, runs in zip(ends, simulated, strict=True))
         apart = many and (always if value is None else True)
         return Distance(figure, unit, left, value, None, None, False if apart else None, judged)
-    slack = slack_of(figure, right, resolution_ns / 1e9)
+    slack = slack_of(figure, right, late_ns / 1e9)
     low = max(0.0, min(span[0] for span in spans) - slack)
     high = max(span[1] for span in spans) + slack
     if METRICS[figure.metric].kind == "fraction":
@@ -208,7 +208,7 @@ _STEADY = frozenset(
 )
 
 
-def slack_of(figure: Figure, run: Metrics, resolution_s: float) -> float:
+def slack_of(figure: Figure, run: Metrics, late_s: float) -> float:
     """How far lateness of so many seconds can move a figure, in its unit.
 
     A time moves by the lateness itself: twice, as both of its ends can be late. In that time so
@@ -219,10 +219,10 @@ def slack_of(figure: Figure, run: Metrics, resolution_s: float) -> float:
     Arguments:
         figure: which one.
         run: where the group's rate and outages are read.
-        resolution_s: the resolution of time.
+        late_s: how late one end of a time can be.
     """
     metric = METRICS[figure.metric]
-    late_s = _LATENESSES * resolution_s
+    late_s *= _ENDS
     if metric.unit == "s":
         return late_s
     totals = run.totals(figure.group)

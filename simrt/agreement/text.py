@@ -91,6 +91,13 @@ def _conditions(found: Comparison) -> Iterator[str]:
                 f"Window of {group}: {window['messages']:,} messages ({window['bytes']:,} bytes) "
                 f"for a client that reads nothing, at most {most:,} bytes for one that reads."
             )
+        if "silent_bytes" in window:
+            yield (
+                f"In silence {group} is sent {window['silent_bytes']:,} to "
+                f"{window['most_silent_bytes']:,} bytes; what is lost is repeated first after "
+                f"{number(window['pause_ns'] / 1e9)} to "
+                f"{number(window['most_pause_ns'] / 1e9)} s, then after pauses that double."
+            )
 
 
 def _figures(found: Comparison, *, everything: bool) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from simrt.agreement import banded_figures, equal_figures, largest_windows, least_windows, shapes
+from simrt.agreement import banded_figures, ends, equal_figures, late_ns, shapes
 from simrt.agreement.distributions import apart
 from simrt.agreement.figures import JUDGED, Figure, figures_of, slack_of
 from simrt.agreement.window import READ_BYTES
@@ -270,8 +270,27 @@ def test_a_calibrated_window_is_a_band() -> None:
     measured = {"a": {"messages": 40, "bytes": 3200, "most_bytes": 9000},
                 "b": {"messages": 10, "bytes": 900}}  # fmt: skip
     header = Header(FORMAT, {}, "server", 1, window=measured)
-    assert least_windows(header) == {"a": KernelWindow(3200, 1600), "b": KernelWindow(900, 450)}
-    assert largest_windows(header) == {"a": KernelWindow(9000), "b": KernelWindow(900 + READ_BYTES)}
+    least, in_lumps, largest = ends(header)
+    assert least == {"a": KernelWindow(3200, 1600), "b": KernelWindow(900, 450)}
+    assert in_lumps == {"a": KernelWindow(9000, 4500), "b": KernelWindow(2948, 1474)}
+    assert largest == {"a": KernelWindow(9000), "b": KernelWindow(900 + READ_BYTES)}
+
+
+@pytest.mark.rules("NET-7", "NET-9")
+def test_what_a_kernel_does_in_silence_is_a_band() -> None:
+    measured = {"messages": 40, "bytes": 3200, "most_bytes": 9000, "silent_bytes": 1600,
+                "most_silent_bytes": 3000, "pause_ns": 3, "most_pause_ns": 4}  # fmt: skip
+    found = ends(Header(FORMAT, {}, "server", 1, window={"a": measured}))
+    assert [(end["a"].silent_bytes, end["a"].repeats_ns) for end in found] == [
+        (1600, 3), (1600, 4), (3000, 4)
+    ]  # fmt: skip
+
+
+def test_a_time_is_late_by_the_resolution_and_the_longest_trip() -> None:
+    window = {"a": {"bytes": 9, "trip_ns": 30}, "b": {"bytes": 9, "trip_ns": 50}, "c": {"bytes": 9}}
+    assert late_ns(Header(FORMAT, {}, "server", 1, resolution_ns=100, window=window)) == 150
+    assert late_ns(Header(FORMAT, {}, "server", 1, resolution_ns=100)) == 100
+    assert late_ns(Header(FORMAT, {}, "sim", 1)) == 0
 
 
 def test_what_one_read_brings_is_what_our_client_reads() -> None:

@@ -21,8 +21,8 @@ from simrt.agreement import (
     Comparison,
     Grain,
     banded_figures,
-    largest_windows,
-    least_windows,
+    ends,
+    late_ns,
     row_by_row,
     shapes,
 )
@@ -155,7 +155,7 @@ def running_freely(folder: Path) -> Iterator[Free]:
         seeds = range(SEED, SEED + BAND)
         band = simulate_band(load(path), history.header, seeds)
         measured = measure(history)
-        distances = banded_figures(band, measured, history.header.resolution_ns)
+        distances = banded_figures(band, measured, late_ns(history.header))
         found = Comparison(
             history.scenario, ("sim", "server"), tuple(seeds), Grain.FIGURES, (), distances,
             shapes(band, measured), history.header, "",
@@ -183,8 +183,8 @@ def table_of_equality(runs: Sequence[Virtual]) -> str:
 
 def table_of_freedom(runs: Sequence[Free]) -> str:
     """Each scenario on a free server: how fast, how late, how many figures lie inside."""
-    lines = ["| scenario | speed | resolution | figures inside | outside |",
-             "|---|---:|---:|---:|---|"]  # fmt: skip
+    lines = ["| scenario | speed | resolution | trip | figures inside | outside |",
+             "|---|---:|---:|---:|---:|---|"]  # fmt: skip
     inside = total = 0
     for run in runs:
         judged = [one for one in run.found.distances if one.judged and one.agrees is not None]
@@ -198,6 +198,7 @@ def table_of_freedom(runs: Sequence[Free]) -> str:
         header = run.history.header
         lines.append(
             f"| `{run.name}` | {header.speed:g} | {header.resolution_ns / 1e6:,.0f} ms | "
+            f"{(late_ns(header) - header.resolution_ns) / 1e6:,.0f} ms | "
             f"{len(ok)} of {len(judged)} | {outside or '—'} |"
         )
     lines.append(f"\n{inside} of {total} figures lie inside their interval.")
@@ -243,6 +244,24 @@ def table_of_windows(runs: Sequence[Free]) -> str:
                 f"{window['bytes']:,} bytes | {window.get('most_bytes', 0):,} bytes | "
                 f"{number(run.measured.value('in_flight_max', group))} messages | "
                 f"{'—' if share is None else f'{100 * share:.0f} %'} |"
+            )
+    return "\n".join([*lines, ""])
+
+
+def table_of_silence(runs: Sequence[Free]) -> str:
+    """What the kernel did for clients whose packets were lost."""
+    lines = ["| scenario | group | taken in a silence | first pause, real | of the scenario |",
+             "|---|---|---:|---:|---:|"]  # fmt: skip
+    for run in runs:
+        for group, window in run.history.header.window.items():
+            if "silent_bytes" not in window:
+                continue
+            pauses = (window["pause_ns"], window["most_pause_ns"])
+            real = [f"{pause / run.history.header.speed / 1e6:.0f}" for pause in pauses]
+            lines.append(
+                f"| `{run.name}` | {group} | {window['silent_bytes']:,} to "
+                f"{window['most_silent_bytes']:,} bytes | {' to '.join(real)} ms | "
+                f"{number(pauses[0] / 1e9)} to {number(pauses[1] / 1e9)} s |"
             )
     return "\n".join([*lines, ""])
 
@@ -403,14 +422,14 @@ def under_way(rows: Iterator[Row], who: str) -> tuple[list[float], list[int]]:
 
 
 def draw_window(runs: Sequence[Free]) -> None:
-    """One slow client: what is under way on the server, and in both simulated windows."""
+    """One slow client: what is under way on the server, and in two simulated windows."""
     name, who = WINDOW_OF
     run = next(run for run in runs if run.name == name)
-    header = run.history.header
+    least, in_lumps, _ = ends(run.history.header)
     canvas, axes = _paper(7.2, 3.6)
     lines = [
-        ("simulated, largest window", PINK, "--", _simulated(run, largest_windows(header))),
-        ("simulated, least window", GREEN, "-.", _simulated(run, least_windows(header))),
+        ("simulated, largest window", PINK, "--", _simulated(run, in_lumps)),
+        ("simulated, least window", GREEN, "-.", _simulated(run, least)),
         ("real server", BLUE, "-", iter(run.history)),
     ]
     for label, colour, style, rows in lines:
@@ -473,6 +492,7 @@ def main(folder: Path) -> None:
         "freedom": table_of_freedom(runs),
         "shapes": table_of_shapes(runs),
         "windows": table_of_windows(runs),
+        "silence": table_of_silence(runs),
         "power": table_of_power(),
         "alarms": false_alarms(),
         "stamp": stamp(),

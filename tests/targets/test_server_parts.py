@@ -22,12 +22,13 @@ from simrt.targets import server as target
 from simrt.targets.harness.calls import Caller, Hook, Line, LostCall
 from simrt.targets.harness.credentials import KINDS, Credentials
 from simrt.targets.harness.members import Member, Rows, reconnect_of
-from simrt.targets.server.calibrate import buffers_of, calibrate, rcvbuf_of, typical_event
+from simrt.targets.server.calibrate import calibrate
 from simrt.targets.server.lives import Lives
 from simrt.targets.server.merge import Life
 from simrt.targets.server.process import ServerProcess
 from simrt.targets.server.punctuality import Punctuality
 from simrt.targets.server.record import Part
+from simrt.targets.server.sockets import buffers_of, rcvbuf_of, typical_event
 from simrt.targets.server.wire import Loopback
 from tests.targets import small as smallest
 

@@ -1,21 +1,26 @@
-"""What a stalled client really swallows: the kernel's window, measured before each run (NET-9).
+"""What the kernel of this machine does with a stream: measured before each run (NET-7, NET-9).
 
-On real sockets a window is what the kernel holds for a reader who does not read. It is measured on
-a server process of its own, with the socket settings of the run and events of the scenario's size:
-a client connects and reads nothing, a hook is called until the server takes no more; what it took
-is the window.
+It is measured on a server process of its own, with the socket settings of the run and events of the
+scenario's size:
 
-A client that reads has more under way: what one read brought waits in the client, and the kernel
-opens a larger window for whoever empties it. So the same client then reads as the real ones do, and
-the most that is under way is measured too.
+- *The window* is what the kernel holds for a reader who does not read: clients connect and read
+  nothing, a hook is called until the server takes no more for them.
+- *The most under way.* A client that reads has more: what one read brought waits in the client, and
+  the kernel opens a larger window for whoever empties it. So the same clients then read as the real
+  ones do. No two connections get the same window; so several are measured, and the least and the
+  most of them count.
+- *Silence.* Where clients fall silent and the kernel really loses their packets, it takes less for
+  them, and repeats what is lost after pauses that double: how much, and the first pause.
+- *The trip*: how long an event takes from the call of its hook to a client that waits for it. On
+  one machine no network is between them, but they take their time.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,33 +28,57 @@ from typing import Any
 import msgspec
 
 from simrt.client.connection import READ_BYTES
+from simrt.clock import NS_PER_S
 from simrt.errors import TargetError
 from simrt.history import Row
-from simrt.scenario.events import payload, render
-from simrt.scenario.model import Publish, Scenario, Sender, Subscribers
-from simrt.sse import encode_event, event_id
+from simrt.scenario.model import Scenario
 from simrt.targets.harness.calls import Hook, Line
+from simrt.targets.server.namespace import Namespace
 from simrt.targets.server.process import ServerProcess
+from simrt.targets.server.sockets import compact, typical_event, wire_bytes
 
-# Below this the kernel rounds up; above it, a window of so many bytes is what a laptop has.
-_LEAST_RCVBUF = 2304
-_MOST_RCVBUF = 4 << 20
-# The server's side: near the smallest, so that little lies in it.
-SNDBUF_BYTES = 16_384
+# So many clients are measured at a time.
+_CLIENTS = 4
 # So many calls at once; the measured window is exact to the message, whatever this is.
 _BURST = 16
 # Bounds of one measurement: a window beyond them is written down as these.
 _MOST_MESSAGES = 20_000
-# The window of a client that reads: over so many openings, within so many reads. A closed window is
-# asked about again and again, after a second at the latest.
-_OPENINGS = 6
-_MOST_READS = 120
-_SILENT_S = 5.0
+# The window of clients that read: over so many reads of each. A closed window is asked about again
+# and again, after a second at the latest.
+_READS = 12
+_PATIENCE_S = 5.0
 _SETTLE_S = 0.02
 _WAITING = 4096
 _EVENT_END = b"\n\n"
 _HOOK = "POST /calibrate"
 _PATH = "/calibrate"
+# One event after the other: the first trips are longer, as everything is new.
+_TRIPS = 12
+_FIRST_TRIPS = 4
+# Silences of one packet each, for the first pause.
+_PAUSES = 3
+_LOST_S = 0.05
+# The command that makes a silence works in a process of its own.
+_OBEYED_S = 0.1
+_MOST_IN_SILENCE = 200
+_SLOWEST_S = 0.1
+_MEMBER = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """What the kernel does while nothing is acknowledged.
+
+    Attributes:
+        least_bytes: taken where events come one by one, at the scenario's pace.
+        most_bytes: taken where they come as fast as can be.
+        least_pause_ns, most_pause_ns: until what is lost is repeated first, real time.
+    """
+
+    least_bytes: int
+    most_bytes: int
+    least_pause_ns: int
+    most_pause_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,60 +86,70 @@ class Measured:
     """A window.
 
     Attributes:
-        messages: taken for a client that read nothing.
+        messages: taken for a client that read nothing; the least of all clients.
         wire_bytes: their size as they were written to the stream.
-        most_bytes: most that was under way, on the same count, once the client read: taken and not
-            yet handled, where what one read brings is handled before the next read.
+        most_bytes: most that was under way for one of them, on the same count, once they read:
+            taken and not yet handled, where what one read brings is handled before the next read.
+        trip_ns: longest trip of an event, real time.
+        silence: where the kernel loses packets for these clients; else None.
     """
 
     messages: int
     wire_bytes: int
     most_bytes: int
+    trip_ns: int
+    silence: Silence | None = None
+
+    def written(self, speed: float) -> dict[str, int]:
+        """As a history's header says it; times are of the scenario."""
+        found = {
+            "messages": self.messages,
+            "bytes": self.wire_bytes,
+            "most_bytes": self.most_bytes,
+            "trip_ns": round(self.trip_ns * speed),
+        }
+        if self.silence is not None:
+            found |= {
+                "silent_bytes": self.silence.least_bytes,
+                "most_silent_bytes": self.silence.most_bytes,
+                "pause_ns": round(self.silence.least_pause_ns * speed),
+                "most_pause_ns": round(self.silence.most_pause_ns * speed),
+            }
+        return found
 
 
-def typical_event(scenario: Scenario) -> tuple[str, Any]:
-    """An event that the scenario sends, with its data: of the first entry that sends."""
-    feature = scenario.feature
-    entries: tuple[Publish | Sender, ...] = (*scenario.workload.publish, *feature.senders)
-    for entry in entries:
-        try:
-            data = payload(feature, entry)
-        except LookupError:
-            continue
-        event = entry.sends if isinstance(entry, Sender) else entry.event
-        return event, render(data, 1, scenario.starts)
-    event = next(iter(feature.events))
-    examples = feature.events[event].get("examples") or [None]
-    return event, examples[0]
+async def calibrate(
+    scenario: Scenario,
+    rcvbufs: Iterable[int | None],
+    config: dict[str, Any],
+    folder: Path,
+    silent: Mapping[int | None, float] | None = None,
+    namespace: Namespace | None = None,
+) -> dict[int | None, Measured]:
+    """Measure what the kernel does, for each receive buffer.
 
+    Arguments:
+        scenario: whose events are sent.
+        rcvbufs: SO_RCVBUF settings; None is the system's own.
+        config: what the run's server is started with; socket settings are taken from it.
+        folder: where the throwaway process may write.
+        silent: by receive buffer of clients that fall silent, the pace of events: real seconds.
+        namespace: where packets can be lost; its first member is used, and can be used again.
 
-def wire_bytes(event: str, size: int) -> int:
-    """How long an event with so much data is on the stream; its seq counted as four digits."""
-    return len(encode_event(event_id("0" * 32, 1000), event, b"0" * size))
+    Returns:
+        By receive buffer, what was found.
 
-
-def buffers_of(scenario: Scenario) -> dict[str, int | None]:
-    """The server's side of the kernel's window, as it is told to a server process."""
-    if scenario.server.kernel_buffers == "default":
-        return {"sndbuf": None, "notsent_lowat": None}
-    return {"sndbuf": SNDBUF_BYTES, "notsent_lowat": 1}
-
-
-def rcvbuf_of(scenario: Scenario, group: Subscribers) -> int | None:
-    """The SO_RCVBUF with which the kernel's window comes near the one that a group asks for.
-
-    None, the system's own, where the scenario says so.
+    Raises:
+        TargetError: where the server cannot be started or accepts no client.
     """
-    if scenario.server.kernel_buffers == "default":
-        return None
-    event, data = typical_event(scenario)
-    size = wire_bytes(event, len(_compact(data)))
-    wanted = group.window_bytes or (group.window_msgs or 1) * size
-    return min(max(wanted, _LEAST_RCVBUF), _MOST_RCVBUF)
-
-
-def _compact(data: Any) -> bytes:
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+    async with _server(scenario, config, folder) as site:
+        found = {}
+        for rcvbuf in dict.fromkeys(rcvbufs):
+            silence = None
+            if namespace is not None and silent is not None and rcvbuf in silent:
+                silence = await _silence(site, rcvbuf, silent[rcvbuf], namespace)
+            found[rcvbuf] = await _window(site, rcvbuf, silence)
+        return found
 
 
 def _bare(scenario: Scenario) -> dict[str, Any]:
@@ -141,7 +180,7 @@ def _bare(scenario: Scenario) -> dict[str, Any]:
 
 
 class _Takes:
-    """The `take` rows of a growing record."""
+    """The `take` rows of a growing record: by client the size of each event."""
 
     def __init__(self, record: Path) -> None:
         self._file = record.open("rb")
@@ -161,36 +200,108 @@ class _Takes:
         self._file.close()
 
 
-async def calibrate(
-    scenario: Scenario, rcvbufs: Iterable[int | None], config: dict[str, Any], folder: Path
-) -> dict[int | None, Measured]:
-    """Measure the window for each receive buffer.
+class _Site:
+    """The server of a calibration: one hook, one stream."""
 
-    Arguments:
-        scenario: whose events are sent.
-        rcvbufs: SO_RCVBUF settings; None is the system's own.
-        config: what the run's server is started with; socket settings are taken from it.
-        folder: where the throwaway process may write.
+    def __init__(self, address: tuple[str, int], takes: _Takes, line: Line, data: Any) -> None:
+        self._address = address
+        self._takes = takes
+        self._line = line
+        self._body = compact(data)
+        self._clients = 0
+        self.calls = 0
 
-    Returns:
-        By receive buffer, what was swallowed.
+    async def send(self, count: int = 1) -> None:
+        """Call the hook so many times."""
+        for _ in range(count):
+            await self._line.call(_CALIBRATE, self._body)
+        self.calls += count
 
-    Raises:
-        TargetError: where the server cannot be started or accepts no client.
-    """
+    async def subscribe(self, sock: socket.socket, rcvbuf: int | None) -> _Client:
+        """A client on a socket, accepted."""
+        self._clients += 1
+        client = _Client(sock, f"calibration/{self._clients}", self._takes, self.calls)
+        sock.setblocking(False)
+        if rcvbuf is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(sock, self._address)
+        head = f"GET /calibration{_PATH} HTTP/1.1\r\nHost: x\r\nsimrt-subscriber: {client.name}\r\n"
+        await loop.sock_sendall(sock, (head + "simrt-connection: 1\r\n\r\n").encode())
+        for _ in range(500):
+            self._takes.read()
+            if client.name in self._takes.sizes:
+                return client
+            await asyncio.sleep(_SETTLE_S)
+        raise TargetError("calibration: the server accepted no client within 10 s")
+
+    def look(self) -> None:
+        """Read what the server recorded by now."""
+        self._takes.read()
+
+    async def settled(self, clients: Sequence[_Client]) -> None:
+        """Wait until the server takes no more for any of them."""
+        taken: list[int] = []
+        while True:
+            self._takes.read()
+            now = [len(client.sizes) for client in clients]
+            if now == taken:
+                return
+            taken = now
+            await asyncio.sleep(_SETTLE_S)
+
+
+class _Client:
+    """One client: what was taken for it, and what it handled of that."""
+
+    def __init__(self, sock: socket.socket, name: str, takes: _Takes, joined: int) -> None:
+        self.name = name
+        self._sock = sock
+        self._takes = takes
+        self._joined = joined
+        self._end = b""
+        self._handled = 0
+        self._read = 0
+
+    @property
+    def sizes(self) -> list[int]:
+        """Of each event that was taken for it, bytes."""
+        return self._takes.sizes[self.name]
+
+    def under_way(self) -> int:
+        """Bytes that were taken for it and are not handled."""
+        return sum(self.sizes[self._handled :])
+
+    async def read(self) -> None:
+        """Handle what the last read brought, then read once."""
+        loop = asyncio.get_running_loop()
+        self._handled = self._read
+        coming = loop.sock_recv(self._sock, READ_BYTES)
+        got = self._end + await asyncio.wait_for(coming, _PATIENCE_S)
+        self._read += got.count(_EVENT_END)
+        self._end = b"" if got.endswith(_EVENT_END) else got[-1:]
+
+    async def catch_up(self, calls: int) -> None:
+        """Read and handle all that was sent, by so many calls in all."""
+        while self._read < calls - self._joined:
+            await self.read()
+        self._handled = self._read
+
+
+_CALIBRATE = Hook("calibration", "calibration", "calibrate", _HOOK, ())
+
+
+@asynccontextmanager
+async def _server(scenario: Scenario, config: dict[str, Any], folder: Path) -> AsyncIterator[_Site]:
     own = {**config, "scenarios": [_bare(scenario)], "speed": 1.0, "port": 0, "tokens": {}}
     process = ServerProcess(folder / "calibration.jsonl", own)
     try:
         await process.start()
         listening = await process.listen()
         address = (config["host"], listening.port)
-        takes = _Takes(process.record)
-        line = Line(*address)
+        takes, line = _Takes(process.record), Line(*address)
         try:
-            return {
-                rcvbuf: await _measure(scenario, rcvbuf, address, takes, line)
-                for rcvbuf in dict.fromkeys(rcvbufs)
-            }
+            yield _Site(address, takes, line, typical_event(scenario)[1])
         finally:
             line.close()
             takes.close()
@@ -199,82 +310,99 @@ async def calibrate(
         await process.stop()
 
 
-async def _measure(
-    scenario: Scenario, rcvbuf: int | None, address: tuple[str, int], takes: _Takes, line: Line
-) -> Measured:
-    event, data = typical_event(scenario)
-    hook = Hook("calibration", "calibration", event, _HOOK, ())
-    name = f"stalled/{rcvbuf}"
-    body = _compact(data)
+async def _trip_ns(site: _Site, clients: Sequence[_Client]) -> int:
+    """How long one event takes to a client that waits for it, real time."""
     loop = asyncio.get_running_loop()
-    with socket.socket(proto=socket.IPPROTO_TCP) as sock:
-        sock.setblocking(False)
-        if rcvbuf is not None:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
-        await loop.sock_connect(sock, address)
-        head = f"GET /calibration{_PATH} HTTP/1.1\r\nHost: x\r\nsimrt-subscriber: {name}\r\n"
-        await loop.sock_sendall(sock, (head + "simrt-connection: 1\r\n\r\n").encode())
-        for _ in range(500):
-            takes.read()
-            if name in takes.sizes:
+    began_s = loop.time()
+    await site.send()
+    await clients[0].catch_up(site.calls)
+    trip_ns = round((loop.time() - began_s) * NS_PER_S)
+    for client in clients:
+        await client.catch_up(site.calls)
+    return trip_ns
+
+
+async def _window(site: _Site, rcvbuf: int | None, silence: Silence | None) -> Measured:
+    socks = [socket.socket(proto=socket.IPPROTO_TCP) for _ in range(_CLIENTS)]
+    try:
+        clients = [await site.subscribe(sock, rcvbuf) for sock in socks]
+        trip_ns = max([await _trip_ns(site, clients) for _ in range(_TRIPS)][_FIRST_TRIPS:])
+        before = len(clients[0].sizes)
+        while len(clients[0].sizes) < before + _MOST_MESSAGES:
+            sent = max(len(client.sizes) for client in clients) + _BURST
+            await site.send(_BURST)
+            await site.settled(clients)
+            if all(len(client.sizes) < sent for client in clients):
                 break
-            await asyncio.sleep(_SETTLE_S)
-        else:
-            raise TargetError("calibration: the server accepted no client within 10 s")
-        calls = 0
-        while calls < _MOST_MESSAGES:
-            for _ in range(_BURST):
-                await line.call(hook, body)
-            calls += _BURST
-            taken = await _settled(takes, name, calls)
-            if taken < calls:
+        least = min(clients, key=_Client.under_way)
+        messages, swallowed = len(least.sizes) - before, least.under_way()
+        most = [client.under_way() for client in clients]
+        lump = len(least.sizes)
+        for _ in range(_READS):
+            # So much waits that an opened window is filled at once.
+            ahead = max(len(client.sizes) for client in clients) + 2 * lump
+            await site.send(max(0, ahead - site.calls))
+            await asyncio.gather(*(client.read() for client in clients))
+            await site.settled(clients)
+            most += [client.under_way() for client in clients]
+            if site.calls > _MOST_MESSAGES:
                 break
-        sizes = takes.sizes[name]
-        swallowed, messages = sum(sizes), len(sizes)
-
-        async def feed(wanted: int) -> None:
-            """Let so many events wait."""
-            nonlocal calls
-            while calls < min(wanted, _MOST_MESSAGES):
-                await line.call(hook, body)
-                calls += 1
-
-        most = await _of_a_reader(sock, takes, name, feed)
-        return Measured(messages, swallowed, max(most, swallowed))
+        return Measured(messages, swallowed, max(most), trip_ns, silence)
+    finally:
+        for sock in socks:
+            sock.close()
 
 
-async def _of_a_reader(
-    sock: socket.socket, takes: _Takes, name: str, feed: Callable[[int], Awaitable[None]]
+async def _silence(
+    site: _Site, rcvbuf: int | None, pace_s: float, namespace: Namespace
+) -> Silence | None:
+    """What the kernel does in silence; None where no silence could be made in time."""
+    with namespace.socket_of(_MEMBER) as sock:
+        client = await site.subscribe(sock, rcvbuf)
+        for _ in range(_TRIPS):
+            await _trip_ns(site, [client])
+        tries = [await _pause_ns(site, client, namespace) for _ in range(_PAUSES)]
+        pauses = [pause_ns for pause_ns in tries if pause_ns is not None]
+        if not pauses:
+            return None
+        most = await _taken_in_silence(site, client, namespace, 0)
+        namespace.silence(_MEMBER, False)
+        await client.catch_up(site.calls)
+        least = await _taken_in_silence(site, client, namespace, min(pace_s, _SLOWEST_S))
+        namespace.silence(_MEMBER, False)
+        return Silence(min(least, most), max(least, most), min(pauses), max(pauses))
+
+
+async def _pause_ns(site: _Site, client: _Client, namespace: Namespace) -> int | None:
+    """Until one lost event is repeated, real time; None where it was not lost."""
+    loop = asyncio.get_running_loop()
+    namespace.silence(_MEMBER, True)
+    await asyncio.sleep(_OBEYED_S)
+    began_s = loop.time()
+    await site.send()
+    await asyncio.sleep(_LOST_S)
+    spoke_s = loop.time()
+    namespace.silence(_MEMBER, False)
+    await client.catch_up(site.calls)
+    now_s = loop.time()
+    # What comes as soon as it is asked for was there before.
+    lost = now_s - spoke_s > _LOST_S
+    await asyncio.sleep(_OBEYED_S)
+    return round((now_s - began_s) * NS_PER_S) if lost else None
+
+
+async def _taken_in_silence(
+    site: _Site, client: _Client, namespace: Namespace, pace_s: float
 ) -> int:
-    """The most bytes that are under way while the client reads, over some openings."""
-    loop = asyncio.get_running_loop()
-    sizes = takes.sizes[name]
-    handled = openings = most = 0
-    end = b""
-    lump = len(sizes)
-    for _ in range(_MOST_READS):
-        await feed(len(sizes) + 2 * lump)
-        before = len(sizes)
-        read = end + await asyncio.wait_for(loop.sock_recv(sock, READ_BYTES), _SILENT_S)
-        await _settled(takes, name, _MOST_MESSAGES)
-        if len(sizes) > before:
-            openings += 1
-            lump = max(lump, len(sizes) - before)
-            most = max(most, sum(sizes[handled:]))
-        if openings >= _OPENINGS or len(sizes) >= _MOST_MESSAGES:
+    """So many bytes are taken in a silence, which it leaves; at a pace, or 0: all at once."""
+    namespace.silence(_MEMBER, True)
+    await asyncio.sleep(_OBEYED_S)
+    before = len(client.sizes)
+    for sent in range(1, _MOST_IN_SILENCE + 1):
+        await site.send()
+        await asyncio.sleep(pace_s)
+        site.look()
+        if len(client.sizes) < before + sent - _BURST:
             break
-        handled += read.count(_EVENT_END)
-        end = b"" if read.endswith(_EVENT_END) else read[-1:]
-    return most
-
-
-async def _settled(takes: _Takes, name: str, calls: int) -> int:
-    """How many were taken, once that changes no more."""
-    taken = -1
-    while True:
-        takes.read()
-        now = len(takes.sizes[name])
-        if now in (taken, calls):
-            return now
-        taken = now
-        await asyncio.sleep(_SETTLE_S)
+    await site.settled([client])
+    return sum(client.sizes[before:])

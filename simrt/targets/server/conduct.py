@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from simrt.client import Dial, tcp
-from simrt.clock import RealClock, Timer
+from simrt.clock import NS_PER_S, RealClock, Timer
 from simrt.errors import TargetError
 from simrt.scenario.arrivals import Arrival, arrivals
 from simrt.scenario.events import render
@@ -27,7 +27,7 @@ from simrt.targets.harness.calls import Caller, Hook, Line, LostCall, hooks_of
 from simrt.targets.harness.credentials import Credentials
 from simrt.targets.harness.members import Member, Rows
 from simrt.targets.harness.troubles import falls_silent
-from simrt.targets.server.calibrate import Measured, buffers_of, calibrate, rcvbuf_of
+from simrt.targets.server.calibrate import calibrate
 from simrt.targets.server.lives import Lives
 from simrt.targets.server.merge import Parts
 from simrt.targets.server.namespace import Namespace, why_none
@@ -35,6 +35,7 @@ from simrt.targets.server.probes import probe
 from simrt.targets.server.process import COMMAND
 from simrt.targets.server.punctuality import Punctuality
 from simrt.targets.server.record import Part
+from simrt.targets.server.sockets import buffers_of, rcvbuf_of
 from simrt.targets.server.troubles import ProcessTroubles, lives_of
 from simrt.targets.server.wire import Loopback, Wire
 
@@ -142,8 +143,16 @@ class Conductor:
         lives = lives_of(self.scenario.faults)
         await self._lives.prepare(1)  # starts while the window is measured
         main = {name: rcvbuf for (index, name), rcvbuf in rcvbufs.items() if index == 0}
-        measured = await calibrate(self.scenario, main.values(), self._config, self._folder)
-        self.window = {name: _written(measured[rcvbuf]) for name, rcvbuf in main.items()}
+        silent = {rcvbuf for name, rcvbuf in main.items() if falls_silent(self.scenario, name)}
+        measured = await calibrate(
+            self.scenario,
+            main.values(),
+            self._config,
+            self._folder,
+            dict.fromkeys(silent, self._pace_s() if silent else 0),
+            self._namespace,
+        )
+        self.window = {name: measured[rcvbuf].written(self.speed) for name, rcvbuf in main.items()}
         await self._lives.prepare(lives)
         await self._lives.ready()
         self._clock = RealClock(
@@ -182,6 +191,11 @@ class Conductor:
             credentials=self._credentials,
         )
         await self._end()
+
+    def _pace_s(self) -> float:
+        """The mean time between two calls, real seconds."""
+        calls = sum(1 for _ in arrivals(self.scenario, self._randomness))
+        return self._duration_ns / max(1, calls) / self.speed / NS_PER_S
 
     def _orders(self) -> dict[str, Any]:
         return {
@@ -459,11 +473,3 @@ def _reserved_port(host: str) -> socket.socket:
 def _error_of(context: dict[str, Any]) -> BaseException:
     error = context.get("exception")
     return error if isinstance(error, BaseException) else AssertionError(context["message"])
-
-
-def _written(window: Measured) -> dict[str, int]:
-    return {
-        "messages": window.messages,
-        "bytes": window.wire_bytes,
-        "most_bytes": window.most_bytes,
-    }
