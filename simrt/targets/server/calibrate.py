@@ -61,6 +61,7 @@ _LOST_S = 0.05
 # The command that makes a silence works in a process of its own.
 _OBEYED_S = 0.1
 _MOST_IN_SILENCE = 200
+_REFUSED = 5
 _SLOWEST_S = 0.1
 _MEMBER = 0
 
@@ -277,7 +278,12 @@ class _Client:
         loop = asyncio.get_running_loop()
         self._handled = self._read
         coming = loop.sock_recv(self._sock, READ_BYTES)
-        got = self._end + await asyncio.wait_for(coming, _PATIENCE_S)
+        try:
+            got = self._end + await asyncio.wait_for(coming, _PATIENCE_S)
+        except TimeoutError:
+            raise TargetError(
+                f"calibration: nothing came for {_PATIENCE_S:g} s; is the machine overloaded?"
+            ) from None
         self._read += got.count(_EVENT_END)
         self._end = b"" if got.endswith(_EVENT_END) else got[-1:]
 
@@ -310,42 +316,44 @@ async def _server(scenario: Scenario, config: dict[str, Any], folder: Path) -> A
         await process.stop()
 
 
-async def _trip_ns(site: _Site, clients: Sequence[_Client]) -> int:
-    """How long one event takes to a client that waits for it, real time."""
+async def _trips_ns(site: _Site, client: _Client) -> int:
+    """The longest trip of some events, one after the other, real time."""
     loop = asyncio.get_running_loop()
-    began_s = loop.time()
-    await site.send()
-    await clients[0].catch_up(site.calls)
-    trip_ns = round((loop.time() - began_s) * NS_PER_S)
-    for client in clients:
+    trips = []
+    for _ in range(_TRIPS):
+        began_s = loop.time()
+        await site.send()
         await client.catch_up(site.calls)
-    return trip_ns
+        trips.append(round((loop.time() - began_s) * NS_PER_S))
+    return max(trips[_FIRST_TRIPS:])
 
 
 async def _window(site: _Site, rcvbuf: int | None, silence: Silence | None) -> Measured:
+    with socket.socket(proto=socket.IPPROTO_TCP) as sock:
+        trip_ns = await _trips_ns(site, await site.subscribe(sock, rcvbuf))
     socks = [socket.socket(proto=socket.IPPROTO_TCP) for _ in range(_CLIENTS)]
     try:
         clients = [await site.subscribe(sock, rcvbuf) for sock in socks]
-        trip_ns = max([await _trip_ns(site, clients) for _ in range(_TRIPS)][_FIRST_TRIPS:])
-        before = len(clients[0].sizes)
-        while len(clients[0].sizes) < before + _MOST_MESSAGES:
-            sent = max(len(client.sizes) for client in clients) + _BURST
+        sent = 0
+        while sent < _MOST_MESSAGES:
             await site.send(_BURST)
+            sent += _BURST
             await site.settled(clients)
             if all(len(client.sizes) < sent for client in clients):
                 break
         least = min(clients, key=_Client.under_way)
-        messages, swallowed = len(least.sizes) - before, least.under_way()
+        messages, swallowed = len(least.sizes), least.under_way()
         most = [client.under_way() for client in clients]
-        lump = len(least.sizes)
+        lump = messages
         for _ in range(_READS):
             # So much waits that an opened window is filled at once.
             ahead = max(len(client.sizes) for client in clients) + 2 * lump
-            await site.send(max(0, ahead - site.calls))
+            await site.send(max(0, ahead - sent))
+            sent = max(sent, ahead)
             await asyncio.gather(*(client.read() for client in clients))
             await site.settled(clients)
             most += [client.under_way() for client in clients]
-            if site.calls > _MOST_MESSAGES:
+            if sent >= _MOST_MESSAGES:
                 break
         return Measured(messages, swallowed, max(most), trip_ns, silence)
     finally:
@@ -357,20 +365,28 @@ async def _silence(
     site: _Site, rcvbuf: int | None, pace_s: float, namespace: Namespace
 ) -> Silence | None:
     """What the kernel does in silence; None where no silence could be made in time."""
+    async with _warm(site, rcvbuf, namespace) as client:
+        tries = [await _pause_ns(site, client, namespace) for _ in range(_PAUSES)]
+    pauses = [pause_ns for pause_ns in tries if pause_ns is not None]
+    if not pauses:
+        return None
+    taken = []
+    for wait_s in (0, min(pace_s, _SLOWEST_S)):
+        async with _warm(site, rcvbuf, namespace) as client:
+            taken.append(await _taken_in_silence(site, client, namespace, wait_s))
+    return Silence(min(taken), max(taken), min(pauses), max(pauses))
+
+
+@asynccontextmanager
+async def _warm(site: _Site, rcvbuf: int | None, namespace: Namespace) -> AsyncIterator[_Client]:
+    """A client that can be silenced and had some events already; its silence ends with it."""
     with namespace.socket_of(_MEMBER) as sock:
         client = await site.subscribe(sock, rcvbuf)
-        for _ in range(_TRIPS):
-            await _trip_ns(site, [client])
-        tries = [await _pause_ns(site, client, namespace) for _ in range(_PAUSES)]
-        pauses = [pause_ns for pause_ns in tries if pause_ns is not None]
-        if not pauses:
-            return None
-        most = await _taken_in_silence(site, client, namespace, 0)
-        namespace.silence(_MEMBER, False)
-        await client.catch_up(site.calls)
-        least = await _taken_in_silence(site, client, namespace, min(pace_s, _SLOWEST_S))
-        namespace.silence(_MEMBER, False)
-        return Silence(min(least, most), max(least, most), min(pauses), max(pauses))
+        await _trips_ns(site, client)
+        try:
+            yield client
+        finally:
+            namespace.silence(_MEMBER, False)
 
 
 async def _pause_ns(site: _Site, client: _Client, namespace: Namespace) -> int | None:
@@ -381,8 +397,8 @@ async def _pause_ns(site: _Site, client: _Client, namespace: Namespace) -> int |
     began_s = loop.time()
     await site.send()
     await asyncio.sleep(_LOST_S)
-    spoke_s = loop.time()
     namespace.silence(_MEMBER, False)
+    spoke_s = loop.time()
     await client.catch_up(site.calls)
     now_s = loop.time()
     # What comes as soon as it is asked for was there before.
@@ -392,17 +408,18 @@ async def _pause_ns(site: _Site, client: _Client, namespace: Namespace) -> int |
 
 
 async def _taken_in_silence(
-    site: _Site, client: _Client, namespace: Namespace, pace_s: float
+    site: _Site, client: _Client, namespace: Namespace, wait_s: float
 ) -> int:
-    """So many bytes are taken in a silence, which it leaves; at a pace, or 0: all at once."""
+    """So many bytes are taken in a silence that begins here; events come with such a pause."""
     namespace.silence(_MEMBER, True)
     await asyncio.sleep(_OBEYED_S)
+    site.look()
     before = len(client.sizes)
     for sent in range(1, _MOST_IN_SILENCE + 1):
         await site.send()
-        await asyncio.sleep(pace_s)
+        await asyncio.sleep(wait_s)
         site.look()
-        if len(client.sizes) < before + sent - _BURST:
+        if len(client.sizes) < before + sent - _REFUSED:
             break
     await site.settled([client])
     return sum(client.sizes[before:])
