@@ -13,6 +13,7 @@ from typing import Any
 import jwt
 import pytest
 
+from simrt.client.connection import READ_BYTES
 from simrt.clock import RealClock
 from simrt.errors import HistoryError, TargetError, UsageError
 from simrt.history import read_history
@@ -25,6 +26,7 @@ from simrt.targets.harness.members import Member, Rows, reconnect_of
 from simrt.targets.server.calibrate import calibrate
 from simrt.targets.server.lives import Lives
 from simrt.targets.server.merge import Life
+from simrt.targets.server.namespace import own_network, why_none
 from simrt.targets.server.process import ServerProcess
 from simrt.targets.server.punctuality import Punctuality
 from simrt.targets.server.record import Part
@@ -456,6 +458,38 @@ def test_the_window_is_measured(tmp_path: Path) -> None:
         least, most = measured[2304], measured[65_536]
         assert 1 <= least.messages < most.messages < 20_000
         assert least.wire_bytes > least.messages * 50
+        for found in measured.values():
+            assert found.most_bytes >= found.wire_bytes + READ_BYTES
+            assert found.trip_ns > 0
+            assert found.silence is None
+            assert found.written(20.0)["trip_ns"] == 20 * found.trip_ns
+
+    run(main)
+
+
+@pytest.mark.real
+@pytest.mark.rules("NET-7", "NET-9")
+@pytest.mark.skipif(bool(why_none(1)), reason=f"no packets can be lost here: {why_none(1)}")
+def test_what_the_kernel_does_in_silence_is_measured(tmp_path: Path) -> None:
+    """It takes something, repeats what is lost no sooner than RFC 6298 has it on Linux (200 ms),
+    and its first pause is not the second one (400 ms more)."""
+    spec = small()
+
+    async def main() -> None:
+        with own_network(1) as namespace:
+            assert namespace is not None
+            within = {**config(spec), "host": namespace.host}
+            found = (await calibrate(spec, (2304,), within, tmp_path, {2304: 0.02}, namespace))[
+                2304
+            ]
+        assert found.silence is not None
+        seen = found.silence
+        assert 0 < seen.least_bytes <= seen.most_bytes < 60_000
+        assert 200_000_000 <= seen.least_pause_ns <= seen.most_pause_ns
+        assert seen.least_pause_ns < 600_000_000
+        written = found.written(10.0)
+        assert written["pause_ns"] == 10 * seen.least_pause_ns
+        assert written["most_silent_bytes"] == seen.most_bytes
 
     run(main)
 

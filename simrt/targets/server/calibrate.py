@@ -7,8 +7,8 @@ scenario's size:
   nothing, a hook is called until the server takes no more for them.
 - *The most under way.* A client that reads has more: what one read brought waits in the client, and
   the kernel opens a larger window for whoever empties it. So the same clients then read as the real
-  ones do. No two connections get the same window; so several are measured, and the least and the
-  most of them count.
+  ones do. No two connections get the same window; so several are measured, with events that come
+  fast and slowly, and the least and the most of them count.
 - *Silence.* Where clients fall silent and the kernel really loses their packets, it takes less for
   them, and repeats what is lost after pauses that double: how much, and the first pause.
 - *The trip*: how long an event takes from the call of its hook to a client that waits for it. On
@@ -38,14 +38,18 @@ from simrt.targets.server.process import ServerProcess
 from simrt.targets.server.sockets import compact, typical_event, wire_bytes
 
 # So many clients are measured at a time.
-_CLIENTS = 4
+_CLIENTS = 3
+_STAGGER = 2
 # So many calls at once; the measured window is exact to the message, whatever this is.
 _BURST = 16
 # Bounds of one measurement: a window beyond them is written down as these.
 _MOST_MESSAGES = 20_000
+# Up to so many events it is measured a second time, with so long between two of them.
+_MANY = 100
+_SPACED_S = 0.005
 # The window of clients that read: over so many reads of each. A closed window is asked about again
 # and again, after a second at the latest.
-_READS = 12
+_READS = 8
 _PATIENCE_S = 5.0
 _SETTLE_S = 0.02
 _WAITING = 4096
@@ -269,6 +273,10 @@ class _Client:
         """Of each event that was taken for it, bytes."""
         return self._takes.sizes[self.name]
 
+    def pending(self, calls: int) -> int:
+        """How many events wait for it at the server, after so many calls in all."""
+        return calls - self._joined - len(self.sizes)
+
     def under_way(self) -> int:
         """Bytes that were taken for it and are not handled."""
         return sum(self.sizes[self._handled :])
@@ -331,34 +339,60 @@ async def _trips_ns(site: _Site, client: _Client) -> int:
 async def _window(site: _Site, rcvbuf: int | None, silence: Silence | None) -> Measured:
     with socket.socket(proto=socket.IPPROTO_TCP) as sock:
         trip_ns = await _trips_ns(site, await site.subscribe(sock, rcvbuf))
+    swallowed: list[tuple[int, int]] = []
+    # How many fit depends on how they come: fast events share a packet. Where many fit, they do.
+    for wait_s in (0, _SPACED_S):
+        async with _fresh(site, rcvbuf) as clients:
+            await _fill(site, clients, wait_s)
+            swallowed += [(client.under_way(), len(client.sizes)) for client in clients]
+            if wait_s or min(messages for _, messages in swallowed) > _MANY:
+                most_bytes = await _most_while_reading(site, clients)
+                break
+    wire_bytes, messages = min(swallowed)
+    # Who reads while its window fills has what one read brought besides all that it swallows.
+    most_bytes = max(most_bytes, max(swallowed)[0] + READ_BYTES)
+    return Measured(messages, wire_bytes, most_bytes, trip_ns, silence)
+
+
+@asynccontextmanager
+async def _fresh(site: _Site, rcvbuf: int | None) -> AsyncIterator[list[_Client]]:
+    """Clients that read nothing; each but the first missed some events of the one before it."""
     socks = [socket.socket(proto=socket.IPPROTO_TCP) for _ in range(_CLIENTS)]
     try:
-        clients = [await site.subscribe(sock, rcvbuf) for sock in socks]
-        sent = 0
-        while sent < _MOST_MESSAGES:
-            await site.send(_BURST)
-            sent += _BURST
-            await site.settled(clients)
-            if all(len(client.sizes) < sent for client in clients):
-                break
-        least = min(clients, key=_Client.under_way)
-        messages, swallowed = len(least.sizes), least.under_way()
-        most = [client.under_way() for client in clients]
-        lump = messages
-        for _ in range(_READS):
-            # So much waits that an opened window is filled at once.
-            ahead = max(len(client.sizes) for client in clients) + 2 * lump
-            await site.send(max(0, ahead - sent))
-            sent = max(sent, ahead)
-            await asyncio.gather(*(client.read() for client in clients))
-            await site.settled(clients)
-            most += [client.under_way() for client in clients]
-            if sent >= _MOST_MESSAGES:
-                break
-        return Measured(messages, swallowed, max(most), trip_ns, silence)
+        clients = []
+        for sock in socks:
+            clients.append(await site.subscribe(sock, rcvbuf))
+            await site.send(_STAGGER)
+        yield clients
     finally:
         for sock in socks:
             sock.close()
+
+
+async def _fill(site: _Site, clients: Sequence[_Client], wait_s: float) -> None:
+    """Send until something waits for each of them."""
+    for _ in range(0, _MOST_MESSAGES, _BURST):
+        for _ in range(_BURST):
+            await site.send()
+            await asyncio.sleep(wait_s)
+        await site.settled(clients)
+        if all(client.pending(site.calls) for client in clients):
+            return
+
+
+async def _most_while_reading(site: _Site, clients: Sequence[_Client]) -> int:
+    """The most bytes that are under way for one of them, once they read."""
+    most = 0
+    # So much waits that an opened window is filled at once.
+    ahead = max(len(client.sizes) for client in clients)
+    for _ in range(_READS):
+        await site.send(max(0, *(ahead - client.pending(site.calls) for client in clients)))
+        await asyncio.gather(*(client.read() for client in clients))
+        await site.settled(clients)
+        most = max(most, *(client.under_way() for client in clients))
+        if site.calls > _MOST_MESSAGES:
+            break
+    return most
 
 
 async def _silence(
@@ -379,14 +413,11 @@ async def _silence(
 
 @asynccontextmanager
 async def _warm(site: _Site, rcvbuf: int | None, namespace: Namespace) -> AsyncIterator[_Client]:
-    """A client that can be silenced and had some events already; its silence ends with it."""
+    """A client that can be silenced and had some events already."""
     with namespace.socket_of(_MEMBER) as sock:
         client = await site.subscribe(sock, rcvbuf)
         await _trips_ns(site, client)
-        try:
-            yield client
-        finally:
-            namespace.silence(_MEMBER, False)
+        yield client
 
 
 async def _pause_ns(site: _Site, client: _Client, namespace: Namespace) -> int | None:
@@ -410,7 +441,7 @@ async def _pause_ns(site: _Site, client: _Client, namespace: Namespace) -> int |
 async def _taken_in_silence(
     site: _Site, client: _Client, namespace: Namespace, wait_s: float
 ) -> int:
-    """So many bytes are taken in a silence that begins here; events come with such a pause."""
+    """So many bytes are taken in a silence of its own; events come with such a pause."""
     namespace.silence(_MEMBER, True)
     await asyncio.sleep(_OBEYED_S)
     site.look()
@@ -422,4 +453,5 @@ async def _taken_in_silence(
         if len(client.sizes) < before + sent - _REFUSED:
             break
     await site.settled([client])
+    namespace.silence(_MEMBER, False)
     return sum(client.sizes[before:])
