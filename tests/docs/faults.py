@@ -110,7 +110,8 @@ FAULTS = {
     "silent": Told(
         "Silent offline periods", "timeline",
         ("as half-open, and the connection lives on", "as half-open, and the connection lives on",
-         "as half-open; the kernels repeat what was lost", ("emulated: the harness holds the bytes "
+         ("as half-open; the kernels repeat what was lost, [after pauses that double]("
+         "model-and-reality.md#silence)"), ("emulated: the harness holds the bytes "
          "back")),
         "nothing passes; afterwards what is under way arrives, if the server has not given up",
         "behind the proxy, when the server notices",
