@@ -6,14 +6,14 @@ import io
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simrt.errors import EXIT_ERROR, EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_PASS
+from simrt.endings import end_with, guarded, leave, out_of_time, worst
+from simrt.errors import EXIT_FAIL, EXIT_PASS
 from simrt.terminal import (
     complain,
     on_a_desktop,
@@ -26,7 +26,6 @@ from simrt.terminal import (
 )
 
 if TYPE_CHECKING:
-    from simrt.limit import TimeLimit
     from simrt.results import Check, Run
     from simrt.scenario.model import Scenario
 
@@ -36,9 +35,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-
-_INTERRUPTED = "interrupted; what was recorded is kept"
-_WORST_FIRST = (EXIT_INTERRUPTED, EXIT_ERROR, EXIT_FAIL, EXIT_INCONCLUSIVE)
 
 Targets = Annotated[
     list[str] | None,
@@ -127,7 +123,7 @@ def check(
             if os.environ.get("GITHUB_ACTIONS") == "true":
                 say_plain(annotation_lines(found))
     if limit.over:
-        codes.append(_out_of_time(limit, done))
+        codes.append(out_of_time(limit, done))
     if against and len(done) == 2:
         from simrt.report.against import write_against
 
@@ -142,10 +138,10 @@ def check(
         index = write_index(reports)
     if as_json:
         _print_json(done, codes)
-        raise typer.Exit(_worst(codes))
-    if index is not None and not (quiet and _worst(codes) == EXIT_PASS):
+        raise typer.Exit(worst(codes))
+    if index is not None and not (quiet and worst(codes) == EXIT_PASS):
         say(f"Report: {index}")
-    _leave(codes, _again(paths, on, seed, runs, speed, against))
+    leave(codes, _again(paths, on, seed, runs, speed, against))
 
 
 @app.command()
@@ -165,7 +161,7 @@ def run(
 
     loaded = _load_all([scenario])[0]
     codes: list[int] = []
-    with _guarded(codes, kept=history), progress(loaded.name) as tell:
+    with guarded(codes, kept=history), progress(loaded.name) as tell:
         done = run_one(
             loaded,
             on,
@@ -180,7 +176,7 @@ def run(
     again = ["simrt", "run", str(scenario), "--on", on, "--seed", str(seed)]
     again += [] if speed is None else ["--speed", f"{speed:g}"]
     again += ["--lockstep"] if lockstep else []
-    _leave(codes, shlex.join([*again, "--history", str(history)]))
+    leave(codes, shlex.join([*again, "--history", str(history)]))
 
 
 @app.command()
@@ -195,9 +191,9 @@ def judge(
 
     codes: list[int] = []
     for path in histories:
-        with _guarded(codes):
+        with guarded(codes):
             codes.append(_judged(judge_one(path)))
-    _leave(codes, shlex.join(["simrt", "judge", *(str(path) for path in histories)]))
+    leave(codes, shlex.join(["simrt", "judge", *(str(path) for path in histories)]))
 
 
 @app.command()
@@ -262,7 +258,7 @@ def compare(
     stored = len(what) == 2 or what[0].suffix in (".jsonl", ".gz")
     first = what[0] if stored else _load_all(what)[0]
     codes: list[int] = []
-    with _guarded(codes), progress(what[0].stem) as tell:
+    with guarded(codes), progress(what[0].stem) as tell:
         found = compare_both(
             first,
             what[1] if len(what) == 2 else None,
@@ -279,7 +275,7 @@ def compare(
             sys.stdout.write(json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n")
             raise typer.Exit(found.exit_code)
         say_all(comparison_lines(found, everything=everything))
-    _leave(codes, command_of(what, on, seed, runs, speed, lockstep=lockstep))
+    leave(codes, command_of(what, on, seed, runs, speed, lockstep=lockstep))
 
 
 @app.command()
@@ -439,24 +435,6 @@ def _judged(done: Run) -> int:
     return EXIT_CODES[done.status]
 
 
-@contextmanager
-def _guarded(codes: list[int], kept: Path | None = None) -> Iterator[None]:
-    """Let one scenario's trouble with its target not end the others."""
-    from simrt.errors import SimrtError
-
-    try:
-        yield
-    except SimrtError as error:
-        if error.exit_code != EXIT_ERROR:
-            raise
-        complain(str(error))
-        codes.append(error.exit_code)
-    except KeyboardInterrupt:
-        if kept is not None and kept.exists():
-            complain(f"what was recorded is kept in {kept}")
-        raise
-
-
 def _again(
     paths: list[Path] | None,
     on: list[str] | None,
@@ -479,28 +457,8 @@ def _print_json(checks: Sequence[Check], codes: Sequence[int]) -> None:
 
     from simrt.report.tables import verdicts_json
 
-    said = {"exit_code": _worst(codes), "checks": [verdicts_json(check) for check in checks]}
+    said = {"exit_code": worst(codes), "checks": [verdicts_json(check) for check in checks]}
     sys.stdout.write(json.dumps(said, indent=2, ensure_ascii=False) + "\n")
-
-
-def _out_of_time(limit: TimeLimit, done: Sequence[Check]) -> int:
-    """Say what there is nevertheless."""
-    folders = ", ".join(str(check.folder) for check in done if check.cut_short)
-    kept = f"; what had ended by then is judged, its histories are kept: {folders}"
-    complain(f"not done within the time limit of {limit.seconds:g} s{kept if folders else ''}")
-    return EXIT_ERROR
-
-
-def _worst(codes: Sequence[int]) -> int:
-    return next((code for code in _WORST_FIRST if code in codes), EXIT_PASS)
-
-
-def _leave(codes: Sequence[int], command: str) -> None:
-    """End with the worst code; a run that did not pass says last how to repeat it."""
-    worst = _worst(codes)
-    if worst != EXIT_PASS:
-        say(f"To repeat it: {command}")
-    raise typer.Exit(worst)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -509,41 +467,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     Arguments:
         argv: the arguments; default: those of the process.
     """
-    from simrt.errors import SimrtError
-
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without ✓ must not cost a verdict
-    try:
-        arguments = None if argv is None else list(argv)
-        code = app(args=arguments, prog_name="simrt", standalone_mode=False) or EXIT_PASS
-        if code == EXIT_INTERRUPTED:  # typer makes this of Ctrl-C
-            complain(_INTERRUPTED)
-        sys.exit(code)
-    except typer.TyperException as error:
-        complain(f"{error.format_message()}\nsimrt --help and simrt VERB --help say more.")
-        sys.exit(error.exit_code)
-    except SimrtError as error:
-        complain(str(error))
-        sys.exit(error.exit_code)
-    except (KeyboardInterrupt, typer.Abort):
-        complain(_INTERRUPTED)
-        sys.exit(EXIT_INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of our output is gone; there is nobody to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(EXIT_ERROR)
-    except OSError as error:
-        if os.environ.get("SIMRT_DEBUG"):
-            raise
-        where = f"{error.filename}: " if error.filename is not None else ""
-        complain(f"{where}{error.strerror or error}; SIMRT_DEBUG=1 shows where it happened")
-        sys.exit(EXIT_ERROR)
-    except Exception as error:
-        if os.environ.get("SIMRT_DEBUG"):
-            raise
-        complain(
-            f"an error of simrt itself: {type(error).__name__}: {error}\n"
-            "Please report it; SIMRT_DEBUG=1 shows where it happened."
-        )
-        sys.exit(EXIT_ERROR)
+    arguments = None if argv is None else list(argv)
+    end_with(lambda: app(args=arguments, prog_name="simrt", standalone_mode=False))

@@ -54,9 +54,10 @@ ALLOWED = {
         "client", "clock", "errors", "history", "report", "scenario", "server", "sse", "targets",
     },
     "terminal": {"checks"},
+    "endings": {"errors", "limit", "results", "terminal"},
     "cli": {
-        "checks", "comparisons", "errors", "limit", "report", "results", "runs", "scenario",
-        "terminal", "validation", "watch",
+        "checks", "comparisons", "endings", "errors", "limit", "report", "results", "runs",
+        "scenario", "terminal", "validation", "watch",
     },
     "__main__": {"cli"},
     "__init__": {
@@ -81,7 +82,7 @@ ONLY_IN = {
         "watch",
     ),
     "time": ("clock.py",),
-    "typer": ("cli.py",),
+    "typer": ("cli.py", "endings.py"),
     "ruamel": ("scenario", "report/source.py"),
     "jinja2": ("report",),
     "jwt": ("server", "targets/harness", "watch"),

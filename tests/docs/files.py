@@ -25,7 +25,7 @@ ROOMS = (
     "limit.py",
     "probe.py", "antipatterns.py", "checklist.py", "summary.py", "checks.py", "comparisons.py",
     "report", "watch", "cli.py",
-    "terminal.py", "__main__.py", "__init__.py",
+    "endings.py", "terminal.py", "__main__.py", "__init__.py",
     "record.py", "network.py", "clock.py", "errors.py",
 )  # fmt: skip
 
