@@ -12,7 +12,7 @@ import http.server
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -148,26 +148,46 @@ def turned_away(port: int) -> int:
 # --- what a client does ---------------------------------------------------------------------------
 
 
-def seen(program: Program, case: Case) -> str:
-    """What a client makes of one first answer, in words of the table."""
+def seen(program: Program) -> list[str]:
+    """What a client makes of each first answer, in words of the table.
+
+    All are begun before the first is waited for: a client that comes back takes its time.
+    """
     with contextlib.ExitStack() as stack:
-        if case.answer is None:
-            port, occupant = stack.enter_context(full())
-        else:
-            port, asked = stack.enter_context(scripted(case.answer))
-        client = stack.enter_context(running(program, f"http://127.0.0.1:{port}{PATH}", TOKEN))
-        if case.answer is not None:
-            client.until(lambda: client.over or bool(client.events))
-            follows = ELSEWHERE in asked
-        else:
-            ended = False
-            while not turned_away(port):
-                assert not ended, "it ended, and was never turned away"
-                ended = client.process.poll() is not None
-            occupant.sock.close()  # from now on there is room
-            client.until(lambda: client.over or bool(client.events))
-            follows = False
-        return outcome(client, follows=follows)
+        begun = [_begun(stack, program, case) for case in CASES]
+        return [conclude() for conclude in begun]
+
+
+def _begun(stack: contextlib.ExitStack, program: Program, case: Case) -> Callable[[], str]:
+    """Begin one client; what is returned waits for what becomes of it."""
+    if case.answer is None:
+        return _begun_at_a_full_server(stack, program)
+    port, asked = stack.enter_context(scripted(case.answer))
+    client = stack.enter_context(running(program, f"http://127.0.0.1:{port}{PATH}", TOKEN))
+
+    def conclude() -> str:
+        client.until(lambda: client.over or bool(client.events))
+        return outcome(client, follows=ELSEWHERE in asked)
+
+    return conclude
+
+
+def _begun_at_a_full_server(stack: contextlib.ExitStack, program: Program) -> Callable[[], str]:
+    port, occupant = stack.enter_context(full())
+    client = stack.enter_context(running(program, f"http://127.0.0.1:{port}{PATH}", TOKEN))
+
+    def conclude() -> str:
+        ended = False
+        while not turned_away(port):
+            assert not ended, "it ended, and was never turned away"
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                client.process.wait(0.05)
+                ended = True
+        occupant.sock.close()  # from now on there is room
+        client.until(lambda: client.over or bool(client.events))
+        return outcome(client, follows=False)
+
+    return conclude
 
 
 def outcome(client: Running, *, follows: bool) -> str:
@@ -195,7 +215,7 @@ def main() -> None:
     for program in CLIENTS:
         missing = program.missing()
         assert not missing, missing
-        words = [seen(program, case) for case in CASES]
+        words = seen(program)
         print(program.name, words)
         table += f"| {' | '.join((program.name, *words))} |\n"
     text = DOCUMENT.read_text("utf-8")
