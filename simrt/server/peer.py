@@ -16,7 +16,7 @@ _TCP_INFO_BYTES = 104
 _UNACKED, _LAST_SENT, _LAST_ACK = 24, 44, 56
 NS_PER_MS = 1_000_000
 # How often, within the patience for a peer, the kernel is asked.
-_LOOKS = 8
+_LOOKS = 32
 
 EXTRA_INFO = "simrt.peer"
 """The transport's extra info in which a network in memory, which knows all, offers a `Peer`."""
@@ -92,20 +92,26 @@ def acknowledgements(transport: asyncio.BaseTransport) -> Acknowledgements | Non
 class Silence:
     """Follows one connection's answers and says for how long it has owed one."""
 
-    __slots__ = ("_since_ns",)
+    __slots__ = ("_since_ns", "_wrote_ns")
 
     def __init__(self) -> None:
         self._since_ns: int | None = None
+        self._wrote_ns: int | None = None
+
+    def wrote(self, now_ns: int) -> None:
+        """The first write after everything was acknowledged."""
+        self._wrote_ns = now_ns
 
     def paid(self) -> None:
         """Everything that was sent is acknowledged."""
-        self._since_ns = None
+        self._since_ns = self._wrote_ns = None
 
     def owed_ns(self, seen: Acknowledgements, now_ns: int, ns_per_real_ms: int) -> int:
         """How long the peer has left something unanswered, nanoseconds of scenario time.
 
-        An idle connection's last acknowledgement is old without any debt, so the debt counts from
-        the first look that found one.
+        An idle connection's last acknowledgement is old without any debt. So the debt counts from
+        the first write after it was paid; where something was acknowledged after that, from the
+        first look that found a debt: never too early, and late by the time between two looks.
 
         Arguments:
             seen: the kernel's answer.
@@ -116,10 +122,12 @@ class Silence:
             self.paid()
             return 0
         last_ack_ns = now_ns - seen.last_ack_ms * ns_per_real_ms
-        if self._since_ns is None:
+        wrote_ns = self._wrote_ns
+        if self._since_ns is None and wrote_ns is not None and last_ack_ns <= wrote_ns:
+            self._since_ns = wrote_ns
+        elif self._since_ns is None or last_ack_ns > self._since_ns:
+            # An answer between two looks pays what was owed until then.
             self._since_ns = now_ns
-        # An answer between two looks pays what was owed until then.
-        self._since_ns = max(self._since_ns, last_ack_ns)
         return now_ns - self._since_ns
 
 
@@ -146,9 +154,12 @@ class KernelPeer:
             return None
         return now_ns - self._silence.owed_ns(seen, now_ns, self._ns_per_real_ms)
 
-    def look_ns(self, since_ns: int, now_ns: int, limit_ns: int) -> int:  # noqa: ARG002
-        """As `Peer`: several times within the limit."""
-        return now_ns + max(NS_PER_MS, limit_ns // _LOOKS)
+    def look_ns(self, since_ns: int, now_ns: int, limit_ns: int) -> int:
+        """As `Peer`: several times within the limit, and at its end."""
+        if since_ns == now_ns:
+            self._silence.wrote(now_ns)
+        soon_ns = now_ns + max(NS_PER_MS, limit_ns // _LOOKS)
+        return min(soon_ns, max(since_ns + limit_ns, now_ns + NS_PER_MS))
 
     def accepted_ns(self) -> int | None:
         """As `Peer`: the kernel does not say."""
