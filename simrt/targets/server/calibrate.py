@@ -105,15 +105,15 @@ class Measured:
     trip_ns: int
     silence: Silence | None = None
 
-    def written(self, speed: float) -> dict[str, int]:
-        """As a history's header says it; times are of the scenario."""
+    def written(self, speed: float, *, silent: bool) -> dict[str, int]:
+        """As a history's header says it, of clients that fall silent or not; scenario time."""
         found = {
             "messages": self.messages,
             "bytes": self.wire_bytes,
             "most_bytes": self.most_bytes,
             "trip_ns": round(self.trip_ns * speed),
         }
-        if self.silence is not None:
+        if silent and self.silence is not None:
             found |= {
                 "silent_bytes": self.silence.least_bytes,
                 "most_silent_bytes": self.silence.most_bytes,

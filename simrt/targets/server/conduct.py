@@ -152,7 +152,10 @@ class Conductor:
             dict.fromkeys(silent, self._pace_s() if silent else 0),
             self._namespace,
         )
-        self.window = {name: measured[rcvbuf].written(self.speed) for name, rcvbuf in main.items()}
+        self.window = {
+            name: measured[rcvbuf].written(self.speed, silent=falls_silent(self.scenario, name))
+            for name, rcvbuf in main.items()
+        }
         await self._lives.prepare(lives)
         await self._lives.ready()
         self._clock = RealClock(
