@@ -121,6 +121,16 @@ class _Outcomes(Watch):
         super().__init__(ledger)
         self.members: dict[str, Member] = {}
         self._homes: dict[tuple[str, str], list[Member]] = {}
+        # Until when each client's network was silent the last time; None while it is.
+        self._silent_until_ns: dict[str, int | None] = {}
+
+    def on_offline(self, row: Row, _: Subscription | None) -> None:
+        if row.cause == "silent":
+            self._silent_until_ns[row.subscriber] = None
+
+    def on_online(self, row: Row, _: Subscription | None) -> None:
+        if row.cause == "silent":
+            self._silent_until_ns[row.subscriber] = row.t_ns
 
     def on_connect(self, row: Row, _: Subscription | None) -> None:
         member = self.members.get(row.subscriber)
@@ -216,7 +226,24 @@ class _Outcomes(Watch):
         group = self.ledger.groups.get(subscription.subscriber.partition("/")[0])
         way = answer_ns(group) if group is not None else 0
         age = self.ledger.now - subscription.opened_ns
-        return not subscription.received and age <= way + self.ledger.header.resolution_ns
+        late = self.ledger.header.resolution_ns
+        if late:
+            late += self._repeats_ns(subscription)
+        return not subscription.received and age <= way + late
+
+    def _repeats_ns(self, subscription: Subscription) -> int:
+        """How long after its connect what a silence lost is repeated, on a real network (NET-7).
+
+        A kernel repeats after pauses that double. So the repeat comes when the silence has lasted
+        once more as long, and a first pause, at the latest.
+        """
+        until_ns = self._silent_until_ns.get(subscription.subscriber, 0)
+        silence_ns = (self.ledger.now if until_ns is None else until_ns) - subscription.opened_ns
+        if silence_ns <= 0:
+            return 0
+        group = subscription.subscriber.partition("/")[0]
+        pause_ns = self.ledger.header.window.get(group, {}).get("most_pause_ns", 0)
+        return 2 * silence_ns + pause_ns
 
     def _settle(self, row: Row, fate: Fate) -> None:
         member = self.members.get(row.subscriber)

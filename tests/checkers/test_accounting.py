@@ -230,6 +230,41 @@ def test_an_answer_still_under_way_at_the_end_has_no_client_yet():
     fails("accounting", history(late, slow), "how it ended for the client")
 
 
+SILENCED = """
+0.9 offline a/0 silent
+1 connect a/0#1
+1 replay a/0#1 -
+1 send 1 offered=1
+1 take a/0#1 1
+2 close a/0#1 server gone taken=1
+3 online a/0 silent
+5.2 end run
+"""
+
+
+@pytest.mark.rules("NET-7")
+def test_an_answer_that_a_silence_lost_comes_with_a_repeat_or_not_at_all():
+    """A kernel repeats after pauses that double: lost at 1 s, and silent until 3 s, by 5 s."""
+    pause = {"window": {"a": {"most_pause_ns": 200_000_000}}}
+
+    def on_a_server(text, **changes):
+        good = history(text, resolution_ns=1_000_000)
+        return History(msgspec.structs.replace(good.header, **changes), list(good))
+
+    passes("accounting", on_a_server(SILENCED, **pause))
+    found = on_a_server(SILENCED, **pause)
+    assert outcomes(found)["a/0"] == {"unfinished": 1}
+    assert {name: n for name, n in measure(found).outcomes("a").items() if n} == {"unfinished": 1}
+    fails("accounting", on_a_server(SILENCED), "how it ended for the client")  # no pause is known
+    fails("accounting", history(SILENCED), "how it ended for the client")  # it learns it at once
+    late = edited(SILENCED, ("5.2 end run", "5.3 end run"))
+    fails("accounting", on_a_server(late, **pause), "how it ended for the client")
+    early = edited(SILENCED, ("3 online a/0 silent", "0.95 online a/0 silent"))
+    fails("accounting", on_a_server(early, **pause), "how it ended for the client")
+    still = edited(SILENCED, ("3 online a/0 silent", ""))
+    passes("accounting", on_a_server(still))
+
+
 def test_an_end_that_does_not_say_what_is_pending_fails():
     good = oldest()
     rows = [
