@@ -309,20 +309,27 @@ def test_a_stored_history_gets_the_same_verdicts(lively, tmp_path):
     assert judged.stdout.splitlines() == ran.stdout.splitlines()[: len(judged.stdout.splitlines())]
 
 
+# As on a terminal, also where whoever runs the tests ignores Ctrl-C (nohup does).
+HEARS_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+
+
 def test_ctrl_c_keeps_what_was_recorded(scenario, tmp_path):
     slow = scenario(publish=[{"event": "e", "arrivals": {"poisson": "2000/s"}}], count=50)
     path = tmp_path / "h.jsonl"
-    running = subprocess.Popen(
-        [*SIMRT, "run", str(slow), "--history", str(path)],
+    with subprocess.Popen(
+        [*SIMRT[:2], f"{HEARS_CTRL_C}; {SIMRT[2]}", "run", str(slow), "--history", str(path)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    while not (path.exists() and path.stat().st_size > 100_000):
-        assert running.poll() is None, running.communicate()
-        time.sleep(0.01)
-    running.send_signal(signal.SIGINT)
-    _, complaints = running.communicate(timeout=60)
+    ) as running:
+        try:
+            while not (path.exists() and path.stat().st_size > 100_000):
+                assert running.poll() is None, running.communicate()
+                time.sleep(0.01)
+            running.send_signal(signal.SIGINT)
+            _, complaints = running.communicate(timeout=60)
+        finally:
+            running.kill()
     assert running.returncode == 130
     assert f"kept in {path}" in complaints
     assert "interrupted; what was recorded is kept" in complaints
