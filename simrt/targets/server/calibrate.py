@@ -52,6 +52,7 @@ _SPACED_S = 0.005
 _READS = 8
 _PATIENCE_S = 5.0
 _SETTLE_S = 0.02
+# The server's buffer for each of them.
 _WAITING = 4096
 _EVENT_END = b"\n\n"
 _HOOK = "POST /calibrate"
@@ -65,6 +66,7 @@ _LOST_S = 0.05
 # The command that makes a silence works in a process of its own.
 _OBEYED_S = 0.1
 _MOST_IN_SILENCE = 200
+# It takes no more once so many are waiting; slower events than these are not waited for.
 _REFUSED = 5
 _SLOWEST_S = 0.1
 _MEMBER = 0
@@ -355,10 +357,10 @@ async def _window(site: _Site, rcvbuf: int | None, silence: Silence | None) -> M
             if spaced or min(messages for _, messages in swallowed) > _MANY:
                 most_bytes = await _most_while_reading(site, clients)
                 break
-    wire_bytes, messages = min(swallowed)
+    least_bytes, messages = min(swallowed)
     # Who reads while its window fills has what one read brought besides all that it swallows.
     most_bytes = max(most_bytes, max(swallowed)[0] + READ_BYTES)
-    return Measured(messages, wire_bytes, most_bytes, trip_ns, silence)
+    return Measured(messages, least_bytes, most_bytes, trip_ns, silence)
 
 
 @asynccontextmanager
@@ -399,14 +401,12 @@ async def _most_while_reading(site: _Site, clients: Sequence[_Client]) -> int:
     """The most bytes that are under way for one of them, once they read."""
     most = 0
     # So much waits that an opened window is filled at once.
-    ahead = max(client.unread() for client in clients)
+    ahead = min(_WAITING, max(client.unread() for client in clients))
     for _ in range(_READS):
         await site.send(max(0, *(ahead - client.pending(site.calls) for client in clients)))
         await asyncio.gather(*(client.read() for client in clients))
         await site.settled(clients)
         most = max(most, *(client.under_way() for client in clients))
-        if site.calls > _MOST_MESSAGES:
-            break
     return most
 
 
