@@ -49,7 +49,7 @@ _MANY = 100
 _SPACED_S = 0.005
 # The window of clients that read: over so many reads of each. A closed window is asked about again
 # and again, after a second at the latest.
-_READS = 8
+_READS = 4
 _PATIENCE_S = 5.0
 _SETTLE_S = 0.02
 # The server's buffer for each of them.
