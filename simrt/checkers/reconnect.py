@@ -192,9 +192,12 @@ class _Reconnects(Watch):
             self._missed += max(0, begins - newest - 1)
             self._twice += max(0, min(newest, last) - first + 1) if first else 0
 
-    def on_take(self, row: Row, _: Subscription | None) -> None:
+    def on_take(self, row: Row, subscription: Subscription | None) -> None:
         client = self._clients.get(row.subscriber)
-        if client is not None and client.silent is not None and client.owes_ns < 0:
+        if client is None or client.silent is None or client.owes_ns >= 0:
+            return
+        # Into a window of bytes that others may fill nothing is sent: it waits in the server.
+        if client.group.window_msgs or (subscription and not subscription.in_flight):
             client.owes_ns = row.t_ns
 
     def on_receive(self, row: Row, _: Subscription | None) -> None:

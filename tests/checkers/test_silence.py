@@ -244,6 +244,21 @@ def test_a_peer_is_gone_once_it_was_silent_for_its_time(by):
     inconclusive("reconnect", history(idle.format("20"), timed))  # nothing was there to acknowledge
 
 
+@pytest.mark.rules("SSE-5", "NET-2")
+def test_what_waits_for_a_full_window_of_bytes_needs_no_answer():
+    """It is in the server's buffer: nobody sent it, so nobody owes an acknowledgement."""
+    small = of(server={"retrySpread": "none", "peerTimeout": "5s"}, window="60B")
+    sends = "1 send 1 offered=1\n{} take a/0#1 1\n2 offline a/0 silent\n"
+    rest = "2.5 send 2 offered=1\n2.5 take a/0#1 2\n20 online a/0 silent\n21 end run"
+    full = BEGIN + sends.format(1) + rest
+    inconclusive("reconnect", history(full, small))
+    free = full.replace("2 offline a/0", "1.5 receive a/0#1 1\n2 offline a/0")
+    fails("reconnect", history(free, small), "held for 17.5 s without an answer, allowed 5 s")
+    fails(
+        "reconnect", history(full, of(server={"retrySpread": "none", "peerTimeout": "5s"})), "17.5"
+    )
+
+
 @pytest.mark.rules("SSE-5")
 def test_what_was_written_into_a_silence_is_owed_until_the_answer_had_time_to_come():
     timed = of(server={"retrySpread": "none", "peerTimeout": "5s"})
