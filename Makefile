@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PYTHON := $(shell command -v python3.11 || command -v python3)
 WORKERS ?= 2
 # What is never imported need not be compiled: that is most of what is installed.
-INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
+INSTALL := install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 
 .PHONY: help check check-all test test-fast test-long agreement reality states coverage planted mutants lint fuzz bench clean validate theory
 
@@ -78,7 +78,7 @@ $(VENV)/bin/python:
 	  echo "installing python3-venv"; scripts/apt-install python3-venv && $(PYTHON) -m venv $(VENV); }
 
 $(VENV)/.ready: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(INSTALL) -e .
+	$(BIN)/pip $(INSTALL) -e .
 	@$(NEEDS_IP)
 	@touch $@
 
@@ -87,7 +87,7 @@ NEEDS_IP = command -v ip >/dev/null || scripts/apt-install iproute2 \
 
 # Once for all: what tests need contains what everything else needs.
 $(VENV)/.ready-test: $(VENV)/bin/python pyproject.toml constraints.txt tests/server/matrix/package.json
-	$(INSTALL) -e ".[test,notebooks]"
+	$(BIN)/pip $(INSTALL) -e ".[test,notebooks]"
 	@$(NEEDS_IP)
 	@command -v chromium >/dev/null || scripts/apt-install chromium \
 	  || echo "chromium is missing: browser tests will be skipped (apt-get install chromium)"
@@ -102,8 +102,7 @@ $(VENV)/.ready-test: $(VENV)/bin/python pyproject.toml constraints.txt tests/ser
 # An environment of its own: mutmut brings what nothing else here needs.
 $(VENV)/mutants/.ready: $(VENV)/.ready-test constraints.txt
 	@$(BIN)/python -m venv $(VENV)/mutants
-	$(VENV)/mutants/bin/pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt \
-	  hypothesis mutmut pytest
+	$(VENV)/mutants/bin/pip $(INSTALL) hypothesis mutmut pytest
 	@touch $@
 
 clean: ## remove the environment and everything generated

@@ -431,7 +431,7 @@ async def _alone(site: _Site, rcvbuf: int | None, namespace: Namespace) -> Async
     """A client that can be silenced and had some events already."""
     with namespace.socket_of(_MEMBER) as sock:
         client = await site.subscribe(sock, rcvbuf)
-        await _trips_ns(site, client)
+        await _warm_up(site, [client])
         yield client
 
 

@@ -143,17 +143,17 @@ class Conductor:
         lives = lives_of(self.scenario.faults)
         await self._lives.prepare(1)  # starts while the window is measured
         main = {name: rcvbuf for (index, name), rcvbuf in rcvbufs.items() if index == 0}
-        silent = {rcvbuf for name, rcvbuf in main.items() if falls_silent(self.scenario, name)}
+        silent = {name for name in main if falls_silent(self.scenario, name)}
         measured = await calibrate(
             self.scenario,
             main.values(),
             self._config,
             self._folder,
-            dict.fromkeys(silent, self._pace_s() if silent else 0),
+            dict.fromkeys((main[name] for name in silent), self._pace_s() if silent else 0),
             self._namespace,
         )
         self.window = {
-            name: measured[rcvbuf].written(self.speed, silent=falls_silent(self.scenario, name))
+            name: measured[rcvbuf].written(self.speed, silent=name in silent)
             for name, rcvbuf in main.items()
         }
         await self._lives.prepare(lives)
