@@ -15,6 +15,7 @@ from simrt.checkers.verdict import Status, Verdict, worst
 from simrt.checklist import items, judge_settings, judge_site
 from simrt.clock import stamp, stopwatch
 from simrt.errors import TargetError, UsageError
+from simrt.fit import fit_of
 from simrt.history import Header, read_history
 from simrt.limit import OutOfTimeError, TimeLimit
 from simrt.metrics import Estimate, Metrics, estimates
@@ -22,7 +23,7 @@ from simrt.probe import probe_of
 from simrt.results import CUT_SHORT, ITEMS, NOT_RUN, Check, Run
 from simrt.runs import TARGETS, USUAL_TARGETS, VIRTUAL, judge, record
 from simrt.scenario.model import Scenario
-from simrt.summary import fit_of, sentence_of
+from simrt.summary import sentence_of
 from simrt.workers import play_all, simulate_all
 
 DEFAULT_RUNS = 20

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from simrt.checkers.verdict import Status, Verdict, worst
 from simrt.errors import EXIT_ERROR, EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS
+from simrt.fit import Fit
 from simrt.history import History
 from simrt.metrics import Estimate, Metrics
 from simrt.scenario.model import Scenario
@@ -126,7 +127,7 @@ class Check:
         estimates: per target and group, figures over all runs with their intervals.
         status: the worst item, or what the scenario's declared `outcome` makes of it.
         sentence: the verdict for a product owner, with the reason and the number that decides.
-        fit: `good fit`, `weak fit` or `wrong abstraction`.
+        fit: whether channels are the right tool; `undecided` where `needs` is not written.
         fit_reason: why, in a sentence.
         seeds: per target, the seeds that ran.
         folder: where the report and its files lie, or None.
@@ -141,7 +142,7 @@ class Check:
     estimates: tuple[Estimate, ...]
     status: Status
     sentence: str
-    fit: str
+    fit: Fit
     fit_reason: str
     seeds: dict[str, tuple[int, ...]]
     folder: Path | None

@@ -4,28 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from simrt.checkers.verdict import Status, Verdict
+from simrt.checkers.verdict import Status
+from simrt.fit import Fit
 from simrt.metrics import Estimate
 from simrt.results import Item
 from simrt.scenario.model import Scenario
 from simrt.scenario.units import spoken_duration
 from simrt.scenario.words import listed
-
-# need -> the limit that it hits, and what to use instead
-_NEEDS = {
-    "guaranteed-delivery": (
-        "a slow or absent client misses events by design",
-        "a queue with acknowledgements",
-    ),
-    "cross-instance": ("two servers share nothing", "a message broker between the servers"),
-    "durable": ("a restart empties every channel", "a database, and a signal that it changed"),
-    "unbounded-replay": (
-        "the history holds the newest bufferSize events only",
-        "an event log that clients read from a position",
-    ),
-}
-_NICE = ": nice-to-have"
-
 
 # metric -> what happened, in a product owner's words
 _CAUSES = {
@@ -36,48 +21,6 @@ _CAUSES = {
     "missed_connection_lost": "lost with a connection",
     "missed_restart": "lost in a restart",
 }
-
-
-def fit_of(scenario: Scenario, misuse: Sequence[Verdict] = ()) -> tuple[str, str]:
-    """Whether lightweight channels are the right tool: the fit and its reason.
-
-    Arguments:
-        scenario: its intent and needs decide.
-        misuse: what the anti-pattern rules say of it; what they find is a weak fit at best.
-
-    Returns:
-        `good fit`, `weak fit` or `wrong abstraction`, and a sentence that names the limit.
-    """
-    must = [need for need in scenario.intent.needs if not need.endswith(_NICE)]
-    if must:
-        limit, instead = _limits(must)
-        return (
-            "wrong abstraction",
-            f"Its needs say {' and '.join(must)}, but {limit}: use {instead}.",
-        )
-    nice = [need.removesuffix(_NICE) for need in scenario.intent.needs]
-    if nice:
-        limit, instead = _limits(nice)
-        return "weak fit", (
-            f"Its needs say {' and '.join(nice)} as nice to have, but {limit}: if that matters, "
-            f"use {instead}."
-        )
-    size = scenario.feature.options.buffer_size
-    wanted = scenario.feature.stream.replay.last_n
-    if wanted is not None and wanted > size:
-        return "weak fit", (
-            f"It counts on {wanted:,} events of replay, but the buffer keeps {size:,}: "
-            f"raise bufferSize, or let the client fetch what is older."
-        )
-    found = [verdict.sentence for verdict in misuse if verdict.status is Status.FAIL]
-    if found:
-        return "weak fit", " ".join(found)
-    return "good fit", "Nothing that it needs is beyond lightweight channels."
-
-
-def _limits(needs: Sequence[str]) -> tuple[str, str]:
-    told = [_NEEDS[need] for need in needs]
-    return "; ".join(limit for limit, _ in told), "; ".join(instead for _, instead in told)
 
 
 def two_digits(value: float) -> str:
@@ -106,11 +49,11 @@ def sentence_of(
     scenario: Scenario,
     status: Status,
     checklist: Sequence[Item],
-    fit: str,
+    fit: Fit,
     fit_reason: str,
     figures: Sequence[Estimate],
 ) -> str:
-    """The verdict in a sentence or three.
+    """The verdict in a sentence or three, and what keeps the fit undecided.
 
     Arguments:
         scenario: what was judged.
@@ -121,12 +64,14 @@ def sentence_of(
         figures: the estimates, for the number that decides.
     """
     told = _experience(scenario, figures)
+    if fit is Fit.UNDECIDED:
+        told += f" Fit undecided. {fit_reason}"
     if status is Status.PASS and scenario.outcome is not None:
-        why = "" if fit == "good fit" else f"{fit.capitalize()}: {fit_reason} "
+        why = f"{fit.capitalize()}: {fit_reason} " if fit in (Fit.WRONG, Fit.WEAK) else ""
         return f"Fails as declared: {', '.join(scenario.outcome.fail)}. {why}{told}"
     if status is Status.PASS:
-        lead = "Good fit" if fit == "good fit" else f"{fit.capitalize()}: {fit_reason[:-1]}"
-        return f"{lead}. {told}"
+        lead = {Fit.UNDECIDED: "As intended", Fit.GOOD: "Good fit"}
+        return f"{lead.get(fit) or f'{fit.capitalize()}: {fit_reason[:-1]}'}. {told}"
     if status is Status.FAIL and scenario.outcome is not None:
         failed = [v.check for item in checklist for v in item.verdicts if v.status is status]
         declared = listed(scenario.outcome.fail, "and")

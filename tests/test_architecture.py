@@ -27,9 +27,11 @@ ALLOWED = {
         "client", "clock", "engine", "errors", "history", "network", "record", "scenario", "server",
         "sse",
     },
-    "results": {"checkers", "errors", "history", "metrics", "scenario", "report"},
+    "fit": {"checkers", "scenario"},
+    "results": {"checkers", "errors", "fit", "history", "metrics", "scenario", "report"},
     "report": {
-        "agreement", "checkers", "clock", "errors", "history", "metrics", "results", "scenario",
+        "agreement", "checkers", "clock", "errors", "fit", "history", "metrics", "results",
+        "scenario",
     },
     "testing": {"report", "scenario"},
     "antipatterns": {"checkers", "scenario"},
@@ -37,14 +39,14 @@ ALLOWED = {
     "workers": {"errors"},
     "limit": set(),
     "checklist": {"checkers", "metrics", "results", "scenario"},
-    "summary": {"checkers", "metrics", "results", "scenario"},
+    "summary": {"checkers", "fit", "metrics", "results", "scenario"},
     "runs": {
         "checkers", "checklist", "errors", "history", "metrics", "network", "results", "scenario",
         "targets",
     },
     "checks": {
-        "antipatterns", "checkers", "checklist", "clock", "errors", "history", "limit", "metrics",
-        "probe", "report", "results", "runs", "scenario", "summary", "workers",
+        "antipatterns", "checkers", "checklist", "clock", "errors", "fit", "history", "limit",
+        "metrics", "probe", "report", "results", "runs", "scenario", "summary", "workers",
     },
     "comparisons": {"agreement", "errors", "history", "metrics", "runs", "scenario", "workers"},
     "validation": {

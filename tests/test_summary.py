@@ -1,18 +1,32 @@
 """The verdict in a sentence: the number that decides, and no cause that is not the main one."""
 
+from pathlib import Path
+
 import pytest
 
 from simrt.antipatterns import judge_antipatterns
 from simrt.checkers.verdict import Status, Verdict
+from simrt.fit import NEEDS, Fit, fit_of, open_questions
 from simrt.metrics import METRICS, Estimate
 from simrt.results import Item
-from simrt.scenario import scenario
-from simrt.summary import _CAUSES, age, fit_of, percent, sentence_of
+from simrt.scenario import load, scenario
+from simrt.summary import _CAUSES, age, percent, sentence_of
 from tests.targets.small import small
+
+SHIPPED = Path(__file__).parent.parent / "scenarios"
+
+
+def needing(needs, made):
+    """The same scenario with these needs; None: not written."""
+    data = made.normalised()
+    data["intent"].pop("needs", None)
+    if needs is not None:
+        data["intent"]["needs"] = needs
+    return scenario(data)
 
 
 def told(values, status=Status.PASS, items=(), made=None):
-    made = made or small(subscribers={"slow": {}, "fast": {}})
+    made = made or needing([], small(subscribers={"slow": {}, "fast": {}}))
     figures = [
         Estimate("sim", group, metric, value, value, value, 1)
         for (group, metric), value in values.items()
@@ -50,22 +64,47 @@ def test_no_cause_is_named_where_none_is_the_main_one():
     ],
 )
 def test_the_fit_names_the_limit_and_what_to_use_instead(needs, last_n, fit, words):
-    data = small(replay={"lastN": last_n, "maxAge": "none"}).normalised()
-    data["intent"]["needs"] = needs
-    found, reason = fit_of(scenario(data))
+    found, reason = fit_of(needing(needs, small(replay={"lastN": last_n, "maxAge": "none"})))
     assert found == fit
     assert words in reason
 
 
 def test_a_misuse_is_a_weak_fit_at_best():
-    made = small()  # data of any shape
+    made = needing([], small())  # data of any shape
     found, reason = fit_of(made, judge_antipatterns(made))
     assert (found, fit_of(made)[0]) == ("weak fit", "good fit")
     assert reason.startswith("Events of type e may carry data of any shape. Declare the few fields")
-    data = made.normalised()
-    data["intent"]["needs"] = ["durable"]
-    needy = scenario(data)
+    needy = needing(["durable"], made)
     assert fit_of(needy, judge_antipatterns(needy))[0] == "wrong abstraction"
+
+
+def test_without_written_needs_the_fit_is_undecided_and_asks_all_four():
+    made = needing(None, small())
+    found, reason = fit_of(made, judge_antipatterns(made))
+    assert found == Fit.UNDECIDED
+    assert open_questions(made) == tuple(need.question for need in NEEDS.values())
+    assert all(question in reason for question in open_questions(made))
+    assert open_questions(needing([], made)) == ()
+    assert open_questions(needing(["durable"], made)) == ()
+
+
+@pytest.mark.parametrize("status", [Status.PASS, Status.FAIL, Status.INCONCLUSIVE])
+@pytest.mark.parametrize("outcome", [None, {"fail": ["loss"]}])
+def test_an_undecided_fit_stands_in_every_headline(status, outcome):
+    made = needing(None, small(subscribers={"slow": {}}))
+    if outcome:
+        made = scenario(made.normalised() | {"outcome": outcome})
+    sentence = told({("slow", "missed_fraction"): 0.67}, status, (), made)
+    assert "Fit undecided" in sentence
+    assert "Good fit" not in sentence
+    assert all(need.question in sentence for need in NEEDS.values())
+    decided = scenario(needing([], made).normalised())
+    assert "ndecided" not in told({("slow", "missed_fraction"): 0.67}, status, (), decided)
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*/*.yml")), ids=lambda path: path.stem)
+def test_what_ships_has_written_its_needs(path):
+    assert open_questions(load(path)) == ()
 
 
 def test_a_counterexample_that_fails_as_declared_says_why_and_what_to_do_instead():

@@ -17,7 +17,7 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     ("staleness", "Age of what is on screen: time since the newest received event was sent."),
     ("delay", "From the sending of an event to its arrival."),
     ("current again", "The client has the newest event that was sent."),
-    ("good fit, weak fit, wrong abstraction", "Whether channels are the right tool for this."),
+    ("fit", "Whether channels are the right tool: good, weak, wrong abstraction, or undecided."),
     ("sim", "The simulator: the real channel engine, a modelled network and modelled clients."),
     ("server", "The real server with real connections."),
     ("seed", "The number that fixes everything random in a run, so that it can be repeated."),

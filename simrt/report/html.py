@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from simrt.fit import open_questions
 from simrt.report import words
 from simrt.report.certainty import certainty, compared, difference, targets_of, unjudged
 from simrt.report.checklist import STATUS_SIGN, STATUS_WORD, checklist, deciding
@@ -103,7 +104,7 @@ def report_html(check: Check) -> str:
     return page.render(
         check=check,
         scenario=check.scenario,
-        fit=check.fit,
+        questions=open_questions(check.scenario),
         deciding=deciding(check),
         rows=checklist(check),
         groups=experience(check, runs, stories) if stories else (),

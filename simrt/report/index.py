@@ -27,6 +27,7 @@ class Entry:
         scenario: its short name.
         title: its title.
         status: its verdict.
+        fit: whether channels are the right tool.
         sentence: the verdict in a sentence.
         targets: where it ran.
         order: what it is sorted by: the folder's name, which begins with the time.
@@ -37,6 +38,7 @@ class Entry:
     scenario: str
     title: str
     status: Status
+    fit: str
     sentence: str
     targets: str
     order: tuple[str, str]
@@ -113,6 +115,7 @@ def _entry(reports: Path, folder: Path) -> Entry | None:
             scenario=str(data["scenario"]),
             title=str(data["title"]),
             status=Status(data["status"]),
+            fit=str(data["fit"]),
             sentence=str(data["sentence"]),
             targets=words.listing([str(target) for target in data["targets"]]),
             order=(folder.name, folder.parent.name),

@@ -6,6 +6,7 @@ import re
 from xml.etree import ElementTree as ET
 
 from simrt.checkers.verdict import Status, Verdict
+from simrt.fit import Fit
 from simrt.results import Check
 
 # XML 1.0 knows no other control characters.
@@ -17,7 +18,7 @@ def junit_xml(check: Check) -> bytes:
 
     One suite an item of the checklist, one case a verdict. A fail is a `failure`, an inconclusive
     verdict an `error`, what does not apply is `skipped`. For a declared counterexample that passed
-    the declared failures are `skipped` too, with that reason.
+    the declared failures are `skipped` too, with that reason. One more suite tells the fit.
     """
     root = ET.Element("testsuites", {"name": f"simrt {_clean(check.scenario.name)}"})
     expected = check.scenario.outcome is not None and check.status is Status.PASS
@@ -36,10 +37,26 @@ def junit_xml(check: Check) -> bytes:
         suite.attrib.update({key: str(number) for key, number in numbers.items()})
         for key, number in numbers.items():
             total[key] += number
+    _fit(root, check, total)
     root.attrib.update({key: str(number) for key, number in total.items()})
     ET.indent(root)
     text = ET.tostring(root, encoding="unicode")
     return b'<?xml version="1.0" encoding="UTF-8"?>\n' + text.encode() + b"\n"
+
+
+def _fit(root: ET.Element, check: Check, total: dict[str, int]) -> None:
+    """A suite of one case: whether channels are the right tool. It fails nothing, by design."""
+    good = check.fit is Fit.GOOD
+    numbers = {"tests": 1, "failures": 0, "errors": 0, "skipped": int(not good)}
+    counted = {key: str(number) for key, number in numbers.items()}
+    suite = ET.SubElement(root, "testsuite", {"name": "Fit"} | counted)
+    name = _clean(f"{check.scenario.name}.scenario")
+    case = ET.SubElement(suite, "testcase", {"classname": name, "name": "fit"})
+    if not good:
+        message = _clean(f"{check.fit}: {check.fit_reason}")
+        ET.SubElement(case, "skipped", {"message": message})
+    for key, number in numbers.items():
+        total[key] += number
 
 
 def _case(suite: ET.Element, check: Check, verdict: Verdict, expected: bool) -> str:

@@ -6,6 +6,7 @@ import csv
 import io
 from typing import Any
 
+from simrt.fit import open_questions
 from simrt.report.experience import metric_unit
 from simrt.results import Check
 
@@ -36,6 +37,7 @@ def verdicts_json(check: Check) -> dict[str, Any]:
         "sentence": check.sentence,
         "fit": check.fit,
         "fit_reason": check.fit_reason,
+        "fit_questions": list(open_questions(check.scenario)),
         "targets": list(check.seeds),
         "seeds": {target: list(seeds) for target, seeds in check.seeds.items()},
         "errors": check.errors,

@@ -135,7 +135,9 @@ class Intent(Part):
         description="An event older than this misleads more than it helps; none = never.",
     )
     needs: tuple[Need, ...] = Field(
-        default=(), description="What is asked for that a realtime channel does not give."
+        default=(),
+        description="What is asked for that a realtime channel does not give; [] = nothing. "
+        "Not written: the fit is undecided.",
     )
 
 

@@ -9,23 +9,18 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import simrt
 from simrt.antipatterns import ANTIPATTERNS, Antipattern
-from simrt.scenario.model import Need, Scenario
-from simrt.summary import fit_of
+from simrt.fit import NEEDS, fit_of
+from simrt.scenario.model import Scenario
 from tests.docs.generated import replaced
 from tests.docs.rules import ROOT
 
 CHOOSING = ROOT / "docs" / "choosing.md"
 SHIPPED = ROOT / "scenarios" / "antipatterns"
 _PLAIN = ROOT / "scenarios" / "patterns" / "live-admin-notifications.yml"
-
-
-def needs() -> list[str]:
-    """Every need, without the mark of those that would merely be nice."""
-    return [need for need in get_args(Need) if ":" not in need]
 
 
 def verdict_of(need: str) -> tuple[str, str]:
@@ -36,9 +31,11 @@ def verdict_of(need: str) -> tuple[str, str]:
 
 
 def table_of_needs() -> str:
-    """What the fit verdict says of each need."""
-    rows = [f"| `{need}` | {' | '.join(verdict_of(need))} |\n" for need in needs()]
-    return "| need | fit | because |\n|---|---|---|\n" + "".join(rows)
+    """The four questions, the need that a yes writes, and what the fit verdict then says."""
+    rows = [
+        f"| {need.question} | `{name}` | {verdict_of(name)[1]} |\n" for name, need in NEEDS.items()
+    ]
+    return "| question | the need | where it is written |\n|---|---|---|\n" + "".join(rows)
 
 
 def table_of_antipatterns() -> str:

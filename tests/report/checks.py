@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from simrt.checkers.verdict import Status, Verdict, worst
+from simrt.fit import Fit
 from simrt.history import History
 from simrt.metrics import estimates, measure
 from simrt.results import Check, Item, Run
@@ -65,7 +66,7 @@ def check_of(
         estimates=figures,
         status=worst(item.status for item in items),
         sentence=sentence,
-        fit="good fit",
+        fit=Fit.GOOD,
         fit_reason="Nothing that it needs is beyond lightweight channels.",
         seeds={t: tuple(r.seed for r in runs if r.target == t) for t in targets},
         folder=folder,

@@ -39,7 +39,7 @@ def scenario(**changes: Any) -> Scenario:
     data: dict[str, Any] = {
         "title": "Live admin notifications",
         "question": "What does an office with a tab in the background miss?",
-        "intent": {"kind": "notifications", "useful_for": "30s"},
+        "intent": {"kind": "notifications", "useful_for": "30s", "needs": []},
         "feature": {
             "project": "shop",
             "channel": "admin-notifications",

@@ -9,11 +9,13 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from simrt.checkers.verdict import Status
+from simrt.fit import NEEDS, fit_of
 from simrt.report import prune, write_index, write_report
 from simrt.report.junit import junit_xml
 from simrt.report.source import scenario_yaml
 from simrt.report.tables import COLUMNS, metrics_csv, verdicts_json
 from simrt.scenario import load
+from simrt.scenario.model import Scenario
 from tests.report.checks import check_of, usual, verdict
 from tests.report.page import Page
 from tests.report.synthetic import play, scenario
@@ -106,11 +108,37 @@ def suites(check):
 
 def test_junit_counts_what_it_holds(check):
     root, cases = suites(check)
-    assert root.attrib["tests"] == "25"  # 24 verdicts, and item 6 that has none
+    assert root.attrib["tests"] == "26"  # 24 verdicts, item 6 that has none, and the fit
     assert (root.attrib["failures"], root.attrib["errors"], root.attrib["skipped"]) == (
         "0", "0", "1",
     )  # fmt: skip
     assert cases["loss on sim, seed 2"].attrib["classname"].endswith(".sim")
+
+
+def test_an_undecided_fit_is_told_wherever_programs_and_people_read(tmp_path):
+    made = scenario()
+    data = made.normalised()
+    data["intent"].pop("needs", None)
+    made = Scenario.model_validate(data)
+    fit, reason = fit_of(made)
+    assert fit == "undecided"
+    check = replace(check_of([play(made)], made), fit=fit, fit_reason=reason)
+    said = verdicts_json(check)
+    assert (said["fit"], said["exit_code"]) == ("undecided", 0)
+    assert said["fit_questions"] == [need.question for need in NEEDS.values()]
+    _, cases = suites(check)
+    assert cases["fit"].find("skipped").attrib["message"] == f"undecided: {reason}"
+    write_report(check, tmp_path / "s" / "20260101T000000-1")
+    page = Page((tmp_path / "s" / "20260101T000000-1" / "report.html").read_text("utf-8")).text()
+    assert "Fit undecided" in page
+    assert all(page.count(need.question) >= 2 for need in NEEDS.values())  # headline and feature
+    assert "Undecided" in Page(write_index(tmp_path).read_text("utf-8")).text()
+
+
+def test_junit_tells_a_good_fit(check):
+    _, cases = suites(check)
+    assert cases["fit"].find("skipped") is None
+    assert verdicts_json(check)["fit_questions"] == []
 
 
 def test_junit_tells_fail_from_inconclusive_from_not_applicable():
