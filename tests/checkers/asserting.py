@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from simrt.checkers import CHECKERS, Status, Verdict
-from simrt.history import History
+from simrt.history import History, Row
 
 BY_NAME = {checker.name: checker for checker in CHECKERS}
+# What these promise holds on every connection alike. The others ask which attempt it is.
+ON_EACH_CONNECTION = {"expiry", "isolation", "loss", "order", "replay", "shape"}
 
 
 def verdict(name: str, history: History) -> Verdict:
@@ -19,6 +23,9 @@ def passes(name: str, history: History) -> Verdict:
     assert found.status is Status.PASS, (found.sentence, found.evidence)
     assert found.judged > 0
     assert found.evidence == ()
+    if name in ON_EACH_CONNECTION:
+        again = verdict(name, one_later(history))
+        assert again.status is Status.PASS, again.evidence
     return found
 
 
@@ -27,7 +34,44 @@ def fails(name: str, history: History, words: str) -> Verdict:
     found = verdict(name, history)
     assert found.status is Status.FAIL, (found.status, found.sentence)
     assert any(words in line for line in found.evidence), found.evidence
+    if name in ON_EACH_CONNECTION:
+        again = verdict(name, one_later(history))
+        assert any(words in line for line in again.evidence), (
+            f"seen on a first connection, and not on a second one: {again.evidence}"
+        )
     return found
+
+
+def one_later(history: History) -> History:
+    """The same, after every client had a connection on which nothing happened."""
+    rows = list(history)
+    begins = {row.subscriber: row for row in reversed(rows) if row.kind == "connect"}
+    limits = history.scenario.feature.stream.replay
+    empty = {
+        "count": 0,
+        "first": 0,
+        "last": 0,
+        "last_n": limits.last_n,
+        "max_age_ns": limits.max_age_ns,
+    }
+    before: list[Row] = []
+    for row in begins.values():
+        first = msgspec.structs.replace(row, t_ns=0, connection=1, epoch=rows[0].epoch or row.epoch)
+        for kind, detail in (
+            ("connect", {"status": 200}),
+            ("replay", empty),
+            ("close", {"side": "client", "received": 0}),
+            ("close", {"side": "server", "fates": {}, "pending": []}),
+        ):
+            cause = "client" if kind == "close" else ""
+            before.append(msgspec.structs.replace(first, kind=kind, detail=detail, cause=cause))
+    after = [
+        msgspec.structs.replace(row, connection=row.connection + 1)
+        if row.subscriber in begins and row.connection
+        else row
+        for row in rows
+    ]
+    return History(history.header, before + after)
 
 
 def inconclusive(name: str, history: History, words: str = "") -> Verdict:

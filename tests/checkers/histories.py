@@ -155,7 +155,7 @@ class _Reader:
             "first": first,
             "last": last,
             "last_n": int(named["last_n"]) if "last_n" in named else limits.last_n,
-            "max_age_ns": limits.max_age_ns,
+            "max_age_ns": int(named["max_age_ns"]) if "max_age_ns" in named else limits.max_age_ns,
         }
 
     def _take(self, fields: dict[str, Any], bare: list[str], named: dict[str, str]) -> None:

@@ -54,6 +54,24 @@ def test_from_its_age_on_it_is_too_old(now):
     passes("expiry", history(f"{PENDING}{now} expire a/0#1 1", TTL))
 
 
+@pytest.mark.parametrize("number", [1, 2, 9])
+@pytest.mark.parametrize("who", ["a/0", "a/1", "neighbour/0"])
+def test_every_connection_of_every_client_is_judged(who, number):
+    """What is too old is too old, whoever is handed it and however often it came before."""
+    before = "".join(
+        f"0 connect {who}#{n}\n0 replay {who}#{n} -\n"
+        f"0 close {who}#{n} client client received=0\n0 close {who}#{n} server client\n"
+        for n in range(1, number)
+    )
+    where = " in=neighbour" if who.startswith("neighbour") else ""
+    last = f"{who}#{number}"
+    text = f"{before}0 connect {last}\n0 replay {last} -\n1 send 1{where} offered=1\n"
+    passes("expiry", history(f"{text}10.9 take {last} 1", TTL))
+    fails("expiry", history(f"{text}11 take {last} 1", TTL), "taken 10 s old")
+    passes("expiry", history(f"{text}11 expire {last} 1", TTL))
+    fails("expiry", history(f"{text}10.9 expire {last} 1", TTL), "only 9.9 s old")
+
+
 def test_a_moment_before_it_is_good():
     now = "10.999999999"
     passes("expiry", history(f"{PENDING}{now} take a/0#1 1", TTL))

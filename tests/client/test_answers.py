@@ -385,6 +385,33 @@ def test_who_logs_in_again_connects_anew_without_a_last_id() -> None:
 
 
 @pytest.mark.rules("CLI-1")
+@pytest.mark.parametrize("failures", [0, 1, 3])
+def test_who_logs_in_again_has_not_failed_yet(failures: int) -> None:
+    """CLI-1: the waits after a login are those of a client that never failed before it."""
+
+    async def main() -> None:
+        async def refused(peer: Peer) -> None:
+            await peer.say(answer(401))
+
+        async def failing(peer: Peer) -> None:
+            pass
+
+        server = Server(*[failing] * failures, refused, failing, failing, streaming)
+        async with server.listening():
+            notes = Notes()
+            clock = Jumping()
+            policy = Reconnect(after_ns=100, backoff=2, jitter_ns=0)
+            async with using(Client(clock, server.endpoint, notes, reconnect=policy)) as client:
+                await notes.until("gave-up")
+                assert clock.waits == [200, 400, 800][:failures]
+                client.log_in_again()
+                await notes.until("opened")
+                assert clock.waits[failures:] == [200, 400]
+
+    run(main)
+
+
+@pytest.mark.rules("CLI-1")
 def test_who_logs_in_again_without_a_network_waits_for_it() -> None:
     async def main() -> None:
         server = Server(streaming)

@@ -10,6 +10,7 @@ import pytest
 
 from simrt.scenario import arrivals, job_times, scenario
 from simrt.scenario.feature import Sender
+from simrt.scenario.laws import Arrivals
 from simrt.scenario.randomness import Randomness
 from simrt.scenario.units import NS_PER_S
 
@@ -110,6 +111,27 @@ def test_on_and_off_by_chance():
     on = 20000 / 4
     sd_on = math.sqrt(20000 * 2 * (2 * 6) ** 2 / (2 + 6) ** 3)
     assert abs(len(found) - 10 * on) < 4 * (10 * sd_on + math.sqrt(10 * on))
+
+
+@pytest.mark.parametrize("seed", range(1, 21))
+def test_each_period_is_drawn_once(seed):
+    """Sends lie in the periods that the law draws, one draw a period, and in every one of them."""
+    exponential = {"on": {"exponential": "10s"}, "off": {"exponential": "30s"}}
+    law = Arrivals.model_validate({"on-off": {"rate": "50/s", **exponential}}).on_off
+    found = np.array(times({"on-off": {"rate": "50/s", **exponential}}, seed=seed))
+    of_chance = Randomness(seed)
+    on, off = (
+        of_chance.draws(f"arrivals/a/1/{side}", part)
+        for side, part in (("on", law.on), ("off", law.off))
+    )
+    begin, inside = 0, 0
+    for period in range(8):
+        within = (begin <= found) & (found < begin + on.at(period))
+        expected = 50 * on.at(period) / S
+        assert abs(within.sum() - expected) < 5 * math.sqrt(expected) + 3, f"period {period}"
+        inside += within.sum()
+        begin += on.at(period) + off.at(period)
+    assert inside == (found < begin).sum(), "sends between the periods"
 
 
 def test_periods_without_pause_are_a_poisson_process():

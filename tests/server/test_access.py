@@ -124,6 +124,19 @@ async def test_the_cookie_opens_streams_and_never_hooks() -> None:
 
 @pytest.mark.rules("SSE-4")
 @virtual
+async def test_the_cookie_opens_nothing_else_that_is_read() -> None:
+    """Whatever is no stream asks for the header, whichever its method: only a stream must not."""
+    declared = compile_site([feature(permission={"token:editor": ["GET"]})])
+    declared.metrics(permission="token:editor", project="shop")
+    on = await rig(declared)
+    cookie = {"cookie": f"simrt_credential={EDITOR}"}
+    assert (await on.ask("GET", "/shop/news", headers=cookie)).answer.status == 200
+    assert (await on.ask("GET", "/metrics", token=EDITOR)).answer.status == 200
+    assert (await on.ask("GET", "/metrics", headers=cookie)).answer.status == 401
+
+
+@pytest.mark.rules("SSE-4")
+@virtual
 async def test_no_credential_is_read_from_the_address() -> None:
     on = await rig(permission={"user": ["GET"]})
     for name in ("access_token", "authorization", "token", "simrt_credential"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from simrt.engine.message import MAX_DEPTH
 from simrt.server import Call, Limits, Site
 from simrt.server.retries import seeded
-from tests.server.rig import SHAPE, Rig, request, rig, settle, virtual
+from tests.server.rig import SHAPE, Rig, request, rig, settle, user_token, virtual
 
 EVENTS = {"changed": SHAPE}
 
@@ -61,6 +62,38 @@ def test_streams_of_one_endpoint(own: int | None) -> None:
         first.transport.eof()
         await settle()
         assert [await status(on), await status(on)] == [200, 503]
+
+    test()
+
+
+@pytest.mark.rules("STR-2", "STR-4", "SSE-4", "STR-1", "SSE-5")
+@pytest.mark.parametrize("cause", ["expired", "denied", "stalled", "client"])
+@pytest.mark.parametrize(
+    "limits", [Limits(streams=1), Limits(streams_per_endpoint=1)], ids=["server", "endpoint"]
+)
+def test_whatever_ends_a_stream_gives_its_place_back(limits: Limits, cause: str) -> None:
+    """Twenty times in turn: a place that is lost would be missing at the second."""
+
+    @virtual
+    async def test() -> None:
+        server = {"heartbeat": "none", "peerTimeout": "none", "writeDeadline": "10s"}
+        on = await rig(limits=limits, permission={"user": ["GET"]}, server=server)
+        for turn in range(1, 21):
+            token = user_token(sub=f"u{turn}", expires_s=100 * turn if cause == "expired" else 9e5)
+            window = 20 if cause == "stalled" else 1 << 40
+            client = await on.ask("GET", "/shop/news", token=token, window=window)
+            assert client.answer.status == 200, f"no place left in turn {turn}"
+            full = await on.ask("GET", "/shop/news", token=user_token(sub="other", expires_s=9e5))
+            assert full.answer.status == 503
+            if cause == "denied":
+                on.server.revoke("shop", f"user:u{turn}")
+            elif cause == "stalled":
+                await on.post()
+            elif cause == "client":
+                client.transport.eof()
+            await asyncio.sleep(100 * turn + 0.1 - on.server.clock.now() / 1e9)
+            assert not on.server.counts()
+        assert on.server.tally.closed == {(("shop", "news"), cause): 20}
 
     test()
 

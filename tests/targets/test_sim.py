@@ -197,6 +197,24 @@ def test_heartbeats_fill_silence_and_take_a_place_in_the_window():
     assert times(run(3), "take")[0] == (26_000, 1)
 
 
+@pytest.mark.rules("STR-1", "SSE-5", "NET-2")
+@pytest.mark.parametrize(("heals", "ends"), [("60s", 44_000), ("43s", None)])
+def test_a_heartbeat_that_does_not_fit_starts_the_write_deadline(heals, ends):
+    """No event is under way: what waits for a place in the window is a heartbeat alone."""
+    rows = simulate(
+        small(
+            duration="65s",
+            publish=[],
+            window="100B",
+            server={"heartbeat": "1s", "writeDeadline": "10s"},
+            faults=[{"at": "500ms", "stall": "g", "for": heals}],
+        )
+    )
+    # Three bytes a second: of the 34th two do not fit. Ten seconds later the server gives up.
+    found = [row.t_ns / MS for row in rows if row.kind == "close" and row.cause == "stalled"]
+    assert found == ([ends] if ends else [])
+
+
 @pytest.mark.rules("NET-2")
 def test_a_window_in_bytes_holds_one_event_more_than_fits():
     burst = [{"event": "e", "arrivals": {"batch": {"rate": "1/s", "size": {"fixed": 40}}}}]

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.targets.small import MS, simulate, small, times
+from simrt.scenario.randomness import Randomness
+from tests.targets.small import MS, S, simulate, small, times
 
 
 def told(rows, *kinds):
@@ -147,6 +148,53 @@ def test_who_is_denied_loses_the_stream_and_returns_when_it_may():
         (4000, "gave-up", "status"),
         (6800, "connect", ""),
     ]
+
+
+@pytest.mark.rules("CLI-1", "SSE-4")
+def test_who_is_let_in_again_has_not_failed_yet():
+    """CLI-1: two failures before the refusal at 8 s do not lengthen the waits after 20 s."""
+    rows = simulate(
+        small(
+            duration="40s",
+            reconnect={"after": "1s", "jitter": "0s", "backoff": 2, "atMost": "1h"},
+            faults=[
+                {"at": "1s", "restart": "server", "for": "5s"},
+                {"at": "1s", "deny": "g", "for": "19s"},
+                {"at": "19900ms", "restart": "server", "for": "3s"},
+            ],
+        )
+    )
+    assert told(rows, "refuse", "gave-up", "connect") == [
+        (0, "connect", ""),
+        (2000, "refuse", "down"),
+        (4000, "refuse", "down"),
+        (8000, "refuse", "status"),
+        (8000, "gave-up", "status"),
+        (20_000, "refuse", "down"),
+        (22_000, "refuse", "down"),
+        (26_000, "connect", ""),
+    ]
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_each_period_of_a_network_is_drawn_once(silent):
+    law = {"up": {"exponential": "3s"}, "down": {"exponential": "1s"}, "silent": silent}
+    scenario = small(duration="60s", online=law)
+    online = scenario.workload.subscribers["g"].online
+    for seed in (1, 2, 3):
+        of_chance = Randomness(seed)
+        up, down = (
+            of_chance.draws(f"online/g/0/{side}", getattr(online, side)) for side in ("up", "down")
+        )
+        due, now = [], 0
+        for period in range(60):
+            for kind, draws in (("offline", up), ("online", down)):
+                now += draws.at(period)
+                due.append((now, kind))
+        rows = [row for row in simulate(scenario, seed) if row.kind in ("offline", "online")]
+        within = [each for each in due if each[0] < 60 * S]
+        assert len(within) > 10
+        assert [(row.t_ns, row.kind) for row in rows][: len(within)] == within
 
 
 def test_every_fault_heals_at_the_end_of_the_workload_at_the_latest():
