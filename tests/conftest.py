@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.chromium import ARGUMENTS, PROGRAM
+from tests.histories import Histories
 
 # One profile for everybody: no deadline (a busy machine is no failure), and the same examples in
 # every run, so that a red run can be repeated. `make test-long` explores further with its own.
@@ -14,6 +15,15 @@ settings.register_profile(
 )
 settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(scope="session")
+def histories(tmp_path_factory):
+    """Runs in virtual time that several tests look at, made once for all workers of a session."""
+    folder = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        folder = folder.parent  # each worker has its own below that of the session
+    return Histories(folder / "histories")
 
 
 @pytest.fixture(scope="module")

@@ -16,12 +16,14 @@ from hypothesis import given, settings
 from simrt.agreement import RowByRow, row_by_row
 from simrt.errors import UsageError
 from simrt.history import History, Row
+from simrt.runs import record
 from simrt.scenario import load
 from simrt.scenario import scenario as build
 from simrt.scenario.model import Scenario
 from simrt.targets import app, sim
 from simrt.targets.harness.credentials import refuse_denials
 from simrt.testing import repeatable, scenarios
+from tests.histories import Histories
 from tests.properties.runs import SEEDS
 
 ROOT = Path(__file__).parents[2]
@@ -31,12 +33,7 @@ EXAMPLES = int(os.environ.get("SIMRT_AGREEMENT_EXAMPLES", "120"))
 
 def on_both(scenario: Scenario, seed: int) -> RowByRow:
     """A scenario on both targets, compared."""
-    histories = []
-    for target in (sim, app):
-        rows: list[Row] = []
-        target.run(scenario, seed, write=rows.append)
-        histories.append(History(target.header(scenario, seed), rows))
-    return row_by_row(*histories)
+    return row_by_row(*(record(scenario, target, seed) for target in ("sim", "app")))
 
 
 @pytest.mark.timeout(1800)
@@ -70,8 +67,9 @@ SHIPPED = sorted((ROOT / "scenarios").glob("*/*.yml"))
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_shipped_scenarios_agree_row_by_row(path: Path) -> None:
-    found = on_both(load(path), 1)
+def test_shipped_scenarios_agree_row_by_row(path: Path, histories: Histories) -> None:
+    scenario = load(path)
+    found = row_by_row(*(histories.of(scenario, target) for target in ("sim", "app")))
     assert found.complete
     assert found.same, str(found)
     assert found.outcomes > 0

@@ -7,10 +7,14 @@ writes them anew, from one simulated run each. A simulation repeats to the byte,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import simrt
-from simrt.metrics import Metrics
+from simrt.history import History
+from simrt.metrics import Metrics, measure
+from simrt.runs import record
+from simrt.scenario.model import Scenario
 from simrt.summary import age, percent
 from tests.docs.generated import replaced
 from tests.docs.rules import ROOT
@@ -113,14 +117,23 @@ ANSWERS = (
 )
 
 
-def table() -> str:
-    """The answers as a table."""
-    rows = "".join(f"| {one.question} | {_answer(one)} | {_files(one)} |\n" for one in ANSWERS)
+def simulated(scenario: Scenario) -> History:
+    """The run that answers."""
+    return record(scenario, "sim", SEED)
+
+
+def table(run: Callable[[Scenario], History] = simulated) -> str:
+    """The answers as a table.
+
+    Arguments:
+        run: gives the simulated history of a scenario with `SEED`.
+    """
+    rows = "".join(f"| {one.question} | {_answer(one, run)} | {_files(one)} |\n" for one in ANSWERS)
     return f"| question | answer | scenario |\n|---|---|---|\n{rows}"
 
 
-def _answer(one: Answer) -> str:
-    return one.says.format(*(_Figures(name) for name in one.files))
+def _answer(one: Answer, run: Callable[[Scenario], History]) -> str:
+    return one.says.format(*(_Figures(name, run) for name in one.files))
 
 
 def _files(one: Answer) -> str:
@@ -130,9 +143,9 @@ def _files(one: Answer) -> str:
 class _Figures:
     """What one simulated run showed, by `WHAT GROUP`, as text."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, run: Callable[[Scenario], History]) -> None:
         self._scenario = simrt.load(FOLDER / f"{name}.yml")
-        self._metrics: Metrics = simrt.run(self._scenario, on="sim", seed=SEED).metrics
+        self._metrics: Metrics = measure(run(self._scenario))
 
     def __getitem__(self, asked: str) -> str:
         what, _, group = asked.rpartition(" ") if " " in asked else (asked, "", "")

@@ -72,9 +72,9 @@ def digests():
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_a_shipped_scenario_gives_the_rows_of_the_simulator(path):
+def test_a_shipped_scenario_gives_the_rows_of_the_simulator(path, histories):
     made = simrt.load(path)
-    ours, theirs = rows_on(app, made, seed=1), rows_on(sim, made, seed=1)
+    ours, theirs = (list(histories.of(made, target)) for target in ("app", "sim"))
     assert len(ours) > 500
     assert ours == theirs
 

@@ -20,6 +20,7 @@ from simrt.runs import record as record_as_it_is
 from simrt.scenario.model import Scenario
 from simrt.testing import repeatable, scenarios
 from tests.agreement.both import possible
+from tests.histories import Histories
 from tests.properties.runs import SEEDS, corpus_size
 
 ROOT = Path(__file__).parents[2]
@@ -94,8 +95,8 @@ def test_generated_on_a_server(lockstep: bool) -> None:
 @pytest.mark.rules("ACC-1", "ACC-2")
 @pytest.mark.parametrize("target", ["sim", "app"])
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_shipped_in_virtual_time(path: Path, target: str) -> None:
-    assert explained(record(simrt.load(path), target, 1)) > 50
+def test_shipped_in_virtual_time(path: Path, target: str, histories: Histories) -> None:
+    assert explained(histories.of(simrt.load(path), target)) > 50
 
 
 @pytest.mark.real
