@@ -16,6 +16,7 @@ from simrt.scenario.backlog import useful_buffer
 from simrt.scenario.laws import Arrivals
 from simrt.scenario.model import Scenario
 from simrt.scenario.units import NS_PER_S, format_duration
+from simrt.text import duration, exact_duration
 
 # More types than this on one channel need a common purpose that their names show.
 MANY_TYPES = 5
@@ -128,25 +129,18 @@ def store(scenario: Scenario) -> Finding | None:
     reach_ns = min([events * NS_PER_S / rate, *limits])
     if reach_ns > useful_ns:
         return Finding(
-            f"Replay reaches back {_about(reach_ns)}, but an event helps for only "
-            f"{format_duration(useful_ns)}.",
+            f"Replay reaches back {duration(reach_ns)}, but an event helps for only "
+            f"{exact_duration(useful_ns)}.",
             f"Write maxAge: {format_duration(useful_ns)}, or a smaller lastN.",
         )
     kept_ns = min([options.buffer_size * NS_PER_S / rate, *limits[:1]])
     if options.message_ttl_ns is None and kept_ns > useful_ns:
         return Finding(
-            f"The buffer holds {_about(kept_ns)} of events for a slow client, but an event helps "
-            f"for only {format_duration(useful_ns)}.",
+            f"The buffer holds {duration(kept_ns)} of events for a slow client, but an event helps "
+            f"for only {exact_duration(useful_ns)}.",
             f"Write messageTTL: {format_duration(useful_ns)}, or a smaller bufferSize.",
         )
     return None
-
-
-def _about(ns: float) -> str:
-    seconds = round(ns / NS_PER_S)
-    if seconds >= 7200:
-        return f"{seconds / 3600:.0f} hours"
-    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds} s"
 
 
 def sensitive(scenario: Scenario) -> Finding | None:

@@ -9,8 +9,7 @@ from simrt.fit import Fit
 from simrt.metrics import Estimate
 from simrt.results import Item
 from simrt.scenario.model import Scenario
-from simrt.scenario.units import spoken_duration
-from simrt.scenario.words import listed
+from simrt.text import exact_duration, listing, number, seconds, share
 
 # metric -> what happened, in a product owner's words
 _CAUSES = {
@@ -21,28 +20,6 @@ _CAUSES = {
     "missed_connection_lost": "lost with a connection",
     "missed_restart": "lost in a restart",
 }
-
-
-def two_digits(value: float) -> str:
-    """A number with at most two significant digits, without an exponent."""
-    if value == 0:
-        return "0"
-    text = f"{value:.2g}"
-    number = float(text)
-    return f"{number:,.0f}" if abs(number) >= 10 else f"{number:g}"
-
-
-def percent(fraction: float) -> str:
-    """A share in percent, at most two significant digits."""
-    return f"{two_digits(100 * fraction)} %"
-
-
-def age(seconds: float) -> str:
-    """A length of time as people say it, at most two significant digits."""
-    for unit, length in (("h", 3600.0), ("min", 60.0)):
-        if seconds >= 2 * length:
-            return f"{two_digits(seconds / length)} {unit}"
-    return f"{two_digits(seconds)} s"
 
 
 def sentence_of(
@@ -74,8 +51,8 @@ def sentence_of(
         return f"{lead.get(fit) or f'{fit.capitalize()}: {fit_reason[:-1]}'}. {told}"
     if status is Status.FAIL and scenario.outcome is not None:
         failed = [v.check for item in checklist for v in item.verdicts if v.status is status]
-        declared = listed(scenario.outcome.fail, "and")
-        found = listed(dict.fromkeys(failed), "and") or "nothing"
+        declared = listing(scenario.outcome.fail)
+        found = listing(dict.fromkeys(failed)) or "nothing"
         return f"Not as declared: {declared} should fail and nothing else; {found} failed. {told}"
     numbers: dict[str, list[str]] = {}
     for item in checklist:
@@ -99,9 +76,7 @@ def _experience(scenario: Scenario, figures: Sequence[Estimate]) -> str:
         return "No subscriber was there to miss anything."
     missed, group = max(known)
     sentence = (
-        f"Members of {group} miss {percent(missed)} of events"
-        if missed
-        else "Nobody misses an event"
+        f"Members of {group} miss {share(missed)} of events" if missed else "Nobody misses an event"
     )
     causes = {name: of.get((group, name)) or 0.0 for name in _CAUSES}
     main = max(causes, key=lambda name: causes[name])
@@ -110,13 +85,13 @@ def _experience(scenario: Scenario, figures: Sequence[Estimate]) -> str:
     ages = [of.get((name, "p90(staleness_s)")) for name in scenario.workload.subscribers]
     seen = [age for age in ages if age is not None]
     if seen:
-        sentence += f"; what users see is younger than {age(max(seen))} for 90 % of the time"
+        sentence += f"; what users see is younger than {seconds(max(seen))} for 90 % of the time"
     if scenario.intent.useful_for_ns is not None:
-        useful = " ".join(spoken_duration(scenario.intent.useful_for_ns))
+        useful = exact_duration(scenario.intent.useful_for_ns)
         stale = of.get(("all", "resurfaced")) or 0
         sentence += (
             f"; no replay brought news older than {useful}"
             if not stale
-            else f"; replays brought {two_digits(stale)} events older than {useful}"
+            else f"; replays brought {number(stale)} events older than {useful}"
         )
     return f"{sentence}."

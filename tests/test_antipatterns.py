@@ -85,7 +85,7 @@ BAD = [
     (
         "store-in-disguise",
         {"options": {"bufferSize": 500, "messageTTL": "none"}, "replay": {"lastN": 200}},
-        "back 3 minutes",
+        "back 3.3 min",
     ),
     (
         "store-in-disguise",
@@ -95,7 +95,7 @@ BAD = [
     (
         "store-in-disguise",
         {"options": {"bufferSize": 9999, "messageTTL": "1d"}, "replay": {"maxAge": "3h"}},
-        "back 3 hours",
+        "back 2.8 h",
     ),
     ("sensitive-data", {"events": typed(password={"type": "string"})}, "changed.password"),
     ("sensitive-data", {"events": typed(userEmail={"type": "string"})}, "changed.userEmail"),

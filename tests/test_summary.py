@@ -10,7 +10,7 @@ from simrt.fit import NEEDS, Fit, fit_of, open_questions
 from simrt.metrics import METRICS, Estimate
 from simrt.results import Item
 from simrt.scenario import load, scenario
-from simrt.summary import _CAUSES, age, percent, sentence_of
+from simrt.summary import _CAUSES, sentence_of
 from tests.targets.small import small
 
 SHIPPED = Path(__file__).parent.parent / "scenarios"
@@ -142,28 +142,3 @@ def test_a_failure_says_what_failed():
 def test_what_is_not_decided_says_so():
     item = Item(4, Status.INCONCLUSIVE, "nothing could be judged", ())
     assert told({}, Status.INCONCLUSIVE, (item,)).startswith("Not decided yet: (4) nothing")
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0, "0 s"),
-        (0.123, "0.12 s"),
-        (45, "45 s"),
-        (119, "120 s"),
-        (1100, "18 min"),
-        (9000, "2.5 h"),
-    ],
-)
-def test_a_length_of_time_is_said_as_people_say_it(seconds, words):
-    assert age(seconds) == words
-
-
-def test_shares_have_two_digits():
-    assert [percent(x) for x in (0, 0.00123, 0.0567, 0.984, 1)] == [
-        "0 %",
-        "0.12 %",
-        "5.7 %",
-        "98 %",
-        "100 %",
-    ]

@@ -11,11 +11,11 @@ from simrt.agreement.distributions import Shapes
 from simrt.agreement.figures import LEAST_RUNS, METHOD, Distance
 from simrt.agreement.pairing import Grain
 from simrt.agreement.row_by_row import RowByRow
-from simrt.checkers.fold import count
 from simrt.checkers.verdict import Status, worst
 from simrt.errors import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS
 from simrt.history import Header
 from simrt.scenario.model import Scenario
+from simrt.text import many
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,12 +101,12 @@ class Comparison:
         )
         subscribers = max((one.subscribers for one in self.rows), default=0)
         seen = (
-            f"{count(messages, 'message')} × {count(subscribers, 'subscriber')}: "
-            f"{count(outcomes, 'outcome')}"
+            f"{many(messages, 'message')} × {many(subscribers, 'subscriber')}: "
+            f"{many(outcomes, 'outcome')}"
         )
         if self.grain is Grain.TIMES:
-            seen += f", {count(rows, 'row')}"
-        return f"First difference: none. {seen} agree, over {count(len(self.seeds), 'seed')}."
+            seen += f", {many(rows, 'row')}"
+        return f"First difference: none. {seen} agree, over {many(len(self.seeds), 'seed')}."
 
     def _figures(self) -> str:
         counted = [one for one in self.distances if one.judged]
@@ -120,7 +120,7 @@ class Comparison:
         if self.unusual:
             rest += f"; {len(self.unusual)} that do not count are unusual"
         inside = len(judged) - len(self.apart)
-        runs = count(len(self.seeds), "simulated seed")
+        runs = many(len(self.seeds), "simulated seed")
         return f"{inside} of {len(judged)} figures lie inside their interval, of {runs}{rest}."
 
     def to_frame(self) -> pd.DataFrame:

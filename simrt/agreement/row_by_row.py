@@ -15,13 +15,13 @@ from simrt.agreement.around import Around, Place, around
 from simrt.agreement.instants import Apart, Lives, Walk
 from simrt.agreement.pairing import Grain, grain, names_of, require_a_pair
 from simrt.checkers.accounting import fates
-from simrt.checkers.fold import count, seconds
 from simrt.checkers.ledger import is_complete
 from simrt.checkers.verdict import Status
 from simrt.errors import UsageError
 from simrt.history import History, Row
 from simrt.scenario.neighbour import GROUP as NEIGHBOUR
 from simrt.scenario.neighbour import neighbour_project
+from simrt.text import exact_s, many
 
 # So many messages with another time are told apart; of more, only that there are more.
 MOST_PAIRS = 100_000
@@ -103,37 +103,37 @@ class RowByRow:
         if self.first is not None:
             return f"{self._apart()} First difference: {self._where(self.first.place)}."
         if not self.complete:
-            at = seconds(self.cut_ns)
-            return f"A run was cut short at {at}; before that {count(self.rows, 'row')} agree."
+            at = exact_s(self.cut_ns)
+            return f"A run was cut short at {at}; before that {many(self.rows, 'row')} agree."
         if not self.outcomes:
             return "Nobody was a member while anything was sent: there is nothing to compare."
         return f"First difference: none. {self._seen()} agree."
 
     def _seen(self) -> str:
         seen = (
-            f"{count(self.messages, 'message')} × "
-            f"{count(self.subscribers, 'subscriber')}: "
-            f"{count(self.outcomes, 'outcome')}"
+            f"{many(self.messages, 'message')} × "
+            f"{many(self.subscribers, 'subscriber')}: "
+            f"{many(self.outcomes, 'outcome')}"
         )
-        return f"{seen}, {count(self.rows, 'row')}" if self.grain is Grain.TIMES else seen
+        return f"{seen}, {many(self.rows, 'row')}" if self.grain is Grain.TIMES else seen
 
     def _apart(self) -> str:
         parts = []
         if self.outcomes_apart:
-            parts.append(f"{self.outcomes_apart:,} of {count(self.outcomes, 'outcome')} differ")
+            parts.append(f"{self.outcomes_apart:,} of {many(self.outcomes, 'outcome')} differ")
         if self.rows_apart:
             least = "at least " if self.messages_apart >= MOST_PAIRS else ""
             stand = "stands" if self.rows_apart == 1 else "stand"
-            rows = f"{count(self.rows_apart, 'row')} {stand} in one history only"
+            rows = f"{many(self.rows_apart, 'row')} {stand} in one history only"
             parts.append(f"{rows} ({self.rows:,} in both)")
-            parts.append(f"{least}{count(self.messages_apart, 'delivery', 'deliveries')} affected")
+            parts.append(f"{least}{many(self.messages_apart, 'delivery', 'deliveries')} affected")
         return f"{'; '.join(parts)}."
 
     @staticmethod
     def _where(place: Place) -> str:
         what = f"message {place.seq} of life {place.life} for " if place.seq else ""
         whom = place.subscriber or ("the channel" if place.seq else "the run itself")
-        return f"at {seconds(place.t_ns)}, {what}{whom}"
+        return f"at {exact_s(place.t_ns)}, {what}{whom}"
 
     def __str__(self) -> str:
         """The sentence, and where they differ what stands there in both."""

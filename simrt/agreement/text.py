@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
+from simrt import text
 from simrt.agreement.comparison import Comparison
 from simrt.agreement.distributions import Shapes
 from simrt.agreement.figures import JUDGED, METHOD, Distance
@@ -150,8 +151,8 @@ def _shapes(found: Sequence[Shapes]) -> list[str]:
             one.metric,
             f"{number(one.moved_s)} s",
             _ABSENT if one.usual_moved_s is None else f"{number(one.usual_moved_s)} s",
-            f"{100 * one.share:.1f} %",
-            _ABSENT if one.usual_share is None else f"{100 * one.usual_share:.1f} %",
+            text.share(one.share),
+            _ABSENT if one.usual_share is None else text.share(one.usual_share),
         )
         for one in found
     ]
@@ -160,11 +161,7 @@ def _shapes(found: Sequence[Shapes]) -> list[str]:
 
 def number(value: float | None) -> str:
     """A number with three digits that count, such as `0.0123`, `1,230` or `12.3`."""
-    if value is None:
-        return _ABSENT
-    if value == round(value) or abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.3g}" if abs(value) >= 1e-4 else f"{value:.1e}"
+    return _ABSENT if value is None else text.number(value, 3)
 
 
 def row_by_row_lines(found: RowByRow) -> list[str]:

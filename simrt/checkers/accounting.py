@@ -19,12 +19,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from simrt.checkers.fold import Checker, Watch, count, follow_all
+from simrt.checkers.fold import Checker, Watch, follow_all
 from simrt.checkers.ledger import PROBE, Ledger, Subscription, is_complete, side
 from simrt.checkers.verdict import Status
 from simrt.checkers.waits import answer_ns
 from simrt.history import KINDS, History, Row
 from simrt.scenario.neighbour import GROUP as NEIGHBOUR
+from simrt.text import many
 
 
 class Fate(IntEnum):
@@ -379,16 +380,16 @@ class _Accounting(_Outcomes):
         self._order_of_rows()
         events = self._finish() if self.ledger.complete else 0
         if self.failures:
-            what = count(self.failures, "account")
+            what = many(self.failures, "account")
             return Status.FAIL, f"{what} do not add up: something happened that no row explains."
         if not self.ledger.complete:
             return Status.INCONCLUSIVE, "The history was cut short: its last row is missing."
         if not self.judged or not events:
             return Status.INCONCLUSIVE, "Nobody was connected while anything was sent."
         self.judged += events
-        members = count(len(self.members), "subscriber")
+        members = many(len(self.members), "subscriber")
         return Status.PASS, (
-            f"{count(events, 'outcome')} of {members} and {len(self.ledger.subscriptions):,} "
+            f"{many(events, 'outcome')} of {members} and {len(self.ledger.subscriptions):,} "
             "connections: unexplained = 0."
         )
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 from simrt.checkers.verdict import Status, Verdict, worst
 from simrt.metrics import Estimate, Metrics, estimate
@@ -25,6 +24,7 @@ from simrt.scenario.expect import (
 )
 from simrt.scenario.metric_names import METRICS
 from simrt.scenario.model import Scenario
+from simrt.text import duration, exact_duration, exact_share, many, measured, plural, rounded
 
 ITEM = 3
 FINENESS = 20
@@ -32,7 +32,6 @@ FINENESS = 20
 
 _STALENESS = ("staleness_s", "peak_staleness_s")
 _OUTAGES = {"reconnect_s": "not_reconnected", "recovery_s": "not_recovered"}
-_SAID = ("s", "bytes", "requests/s")
 _CONTRARY: dict[Status, Status] = {Status.PASS: Status.FAIL, Status.FAIL: Status.PASS}
 _ASKED: dict[Operator, str] = {
     "<": "allowed less than",
@@ -164,8 +163,8 @@ def _reached(state: str, runs: Runs, *, negated: bool) -> Finding:
     if not number:
         return Finding(Status.INCONCLUSIVE, f"{state}: nothing was run", 0)
     if hits:
-        share = f"in {hits} of {number} {_plural('run', number)}"
-        often = f"{state} was reached {times:,} {_plural('time', times)}, {share}"
+        share = f"in {hits} of {number} {plural(number, 'run')}"
+        often = f"{state} was reached {many(times, 'time')}, {share}"
         return Finding(Status.FAIL if negated else Status.PASS, often, number)
     never = f"{state} was never reached in {_runs(number)}"
     if negated:
@@ -215,13 +214,13 @@ def _doubt(term: Comparison, runs: Runs) -> str:
 
     unfinished = count("unfinished")
     if unfinished:
-        return f"{unfinished:,} {_plural('event', unfinished)} still on the way when the run ended"
+        return f"{many(unfinished, 'event')} still on the way when the run ended"
     never = count("never_informed")
     if term.metric in _STALENESS and never:
-        return f"{never:,} {_plural('client', never)} never received anything"
+        return f"{many(never, 'client')} never received anything"
     open_ = count(_OUTAGES[term.metric]) if term.metric in _OUTAGES else 0
     if open_:
-        return f"{open_:,} {_plural('client', open_)} not back when the run ended"
+        return f"{many(open_, 'client')} not back when the run ended"
     return ""
 
 
@@ -230,7 +229,7 @@ def _too_fine(term: Comparison, runs: Runs) -> str:
     finest_ns = FINENESS * runs.resolution_ns
     if METRICS[term.metric].unit == "s" and term.bound * 1e9 < finest_ns:
         return (
-            f"times finer than {_text(finest_ns / 1e9, 's', 2)} mean nothing on {runs.target} "
+            f"times finer than {duration(finest_ns)} mean nothing on {runs.target} "
             f"({FINENESS} x its resolution)"
         )
     return ""
@@ -252,16 +251,16 @@ def _observed(term: Comparison, seen: Estimate, runs: Runs) -> str:
     assert seen.high is not None
     unit = METRICS[term.metric].unit
     digits = _digits(unit, seen.value, term.bound)
-    value = _text(seen.value, unit, digits)
+    value = measured(seen.value, unit, digits)
     of = _of(term, runs)
     if of and 0 < seen.value < 0.01:
-        of = f"{of} (1 in {_round(1 / seen.value, 2)})"
-    allowed = f"{_ASKED[term.op]} {_text(term.bound, unit, digits)}"
+        of = f"{of} (1 in {rounded(1 / seen.value)})"
+    allowed = f"{_ASKED[term.op]} {_decided(term.bound, unit)}"
     of_all = f" of {len(runs.metrics)}" if seen.runs < len(runs.metrics) else ""
     if seen.runs == 1:
         how = f"one run{of_all}"
     else:
-        ends = f"{_text(seen.low, unit, digits)} to {_text(seen.high, unit, digits)}"
+        ends = f"{measured(seen.low, unit, digits)} to {measured(seen.high, unit, digits)}"
         how = f"95 % interval {ends}, {seen.runs}{of_all} runs"
     return f"{value}{of}, {allowed} ({how})"
 
@@ -279,28 +278,17 @@ def _of(term: Comparison, runs: Runs) -> str:
 def _digits(unit: str, value: float, bound: float) -> int:
     """Two significant digits, or as many as it takes to tell the value from the bound."""
     for digits in range(2, 17):
-        if value == bound or _text(value, unit, digits) != _text(bound, unit, digits):
+        if value == bound or measured(value, unit, digits) != measured(bound, unit, digits):
             return digits
     return 17
 
 
-def _text(value: float, unit: str, digits: int) -> str:
-    if unit == "fraction":
-        return f"{_round(100 * value, digits)} %"
-    # What is counted stands in the phrase already: "events missed 10".
-    return f"{_round(value, digits)} {unit}" if unit in _SAID else _round(value, digits)
-
-
-def _round(value: float, digits: int) -> str:
-    """At most so many significant digits, whole numbers never shortened, thousands marked."""
-    if value == round(value) or abs(value) >= 10**digits:
-        return f"{round(value):,}"
-    return f"{Decimal(f'{value:.{digits}g}'):,f}"
+def _decided(bound: float, unit: str) -> str:
+    """The bound as it was written, not rounded."""
+    if unit == "s":
+        return exact_duration(round(bound * 1e9))
+    return exact_share(bound) if unit == "fraction" else measured(bound, unit, 17)
 
 
 def _runs(number: int) -> str:
     return "one run" if number == 1 else f"{number} runs"
-
-
-def _plural(noun: str, number: int) -> str:
-    return noun if number == 1 else f"{noun}s"

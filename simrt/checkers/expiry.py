@@ -8,10 +8,11 @@ and is passed over without such a row is a silent loss (TTL-4).
 
 from __future__ import annotations
 
-from simrt.checkers.fold import Checker, Watch, count, rough, seconds
+from simrt.checkers.fold import Checker, Watch
 from simrt.checkers.ledger import Key, Ledger, Subscription
 from simrt.checkers.verdict import Status
 from simrt.history import Row
+from simrt.text import duration, exact_s, many
 
 
 class _Expiry(Watch):
@@ -54,7 +55,10 @@ class _Expiry(Watch):
             return
         age = subscription.stream.age_ns(row.seq, row.t_ns)
         if age < self._ttl_ns:
-            self.fail(row, f"only {seconds(age)} old, good for {seconds(self._ttl_ns)} (TTL-1)")
+            self.fail(
+                row,
+                f"only {exact_s(age)} old, good for {exact_s(self._ttl_ns)} (TTL-1)",
+            )
         if row.seq not in subscription.queue:
             self.fail(row, "expired though it was not pending (TTL-4)")
         elif subscription.queue[0] != row.seq:
@@ -65,7 +69,8 @@ class _Expiry(Watch):
         self._oldest_ns = max(self._oldest_ns, age_ns)
         if age_ns >= self._ttl_ns:
             self.fail(
-                row, f"{verb} {seconds(age_ns)} old, good for {seconds(self._ttl_ns)} ({rule})"
+                row,
+                f"{verb} {exact_s(age_ns)} old, good for {exact_s(self._ttl_ns)} ({rule})",
             )
 
     def _nothing_skipped(self, row: Row, subscription: Subscription) -> None:
@@ -81,7 +86,7 @@ class _Expiry(Watch):
         """One sentence."""
         if self.failures:
             return Status.FAIL, (
-                f"{count(self.failures, 'event')} handed out too old, or expired wrongly, of "
+                f"{many(self.failures, 'event')} handed out too old, or expired wrongly, of "
                 f"{self.judged:,} judged."
             )
         if self._ttl_ns is None:
@@ -89,8 +94,8 @@ class _Expiry(Watch):
         if not self.judged:
             return Status.INCONCLUSIVE, "Nothing was replayed, taken or expired."
         return Status.PASS, (
-            f"Of {count(self.judged, 'event')} the oldest handed out was "
-            f"{rough(self._oldest_ns)} old (allowed: below {seconds(self._ttl_ns)}); "
+            f"Of {many(self.judged, 'event')} the oldest handed out was "
+            f"{duration(self._oldest_ns)} old (allowed: below {exact_s(self._ttl_ns)}); "
             f"{self._expired:,} expired."
         )
 

@@ -13,11 +13,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from simrt.checkers.fold import Checker, Watch, count, seconds
+from simrt.checkers.fold import Checker, Watch
 from simrt.checkers.ledger import Ledger, Subscription
 from simrt.checkers.verdict import Status
 from simrt.history import Row
 from simrt.scenario.model import Fault
+from simrt.text import exact_s, many
 
 # On a target with measured time, how many resolutions late is certainly too late.
 _CERTAINLY = 20
@@ -94,7 +95,7 @@ class _Faults(Watch):
 
     def _in_time(self, row: Row, due_ns: int, late_ns: int) -> None:
         if not due_ns - self.ledger.header.resolution_ns <= row.t_ns <= due_ns + late_ns:
-            self.fail(row, f"is due at {seconds(due_ns)}")
+            self.fail(row, f"is due at {exact_s(due_ns)}")
 
     @staticmethod
     def _members(row: Row) -> object:
@@ -120,7 +121,7 @@ class _Faults(Watch):
     def _due(self, fault: Fault) -> str:
         if fault.kind in _OF_NOBODY:
             return "nobody"
-        return f"{count(self._how_many(fault), 'member')} of {fault.whom}"
+        return f"{many(self._how_many(fault), 'member')} of {fault.whom}"
 
     def _stall(self, row: Row, more: int) -> None:
         members = self._members(row)
@@ -132,7 +133,7 @@ class _Faults(Watch):
     def _finish(self) -> None:
         for told in self._told:
             if told.began is None:
-                due = seconds(told.fault.at_ns)
+                due = exact_s(told.fault.at_ns)
                 self.fail(None, f"{_named(told.fault)}, due at {due}: no row says that it began")
             elif told.healed is None:
                 self.fail(told.began, "no row says that it healed")
@@ -143,14 +144,14 @@ class _Faults(Watch):
             self._finish()
         if self.failures:
             return Status.FAIL, (
-                f"{count(self.failures, 'finding')} against what the scenario says goes wrong."
+                f"{many(self.failures, 'finding')} against what the scenario says goes wrong."
             )
         if not self._told:
             return Status.NOT_APPLICABLE, "The scenario declares no fault, and none happened."
         if not self.judged or not self.ledger.complete:
             return Status.INCONCLUSIVE, "The run ended before its faults could all be judged."
         return Status.PASS, (
-            f"{count(len(self._told), 'fault')} began and healed on time, as declared; "
+            f"{many(len(self._told), 'fault')} began and healed on time, as declared; "
             "there were no others."
         )
 

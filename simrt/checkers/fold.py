@@ -12,34 +12,16 @@ from dataclasses import dataclass
 from simrt.checkers.ledger import SERVER_KINDS, TWO_SIDED_KINDS, Ledger, Subscription, side
 from simrt.checkers.verdict import Status, Verdict
 from simrt.history import KINDS, History, Row
+from simrt.text import exact_s
 
 Handler = Callable[[Row, Subscription | None], None]
 
 MAX_EVIDENCE = 8
 
 
-def seconds(ns: int) -> str:
-    """Nanoseconds as exact seconds without idle zeros, such as `12.5 s`."""
-    sign = "-" if ns < 0 else ""
-    whole, part = divmod(abs(ns), 1_000_000_000)
-    digits = f"{part:09d}".rstrip("0")
-    return f"{sign}{whole}{'.' + digits if digits else ''} s"
-
-
-def rough(ns: int) -> str:
-    """Nanoseconds as people say them, with two digits that count, such as `29 s` or `0.81 s`."""
-    number = ns / 1_000_000_000
-    return f"{number:.0f} s" if number >= 10 else f"{number:.2g} s"
-
-
-def count(number: int, one: str, many: str = "") -> str:
-    """A number with its noun, such as `1 event` or `2,000 events`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
 def place(row: Row) -> str:
     """When, who and which event a row is about, for evidence."""
-    parts = [f"{seconds(row.t_ns)}: {row.kind}"]
+    parts = [f"{exact_s(row.t_ns)}: {row.kind}"]
     if row.subscriber:
         parts.append(f"{row.subscriber} connection {row.connection}")
     elif row.project:

@@ -7,11 +7,12 @@ projects sent tells nothing and is not judged.
 
 from __future__ import annotations
 
-from simrt.checkers.fold import Checker, Watch, count
+from simrt.checkers.fold import Checker, Watch
 from simrt.checkers.ledger import Ledger, Subscription
 from simrt.checkers.verdict import Status
 from simrt.history import Row
 from simrt.scenario.neighbour import GROUP as NEIGHBOUR
+from simrt.text import many
 
 _SHARED = ""
 
@@ -70,7 +71,7 @@ class _Isolation(Watch):
         """One sentence."""
         own, near = self._deliveries.values()
         if self.failures:
-            what = count(self.failures, "event or connection", "events or connections")
+            what = many(self.failures, "event or connection", "events or connections")
             return Status.FAIL, f"{what} crossed from one project into another."
         if not own or not near:
             silent = "the neighbour project" if own else "this project"

@@ -15,10 +15,11 @@ from __future__ import annotations
 from itertools import takewhile
 from typing import NamedTuple
 
-from simrt.checkers.fold import Checker, Watch, count, seconds
+from simrt.checkers.fold import Checker, Watch
 from simrt.checkers.ledger import Key, Ledger, Subscription
 from simrt.checkers.verdict import Status
 from simrt.history import Row
+from simrt.text import exact_s, many
 
 _REASONS_TO_REJECT = ("shape", "event", "down")
 
@@ -73,7 +74,7 @@ class _Loss(Watch):
         elif row.seq != due.seq:
             self._break(row, f"{self._on_full} asks for event {due.seq} ({self._rule})")
         elif row.t_ns != due.send.t_ns:
-            self._break(row, f"its send was at {seconds(due.send.t_ns)} (PUB-4)")
+            self._break(row, f"its send was at {exact_s(due.send.t_ns)} (PUB-4)")
 
     def on_take(self, row: Row, subscription: Subscription | None) -> None:
         if subscription is None:
@@ -123,13 +124,13 @@ class _Loss(Watch):
             self._settled()
         if self.failures:
             return Status.FAIL, (
-                f"{count(self.failures, 'loss or receipt', 'losses or receipts')} that the rule "
+                f"{many(self.failures, 'loss or receipt', 'losses or receipts')} that the rule "
                 f"for a full buffer ({self._on_full}) does not explain."
             )
         if not self.judged:
             return Status.INCONCLUSIVE, "No event was sent while anyone was connected."
         return Status.PASS, (
-            f"Of {count(self.judged, 'event')} offered to a connection, {self._drops:,} dropped: "
+            f"Of {many(self.judged, 'event')} offered to a connection, {self._drops:,} dropped: "
             f"each one as {self._on_full} asks with {self._size} waiting."
         )
 

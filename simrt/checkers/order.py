@@ -9,10 +9,11 @@ order (DLV-6), replay included (REP-3).
 
 from __future__ import annotations
 
-from simrt.checkers.fold import Checker, Watch, count
+from simrt.checkers.fold import Checker, Watch
 from simrt.checkers.ledger import Subscription
 from simrt.checkers.verdict import Status
 from simrt.history import Row
+from simrt.text import many
 
 
 class _Order(Watch):
@@ -61,13 +62,13 @@ class _Order(Watch):
         """One sentence."""
         if self.failures:
             return Status.FAIL, (
-                f"{count(self.failures, 'delivery', 'deliveries')} or sends out of order, "
+                f"{many(self.failures, 'delivery', 'deliveries')} or sends out of order, "
                 f"repeated or altered, of {self.judged:,} judged."
             )
         if not self.judged:
             return Status.INCONCLUSIVE, "No event was delivered, so no order could be seen."
         return Status.PASS, (
-            f"All {count(self.judged, 'delivery', 'deliveries')} came unchanged and in the order "
+            f"All {many(self.judged, 'delivery', 'deliveries')} came unchanged and in the order "
             "of sending."
         )
 

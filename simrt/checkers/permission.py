@@ -10,10 +10,11 @@ the right ones must be refused, give up, and never be connected. So must a group
 
 from __future__ import annotations
 
-from simrt.checkers.fold import Checker, Watch, count
+from simrt.checkers.fold import Checker, Watch
 from simrt.checkers.ledger import PROBE, Ledger, Subscription, side
 from simrt.checkers.verdict import Status
 from simrt.history import Row
+from simrt.text import many
 
 PROBES = ("none", "wrong", "expired", "other-project", "right")
 _WORDS = {
@@ -144,7 +145,7 @@ class _Permission(Watch):
         who = " or ".join(self._readers)
         if self.failures:
             return Status.FAIL, (
-                f"{count(self.failures, 'answer')} of {self._endpoint} against its permission "
+                f"{many(self.failures, 'answer')} of {self._endpoint} against its permission "
                 f"({who or 'nobody'})."
             )
         if not self.judged and self.ledger.header.target in _UNSEEING:
@@ -158,13 +159,13 @@ class _Permission(Watch):
         if self._public:
             return Status.PASS, (
                 f"{self._endpoint} is public on purpose: anyone can read it, without credentials "
-                f"({count(self.judged, 'answer')} judged)."
+                f"({many(self.judged, 'answer')} judged)."
             )
         told = [
             f"{_WORDS[probe]} {self._answers[probe]}" for probe in PROBES if probe in self._answers
         ]
         if self.judged > len(told):
-            told.append(f"{count(self.judged - len(told), 'other answer')} as they must be")
+            told.append(f"{many(self.judged - len(told), 'other answer')} as they must be")
         return Status.PASS, f"{self._endpoint} lets in only {who}: {', '.join(told)}."
 
 

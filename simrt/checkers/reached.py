@@ -10,12 +10,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator
 
-from simrt.checkers.fold import Checker, Watch, count, follow_all
+from simrt.checkers.fold import Checker, Watch, follow_all
 from simrt.checkers.ledger import PROBE, Ledger, Stream, Subscription, side
 from simrt.checkers.verdict import Status
 from simrt.history import History, Row
 from simrt.scenario.expect import And, Reached, Term, parse_expectation
 from simrt.scenario.state_names import STATES
+from simrt.text import many
 
 _FAULTS = ("stall", "slow", "disconnect", "half-open", "burst", "deny")
 _ENDS = {"server": ("denied", "stalled", "gone"), "client": ("watchdog",)}
@@ -190,7 +191,7 @@ class _Reached(_States):
         if self.doubts:
             missing = [state for state in asked if not self.counts.get(state)]
             return Status.INCONCLUSIVE, f"Never reached: {', '.join(missing)}."
-        met = ", ".join(f"{state} {count(self.counts[state], 'time')}" for state in asked)
+        met = ", ".join(f"{state} {many(self.counts[state], 'time')}" for state in asked)
         return Status.PASS, f"Everything that the scenario is about happened: {met}."
 
 

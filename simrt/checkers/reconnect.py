@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from simrt.checkers.fold import Checker, Watch, count, rough, seconds
+from simrt.checkers.fold import Checker, Watch
 from simrt.checkers.ledger import PROBE, Key, Ledger, Subscription, side
 from simrt.checkers.verdict import Status
 from simrt.checkers.waits import Bounds, answer_ns, wait_bounds
 from simrt.history import Row
 from simrt.scenario.model import Subscribers
 from simrt.scenario.neighbour import GROUP as NEIGHBOUR
+from simrt.text import duration, exact_s, many
 
 # On a target with measured time, how many resolutions late is certainly too late.
 _CERTAINLY = 20
@@ -312,12 +313,12 @@ class _Reconnects(Watch):
         early = waited < bounds.least_ns - self._tolerance_ns
         settling = row.t_ns >= self.scenario.workload.duration_ns
         if early and not settling and not self._returned_at_once(client, since):
-            least = seconds(bounds.least_ns)
-            self.fail(row, f"tried again after {seconds(waited)}, at least {least} (CLI-1)")
+            least = exact_s(bounds.least_ns)
+            self.fail(row, f"tried again after {exact_s(waited)}, at least {least} (CLI-1)")
         undisturbed = self._undisturbed(row, since) and client.heard_since(since.t_ns)
         if waited > bounds.most_ns and self.ledger.exact and undisturbed:
-            most = seconds(bounds.most_ns)
-            self.fail(row, f"tried again only after {seconds(waited)}, at most {most} (CLI-1)")
+            most = exact_s(bounds.most_ns)
+            self.fail(row, f"tried again only after {exact_s(waited)}, at most {most} (CLI-1)")
 
     def _bounds(self, client: Client, since: Row) -> Bounds:
         ended = self.ledger.subscriptions.get((since.subscriber, since.connection))
@@ -373,7 +374,8 @@ class _Reconnects(Watch):
             idle = row.t_ns - subscription.last_taken_ns
             if idle < deadline - self._tolerance_ns:
                 self.fail(
-                    row, f"stalled after {seconds(idle)}, allowed {seconds(deadline)} (STR-1)"
+                    row,
+                    f"stalled after {exact_s(idle)}, allowed {exact_s(deadline)} (STR-1)",
                 )
 
     def _lost_in_silence(self, row: Row) -> None:
@@ -394,7 +396,7 @@ class _Reconnects(Watch):
         self.judged += 1
         waited = row.t_ns - silent.t_ns
         if waited < allowed - self._tolerance_ns - 2 * client.group.latency_ns:
-            self.fail(row, f"gone after {seconds(waited)}, allowed {seconds(allowed)} (SSE-5)")
+            self.fail(row, f"gone after {exact_s(waited)}, allowed {exact_s(allowed)} (SSE-5)")
 
     def _held_in_silence(self, row: Row, client: Client) -> None:
         """SSE-5: a server does not hold for long what has been silent for its whole time."""
@@ -408,7 +410,7 @@ class _Reconnects(Watch):
         self.judged += 1
         owed = row.t_ns - client.owes_ns
         if owed > round(_LOOKED * allowed) + _CERTAINLY * self._tolerance_ns:
-            late = f"held for {seconds(owed)} without an answer, allowed {seconds(allowed)}"
+            late = f"held for {exact_s(owed)} without an answer, allowed {exact_s(allowed)}"
             self.fail(row, f"{late} (SSE-5)")
 
     def _watched(self, row: Row, client: Client, subscription: Subscription | None) -> None:
@@ -419,7 +421,10 @@ class _Reconnects(Watch):
         elif subscription is not None and window and client.heard_since(subscription.opened_ns):
             idle = row.t_ns - subscription.last_taken_ns - client.group.latency_ns
             if 0 <= idle < allowed - self._tolerance_ns:
-                self.fail(row, f"dropped after {seconds(idle)}, not {seconds(allowed)} (CLI-4)")
+                self.fail(
+                    row,
+                    f"dropped after {exact_s(idle)}, not {exact_s(allowed)} (CLI-4)",
+                )
 
     def _noticed(self, row: Row, subscription: Subscription) -> None:
         """The server learns of the client's end when that arrives, and ends its side (NET-4)."""
@@ -434,8 +439,8 @@ class _Reconnects(Watch):
         if not self.ledger.exact:
             most += self.scenario.server.peer_timeout_ns or row.t_ns
         if row.t_ns - left.t_ns > most:
-            late = seconds(row.t_ns - left.t_ns)
-            self.fail(left, f"the server still held it {late} later, allowed {seconds(most)}")
+            late = exact_s(row.t_ns - left.t_ns)
+            self.fail(left, f"the server still held it {late} later, allowed {exact_s(most)}")
 
     # --- the end -----------------------------------------------------------------------------
 
@@ -466,7 +471,7 @@ class _Reconnects(Watch):
         undisturbed = self._undisturbed(since, since) and client.heard_since(since.t_ns)
         if waited > most and undisturbed:
             self.judged += 1
-            self.fail(since, f"{name} never tried again, at most {seconds(most)} allowed (CLI-1)")
+            self.fail(since, f"{name} never tried again, at most {exact_s(most)} allowed (CLI-1)")
 
     @staticmethod
     def _patient(client: Client, since: Row) -> bool:
@@ -477,7 +482,7 @@ class _Reconnects(Watch):
         if self.ledger.complete:
             self._finish()
         if self.failures:
-            what = count(self.failures, "finding")
+            what = many(self.failures, "finding")
             return Status.FAIL, f"{what} against how clients may end and try again."
         if not self.judged:
             groups = self.ledger.groups.values()
@@ -489,9 +494,9 @@ class _Reconnects(Watch):
                 "No connection ended, and nothing in this scenario has to end one.",
             )
         return Status.PASS, (
-            f"{count(self._reconnects, 'reconnect')}, the slowest {rough(self._slowest_ns)} "
+            f"{many(self._reconnects, 'reconnect')}, the slowest {duration(self._slowest_ns)} "
             f"after the end; where the server had stayed up, replay left out "
-            f"{count(self._missed, 'event')} and brought {self._twice:,} twice."
+            f"{many(self._missed, 'event')} and brought {self._twice:,} twice."
         )
 
 

@@ -8,11 +8,12 @@ and after it nothing older than the subscribe is taken (REP-3, REP-4).
 
 from __future__ import annotations
 
-from simrt.checkers.fold import Checker, Watch, count
+from simrt.checkers.fold import Checker, Watch
 from simrt.checkers.ledger import Key, Ledger, Stream, Subscription
 from simrt.checkers.verdict import Status
 from simrt.history import Row
 from simrt.scenario.model import Options, Replay
+from simrt.text import many
 
 
 def expected_replay(
@@ -152,15 +153,15 @@ class _Replays(Watch):
         if self.ledger.complete:
             self._arrived()
         if self.failures:
-            what = count(self.failures, "replay or delivery", "replays or deliveries")
+            what = many(self.failures, "replay or delivery", "replays or deliveries")
             return Status.FAIL, f"{what} of the past that the settings do not ask for."
         if not self._declared:
             return Status.NOT_APPLICABLE, "The stream declares no replay, and nothing was replayed."
         if not self.judged:
             return Status.INCONCLUSIVE, "Nobody subscribed, so nothing could be replayed."
         return Status.PASS, (
-            f"All {count(self.judged, 'connection')} began with exactly the past that the settings "
-            f"ask for: {count(self._replayed, 'event')} replayed."
+            f"All {many(self.judged, 'connection')} began with exactly the past that the settings "
+            f"ask for: {many(self._replayed, 'event')} replayed."
         )
 
 

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from simrt.checkers.fold import Checker, Watch, count, rough, seconds
+from simrt.checkers.fold import Checker, Watch
 from simrt.checkers.ledger import PROBE, Ledger, Subscription, side
 from simrt.checkers.verdict import Status
 from simrt.checkers.waits import longest_wait_ns
 from simrt.history import Row
 from simrt.scenario.neighbour import GROUP as NEIGHBOUR
+from simrt.text import duration, exact_s, many
 
 
 @dataclass(slots=True)
@@ -169,7 +170,7 @@ class _Restart(Watch):
                 waited = self.ledger.now - max(self._begun_ns, member.left_ns)
                 knows = member.left_ns >= 0
                 if group is not None and knows and waited > longest_wait_ns(group):
-                    self.fail(None, f"{name}: not back {seconds(waited)} after the restart (CLI-1)")
+                    self.fail(None, f"{name}: not back {exact_s(waited)} after the restart (CLI-1)")
                     missing += 1
                 else:
                     self.doubt(f"{name}: not back yet when the run ended")
@@ -183,8 +184,8 @@ class _Restart(Watch):
         if self.failures:
             wrong = self.failures - missing
             return Status.FAIL, (
-                f"{count(missing, 'client')} did not come back after a restart; "
-                f"{count(wrong, 'other finding')} that a restart forbids."
+                f"{many(missing, 'client')} did not come back after a restart; "
+                f"{many(wrong, 'other finding')} that a restart forbids."
             )
         if not self._restarts:
             if any(fault.restart for fault in self.scenario.faults):
@@ -192,13 +193,13 @@ class _Restart(Watch):
             return Status.NOT_APPLICABLE, "No restart is declared, and none happened."
         if not back or not self.judged or self.doubts:
             return Status.INCONCLUSIVE, (
-                f"After the restart {count(back, 'client')} came back before the run ended, "
+                f"After the restart {many(back, 'client')} came back before the run ended, "
                 "too few to judge it."
             )
         return Status.PASS, (
-            f"After {count(self._restarts, 'restart')} nothing from before came back, and "
-            f"{count(own, 'client')} did, the last {rough(self._back_ns)} after the kill; "
-            f"{count(self._rejected, 'arrival')} found the server down."
+            f"After {many(self._restarts, 'restart')} nothing from before came back, and "
+            f"{many(own, 'client')} did, the last {duration(self._back_ns)} after the kill; "
+            f"{many(self._rejected, 'arrival')} found the server down."
         )
 
 

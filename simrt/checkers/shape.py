@@ -12,10 +12,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from simrt.checkers.fold import Checker, Watch, count
+from simrt.checkers.fold import Checker, Watch
 from simrt.checkers.ledger import Ledger, Subscription
 from simrt.checkers.verdict import Status
 from simrt.history import Row
+from simrt.text import many
 
 SMALL_BYTES = 2048
 _SAYS_WHAT = ("type", "enum", "const", "$ref", "anyOf", "oneOf", "allOf")
@@ -86,8 +87,8 @@ class _Shape(Watch):
         if row.event not in self._events:
             self.fail(row, f"type {row.event!r} is not declared (SSE-7)")
         if row.bytes > self._most_bytes:
-            limit = count(self._most_bytes, "byte")
-            self.fail(row, f"{row.event} has {count(row.bytes, 'byte')}, allowed {limit} (PUB-3)")
+            limit = many(self._most_bytes, "byte")
+            self.fail(row, f"{row.event} has {many(row.bytes, 'byte')}, allowed {limit} (PUB-3)")
 
     def on_reject(self, row: Row, _: Subscription | None) -> None:
         if row.project != self.ledger.project or row.cause not in ("shape", "event"):
@@ -107,18 +108,18 @@ class _Shape(Watch):
         """One sentence."""
         if self.failures:
             rejected = sum(self._rejected.values())
-            what = count(self.failures, "finding")
+            what = many(self.failures, "finding")
             return Status.FAIL, (
-                f"{what} against the declared shape; {count(rejected, 'event')} rejected for it."
+                f"{what} against the declared shape; {many(rejected, 'event')} rejected for it."
             )
         if not self.judged:
             return Status.INCONCLUSIVE, "Nothing was sent, so no shape was seen."
         unseen = [name for name in self._events if name not in self._sent]
         never = f"; never sent: {', '.join(unseen)}" if unseen else ""
-        types = count(len(self._events), "declared type")
-        most = count(self._most_bytes, "byte")
+        types = many(len(self._events), "declared type")
+        most = many(self._most_bytes, "byte")
         return Status.PASS, (
-            f"All {count(self.judged, 'event')} are of {types}, the largest has "
+            f"All {many(self.judged, 'event')} are of {types}, the largest has "
             f"{self._largest:,} of {most} allowed{never}."
         )
 

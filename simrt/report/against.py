@@ -7,9 +7,9 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from simrt import text as words
 from simrt.errors import UsageError
 from simrt.metrics import Estimate
-from simrt.report import words
 from simrt.report.drawing import draw
 from simrt.report.experience import metric_label, metric_text, metric_unit
 from simrt.report.feature import settings
@@ -160,5 +160,5 @@ def _half(estimate: Estimate) -> float:
 def _change(metric: str, size: float) -> str:
     """The size of a change; of a share in percentage points, since a percentage of what is open."""
     if metric_unit(metric) == "fraction":
-        return words.with_unit(words.two(100 * size), "points")
+        return f"{words.rounded(100 * size)} points"
     return metric_text(metric, size)

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from simrt import text as words
 from simrt.checkers.verdict import Status
 from simrt.metrics import METHOD, Estimate
-from simrt.report import words
 from simrt.report.checklist import STATUS_WORD
 from simrt.report.experience import metric_label, metric_text, metric_unit
 from simrt.report.story import Story
@@ -197,7 +197,7 @@ def _about(run: Run, story: Story) -> list[str]:
     lines = [f"The figures of {run.target} show the run with seed {run.seed}."]
     if header.resolution_ns:
         lines.append(
-            f"{run.target} ran at {words.two(header.speed)} times real speed; times finer than "
+            f"{run.target} ran at {words.rounded(header.speed)} times real speed; times finer than "
             f"{words.duration(header.resolution_ns)} mean nothing there (measured jitter times "
             f"speed), and bounds on time finer than {words.duration(20 * header.resolution_ns)} "
             "are not judged there."
@@ -208,7 +208,7 @@ def _about(run: Run, story: Story) -> list[str]:
             "sockets and parser are real."
         )
     elif header.speed != 1:
-        lines.append(f"{run.target} ran at {words.two(header.speed)} times real speed.")
+        lines.append(f"{run.target} ran at {words.rounded(header.speed)} times real speed.")
     if not story.complete:
         lines.append(
             f"The record of {run.target} was cut short: what came later is not in the figures."

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from simrt import text as words
 from simrt.checkers.verdict import Status, Verdict, worst
-from simrt.report import words
 from simrt.report.rules import sentence
 from simrt.results import Check, Item
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from simrt import text as words
 from simrt.metrics import Estimate
-from simrt.report import words
 from simrt.report.palette import MISSED, UNFINISHED
 from simrt.report.story import Story
 from simrt.results import Check, Run
@@ -76,14 +76,7 @@ def metric_text(metric: str, value: float | None) -> str:
     """A figure with its unit, as a reader takes it in; a dash where there is none."""
     if value is None:
         return words.NOTHING
-    unit = metric_unit(metric)
-    if unit == "s":
-        return words.seconds(value)
-    if unit == "fraction":
-        return words.percent(value)
-    if unit == "bytes":
-        return f"{words.two(value / 1024)} KiB" if value >= 1024 else f"{words.two(value)} B"
-    return words.two(value)
+    return words.measured(value, metric_unit(metric))
 
 
 def metric_unit(metric: str) -> str:
@@ -140,7 +133,7 @@ def _summary(check: Check, story: Story, group: str) -> str:
     limit = story.scenario.intent.useful_for_ns
     text = f"{where}: of 100 events {words.of_hundred(arrived)} arrive"
     if limit is not None:
-        old = f"after more than the {words.exactly(limit)} they are useful for"
+        old = f"after more than the {words.exact_duration(limit)} they are useful for"
         text += f" ({words.of_hundred(late)} of them {old})" if late else ", none of them too late"
     causes = [
         f"{words.of_hundred(counts[look.name] / sent)} {look.label}"
@@ -164,12 +157,8 @@ def _over_runs(check: Check, target: str, group: str) -> str:
     if found is None or found.value is None or found.runs < 2:
         return ""
     low, high = found.low or 0.0, found.high or 0.0
-    span = (
-        ""
-        if low == high
-        else f" (95\u00a0% interval {words.two(100 * low)} to {words.percent(high).split(' (')[0]})"
-    )
-    return f" Over {found.runs} runs {words.percent(found.value)} are missed{span}."
+    span = "" if low == high else f" (95 % interval {words.share(low)} to {words.share(high)})"
+    return f" Over {found.runs} runs {words.share_and_odds(found.value)} are missed{span}."
 
 
 def _lines(runs: Sequence[Run], stories: Sequence[Story], group: str) -> tuple[Line, ...]:
@@ -217,7 +206,7 @@ def _missed(story: Story, group: str) -> str:
     missed = sum(person.missed for person in story.members(group))
     if not sent:
         return words.NOTHING
-    return f"{words.count(missed)}: {words.percent(missed / sent)}" if missed else "0"
+    return f"{words.count(missed)}: {words.share_and_odds(missed / sent)}" if missed else "0"
 
 
 def _replays(story: Story, group: str) -> str:
@@ -257,9 +246,9 @@ def _numbers(run: Run, story: Story, group: str, declared: Subscribers) -> tuple
     missed = sum(person.missed for person in members) / sent
     lines = [
         f"At this pace ({_pace(pace)}), with as much going wrong as here, one client misses about "
-        f"{words.two(missed * per_day)} of {words.two(per_day)} events a day."
+        f"{words.number(missed * per_day)} of {words.number(per_day)} events a day."
         if missed
-        else f"At this pace ({_pace(pace)}) one client gets all of about {words.two(per_day)} "
+        else f"At this pace ({_pace(pace)}) one client gets all of about {words.number(per_day)} "
         "events a day, as long as nothing worse happens than here."
     ]
     each = _per_reconnect(run, group)
@@ -272,10 +261,10 @@ def _numbers(run: Run, story: Story, group: str, declared: Subscribers) -> tuple
     elif back >= meanwhile:
         rest = "replay can bring them all back"
     else:
-        rest = f"replay brings back at most {words.two(back)} of them, the others are missed"
+        rest = f"replay brings back at most {words.number(back)} of them, the others are missed"
     lines.append(
         f"A tunnel of {words.seconds(TUNNEL_S)}, and {words.seconds(wait_s)} until the client "
-        f"tries again: about {words.two(meanwhile)} events are sent meanwhile; {rest}."
+        f"tries again: about {words.number(meanwhile)} events are sent meanwhile; {rest}."
     )
     return tuple(lines)
 
@@ -290,9 +279,9 @@ def _per_reconnect(run: Run, group: str) -> str:
     if not outages or back_s is None:
         return ""
     gap = sum(found(f"missed_{cause}") for cause in ("offline", "connection_lost", "restart"))
-    lost = f"misses about {words.two(gap / outages)} events" if gap else "misses nothing"
+    lost = f"misses about {words.number(gap / outages)} events" if gap else "misses nothing"
     twice = found("duplicates") / outages
-    again = f"gets about {words.two(twice)} again" if twice else "gets none twice"
+    again = f"gets about {words.number(twice)} again" if twice else "gets none twice"
     return (
         f"A reconnect here, on average: the client {lost} by it, {again}, and is current again "
         f"{words.seconds(back_s)} after the connection ended."
@@ -305,7 +294,7 @@ def _pace(per_s: float) -> str:
         rate, unit = per_s, "a second"
     elif per_s * 60 >= 1:
         rate, unit = per_s * 60, "a minute"
-    number = words.two(rate)
+    number = words.rounded(rate)
     return f"{number} {'event' if number == '1' else 'events'} {unit}"
 
 

@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from simrt import text as words
 from simrt.history import Header
-from simrt.report import words
 from simrt.results import Check
 from simrt.scenario.model import Permission, Scenario, Sender
 
@@ -86,7 +86,7 @@ def _sender(sender: Sender, scenario: Scenario) -> str:
         return f"Hook {sender.method} /{project}{sender.path} sends {sender.sends}{allowed}"
     interval = sender.interval_ns
     when = (
-        f"every {words.exactly(interval)}"
+        f"every {words.exact_duration(interval)}"
         if interval is not None
         else f"on the schedule {sender.job}, {sender.timezone}"
     )
@@ -138,18 +138,18 @@ def settings(scenario: Scenario) -> tuple[Setting, ...]:
         ("bufferSize", f"{size:,}",
          f"The channel keeps {words.many(size, 'event')}; as many can wait for a slow client."),
         ("onFull", options.on_full, f"When as many wait, {lost} is lost for that client."),
-        ("messageTTL", none if ttl is None else words.exactly(ttl),
+        ("messageTTL", none if ttl is None else words.exact_duration(ttl),
          "Events never expire: a slow client gets old news." if ttl is None else
-         f"After {words.exactly(ttl)} an event is neither replayed nor delivered."),
+         f"After {words.exact_duration(ttl)} an event is neither replayed nor delivered."),
         ("lastN", none if last_n is None else f"{last_n:,}",
          ("No limit of number for replay." if some else "No replay: with maxAge none too.")
          if last_n is None else
          "No replay." if last_n == 0 else
          f"A client that connects gets at most {words.many(last_n, 'earlier event')}."),
-        ("maxAge", none if max_age is None else words.exactly(max_age),
+        ("maxAge", none if max_age is None else words.exact_duration(max_age),
          ("No limit of age for replay." if some else "No replay: with lastN none too.")
          if max_age is None else
-         f"Replay brings nothing older than {words.exactly(max_age)}."),
+         f"Replay brings nothing older than {words.exact_duration(max_age)}."),
     )  # fmt: skip
     return tuple(
         Setting(name, value, name not in undecided, meaning) for name, value, meaning in rows
@@ -184,7 +184,7 @@ def _window(header: Header, scenario: Scenario, group: str, size: int) -> str:
         in_network = f"about {words.count(messages)} in the network, as measured"
         total = f"about {words.count(size + messages)}"
         if "bytes" in measured:
-            in_network += f" ({words.two(measured['bytes'] / 1024)} KiB)"
+            in_network += f" ({words.size(measured['bytes'])})"
     elif header.target != "sim":
         return (
             f"{words.many(size, 'event')} can wait in the buffer, which your settings govern; how "

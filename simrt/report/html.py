@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from simrt import text as words
 from simrt.fit import open_questions
-from simrt.report import words
 from simrt.report.certainty import certainty, compared, difference, targets_of, unjudged
 from simrt.report.checklist import STATUS_SIGN, STATUS_WORD, checklist, deciding
 from simrt.report.environment import versions
@@ -157,6 +157,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
+    env.finalize = _unbroken
     env.filters["seconds"] = words.seconds
     env.filters["duration"] = words.duration
     env.filters["count"] = words.count
@@ -168,6 +169,11 @@ def environment() -> Environment:
     env.globals["style"] = Markup(stylesheet())  # noqa: S704 - our own file and colours
     env.globals["fault_variable"] = _fault_variable
     return env
+
+
+def _unbroken(value: object) -> object:
+    """Texts of the page are never broken between a number and its unit; markup stays as it is."""
+    return words.unbroken(value) if type(value) is str else value
 
 
 def _mark(look: Look) -> Markup:

@@ -8,8 +8,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from simrt import text as words
 from simrt.checkers.verdict import Status
-from simrt.report import words
 from simrt.report.html import environment
 from simrt.report.tables import VERDICTS_FORMAT
 

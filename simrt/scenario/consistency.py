@@ -20,7 +20,8 @@ from simrt.scenario.schedules import schedule_allowed
 from simrt.scenario.sending import SENDING_CHECKS
 from simrt.scenario.state_names import STATES
 from simrt.scenario.units import format_duration, parse_duration, zone_of
-from simrt.scenario.words import described, listed, nearest
+from simrt.scenario.words import described, nearest
+from simrt.text import listing
 
 Finding: TypeAlias = tuple[KeyPath, Mistake]
 Check: TypeAlias = Callable[[Draft], Iterator[Finding]]
@@ -130,7 +131,7 @@ def group_names(draft: Draft) -> Iterator[Finding]:
     """Some names mean something else in histories and metrics."""
     for group in draft.groups:
         if group in RESERVED_GROUPS:
-            allowed = f"another name; simrt itself uses {listed(RESERVED_GROUPS, 'and')}"
+            allowed = f"another name; simrt itself uses {listing(RESERVED_GROUPS)}"
             path = ("workload", "subscribers", group)
             found = f"the name {described(group)}"
             yield draft.wrong(path, allowed, found=found, of_key=True)
@@ -164,7 +165,7 @@ def windows(draft: Draft) -> Iterator[Finding]:
         has = "has" if len(counted) == 1 else "have"
         allowed = (
             f"small; or default, with each window as the bytes that the system's buffers hold, such"
-            f" as window: 4MiB: {listed(counted, 'and')} {has} one in messages"
+            f" as window: 4MiB: {listing(counted)} {has} one in messages"
         )
         yield draft.wrong(path, allowed)
 
@@ -201,13 +202,13 @@ def fault_groups(draft: Draft) -> Iterator[Finding]:
         for kind in _HIT_GROUPS:
             group = fault.get(kind)
             if isinstance(group, str) and draft.groups and group not in draft.groups:
-                allowed = f"a group of this scenario: {listed(draft.groups)}"
+                allowed = f"a group of this scenario: {listing(draft.groups, 'or')}"
                 near = nearest(group, draft.groups)
                 yield draft.wrong((*path, kind), allowed, nearest=near)
         event, sent = fault.get("burst"), [s.get("sends") for _, s in draft.senders if "hook" in s]
         hooked = [name for name in sent if isinstance(name, str)]
         if isinstance(event, str) and hooked and event not in hooked:
-            allowed = f"an event that a hook sends: {listed(hooked)}"
+            allowed = f"an event that a hook sends: {listing(hooked, 'or')}"
             near = nearest(event, hooked)
             yield draft.wrong((*path, "burst"), allowed, nearest=near)
 
@@ -245,7 +246,7 @@ def fault_numbers(draft: Draft) -> Iterator[Finding]:
         elif by is None or kind is None:
             continue
         elif kind not in _HAVE_NUMBER:
-            allowed = f"no by here: only {listed(_HAVE_NUMBER)} have a number"
+            allowed = f"no by here: only {listing(_HAVE_NUMBER, 'or')} have a number"
             yield draft.wrong((*path, "by"), allowed, found='the key "by"', of_key=True)
         elif kind == "disconnect" and number and by > 1:
             yield draft.wrong((*path, "by"), "a number above 0, at most 1: the share of the group")
@@ -286,7 +287,7 @@ def expectations(draft: Draft) -> Iterator[Finding]:
             continue
         for group in expectation.groups:
             if draft.groups and group != EVERYONE and group not in draft.groups:
-                allowed = f"a group of this scenario: {listed((*draft.groups, EVERYONE))}"
+                allowed = f"a group of this scenario: {listing((*draft.groups, EVERYONE), 'or')}"
                 near = nearest(group, draft.groups)
                 found = f"the group {described(group)}"
                 yield draft.wrong(path, allowed, found=found, nearest=near)
@@ -300,7 +301,7 @@ def expectations(draft: Draft) -> Iterator[Finding]:
         if unknown:
             found = f"the state {described(unknown[0])}"
             near = nearest(unknown[0], STATES)
-            yield draft.wrong(path, f"a state: {listed(STATES)}", found=found, nearest=near)
+            yield draft.wrong(path, f"a state: {listing(STATES, 'or')}", found=found, nearest=near)
 
 
 def _comparable(one: Comparison, draft: Draft) -> str:
@@ -325,7 +326,9 @@ def outcome_codes(draft: Draft) -> Iterator[Finding]:
     known = (*CODES, *own)
     for index, code in enumerate(codes if isinstance(codes, list) else []):
         if isinstance(code, str) and code not in known:
-            allowed = f"a check: {listed(CODES)}; or a line of expect, as it is written there"
+            allowed = (
+                f"a check: {listing(CODES, 'or')}; or a line of expect, as it is written there"
+            )
             found = f"the code {described(code)}"
             path = ("outcome", "fail", index)
             yield draft.wrong(path, allowed, found=found, nearest=nearest(code, known))

@@ -16,7 +16,8 @@ from simrt.scenario.events import FORMATS, misfit, render, validator
 from simrt.scenario.laws import Arrivals, Trace
 from simrt.scenario.traces import Recording, TraceError, read_recording, replayed, trace_path
 from simrt.scenario.units import NS_PER_S, format_size, parse_size
-from simrt.scenario.words import described, listed, nearest
+from simrt.scenario.words import described, nearest
+from simrt.text import listing
 
 Finding: TypeAlias = tuple[KeyPath, Mistake]
 
@@ -54,7 +55,7 @@ def _schema_errors(schema: dict[str, Any]) -> list[Any]:
 def _schema_allowed(error: Any) -> str:
     keyword = next((p for p in reversed(error.absolute_path) if isinstance(p, str)), "")
     if keyword == "type":
-        return f"a type of JSON: {listed(_TYPES)}"
+        return f"a type of JSON: {listing(_TYPES, 'or')}"
     if keyword == "pattern":
         return "a regular expression"
     return f"what JSON Schema (draft 2020-12) allows for {keyword or 'a schema'}"
@@ -104,13 +105,13 @@ def published_events_have_a_hook(draft: Draft) -> Iterator[Finding]:
             yield _undeclared(draft, (*path, "event"), event)
         elif draft.hook_for(event) is None:
             sent = [s.get("sends") for _, s in draft.senders if isinstance(s.get("hook"), str)]
-            hooked = listed(dict.fromkeys(one for one in sent if isinstance(one, str)))
+            hooked = listing(dict.fromkeys(one for one in sent if isinstance(one, str)), "or")
             allowed = f"an event that a hook in feature.senders sends: {hooked or 'there is none'}"
             yield draft.wrong((*path, "event"), allowed)
 
 
 def _undeclared(draft: Draft, path: KeyPath, event: str) -> Finding:
-    allowed = f"an event that feature.events declares: {listed(draft.events)}"
+    allowed = f"an event that feature.events declares: {listing(draft.events, 'or')}"
     return draft.wrong(path, allowed, nearest=nearest(event, draft.events))
 
 
@@ -272,7 +273,7 @@ def _no_rows(recording: Recording, event: str) -> str:
             "there is none"
         )
     most = sorted(counts, key=lambda one: (-counts[one], one))[:5]
-    has = listed([f"{one} ({counts[one]})" for one in most], "and") or "no rows at all"
+    has = listing([f"{one} ({counts[one]})" for one in most]) or "no rows at all"
     return f"a trace with rows of {event}; it has {has}"
 
 

@@ -17,7 +17,8 @@ from simrt.scenario.documents import Document, KeyPath
 from simrt.scenario.fields import COUNT_ALLOWED, MOST_MESSAGES, WINDOW_ALLOWED, OneOf, Part
 from simrt.scenario.model import MOMENT_ALLOWED, Scenario
 from simrt.scenario.units import DURATION_ALLOWED, RATE_ALLOWED, SIZE_ALLOWED
-from simrt.scenario.words import described, listed, nearest
+from simrt.scenario.words import described, nearest
+from simrt.text import listing
 
 _WHO = "public, user or token:NAME, each with its methods, such as {user: [GET]}"
 _PATH = "a path of letters, digits, - _ and . such as /admin/news, without a slash at its end"
@@ -116,7 +117,7 @@ def _from_model(document: Document, error: Any) -> tuple[KeyPath, Mistake]:
         known = resolve(path[:-1]).keys
         return path, document.mistake(
             path,
-            f"the keys {listed(known, 'and')}",
+            f"the keys {listing(known)}",
             found=f"the key {described(path[-1])}",
             nearest=nearest(path[-1], known),
             of_key=True,
@@ -207,15 +208,15 @@ class Where:
     def allowed(self) -> str:
         """What may stand there, as a sentence."""
         if self.literals and not self.parts:
-            return listed(self.literals)
+            return listing(self.literals, "or")
         if self.key in ALLOWED and not self.in_list:
             return ALLOWED[self.key]
         if self.parts:
-            words = f", or {listed(self.literals)}" if self.literals else ""
+            words = f", or {listing(self.literals, 'or')}" if self.literals else ""
             one_of = [part for part in self.parts if issubclass(part, OneOf)]
             if one_of:
                 return f"exactly one of {', '.join(one_of[0].choices())}{words}"
-            return f"a mapping with {listed(self.keys, 'and')}{words}"
+            return f"a mapping with {listing(self.keys)}{words}"
         if any(get_origin(t) is tuple for t in self.types):
             return "a list of methods, such as [GET]"
         if self.types == (dict,) or any(get_origin(t) is dict for t in self.types):
@@ -297,7 +298,7 @@ def _choices(document: Document) -> Iterator[tuple[KeyPath, Mistake]]:
         meant = [key for key in value if key not in keys_of(part) and nearest(key, choices)]
         if len(given) == 1 or (not given and meant):  # an unknown key is a mistake of its own
             continue
-        found = listed(given, "and") if given else "none of them"
+        found = listing(given) if given else "none of them"
         yield path, document.mistake(path, f"exactly one of {', '.join(choices)}", found=found)
 
 

@@ -65,15 +65,6 @@ def format_duration(ns: int) -> str:
     return f"{ns}ns"
 
 
-def spoken_duration(ns: int) -> tuple[str, str]:
-    """The number and the unit of a duration as a sentence has them: `10`, `min`; exact."""
-    text = format_duration(ns)
-    number = text.rstrip("abcdefghijklmnopqrstuvwxyz")
-    unit = text[len(number) :]
-    spoken = {"m": "min", "d": "day" if number == "1" else "days", "us": "µs"}
-    return number, spoken.get(unit, unit)
-
-
 @dataclass(frozen=True, slots=True)
 class Rate:
     """How often something happens.

@@ -58,11 +58,3 @@ def nearest(word: Any, known: Iterable[str]) -> str:
 
 def _plain(word: str) -> str:
     return word.lower().replace("_", "").replace("-", "").replace(" ", "")
-
-
-def listed(words: Iterable[str], last: str = "or") -> str:
-    """Words as a person lists them: `a, b or c`."""
-    some = list(words)
-    if len(some) < 2:
-        return "".join(some)
-    return f"{', '.join(some[:-1])} {last} {some[-1]}"

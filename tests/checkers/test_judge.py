@@ -1,8 +1,9 @@
 import pytest
 
 from simrt.checkers import CHECKERS, Status, judge
-from simrt.checkers.fold import Checker, Watch, judge_by, rough, seconds
+from simrt.checkers.fold import Checker, Watch, judge_by
 from simrt.history import History, read_history
+from simrt.text import duration, exact_s
 from tests.checkers.histories import history, newest, oldest
 
 GOOD = [oldest, newest]
@@ -118,9 +119,9 @@ def test_an_empty_history_passes_nothing():
 
 
 def test_numbers_in_evidence_are_exact_and_in_sentences_short():
-    assert [seconds(ns) for ns in (0, 1, 1_500_000_000, -2_000_000_000)] == [
+    assert [exact_s(ns) for ns in (0, 1, 1_500_000_000, -2_000_000_000)] == [
         "0 s", "0.000000001 s", "1.5 s", "-2 s",
     ]  # fmt: skip
-    assert [rough(ns) for ns in (0, 29_187_568_963, 806_000_000, 3_550_000_000)] == [
-        "0 s", "29 s", "0.81 s", "3.5 s",
+    assert [duration(ns) for ns in (0, 29_187_568_963, 806_000_000, 3_550_000_000)] == [
+        "0 s", "29 s", "810 ms", "3.6 s",
     ]  # fmt: skip

@@ -15,7 +15,7 @@ from simrt.history import History
 from simrt.metrics import Metrics, measure
 from simrt.runs import record
 from simrt.scenario.model import Scenario
-from simrt.summary import age, percent
+from simrt.text import exact_duration, number, seconds, share
 from tests.docs.generated import replaced
 from tests.docs.rules import ROOT
 
@@ -151,19 +151,15 @@ class _Figures:
         what, _, group = asked.rpartition(" ") if " " in asked else (asked, "", "")
         if what == "spread":
             low, high = self._scenario.server.retry_spread_ns or (0, 0)
-            return f"{low // 10**9} to {high // 10**9} s"
+            return f"{low // 10**9} to {exact_duration(high)}"
         of = self._metrics
         if what in _QUANTILES:
             metric, p = _QUANTILES[what]
-            return age(of.quantile(p, metric, group) or 0)
+            return seconds(of.quantile(p, metric, group) or 0)
         metric, said = _METRICS[what]
         value = of.value(metric, group or "all")
         assert value is not None, f"{metric} of {group}"
         return said(value)
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
 _QUANTILES = {
@@ -174,19 +170,19 @@ _QUANTILES = {
 }
 
 _METRICS = {
-    "missed": ("missed_fraction", percent),
-    "stale": ("staleness_s", age),
-    "recovery": ("recovery_s", age),
-    "replayed each": ("replayed_per_reconnect", _number),
-    "twice": ("duplicates_per_outage", _number),
-    "gap": ("gap_probability", percent),
-    "back": ("reconnect_s", age),
-    "resurfaced": ("resurfaced", _number),
-    "replayed": ("replayed", _number),
-    "outages": ("outages", _number),
-    "blind": ("blind_s", age),
-    "network": ("in_flight_max", _number),
-    "buffer": ("pending_max", _number),
+    "missed": ("missed_fraction", share),
+    "stale": ("staleness_s", seconds),
+    "recovery": ("recovery_s", seconds),
+    "replayed each": ("replayed_per_reconnect", number),
+    "twice": ("duplicates_per_outage", number),
+    "gap": ("gap_probability", share),
+    "back": ("reconnect_s", seconds),
+    "resurfaced": ("resurfaced", number),
+    "replayed": ("replayed", number),
+    "outages": ("outages", number),
+    "blind": ("blind_s", seconds),
+    "network": ("in_flight_max", number),
+    "buffer": ("pending_max", number),
 }
 
 

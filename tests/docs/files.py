@@ -27,7 +27,7 @@ ROOMS = (
     "comparisons.py",
     "report", "watch", "cli.py",
     "endings.py", "terminal.py", "__main__.py", "__init__.py",
-    "record.py", "network.py", "clock.py", "errors.py",
+    "record.py", "network.py", "clock.py", "errors.py", "text.py",
 )  # fmt: skip
 
 # What cannot say itself what it is.

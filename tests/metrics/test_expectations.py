@@ -205,7 +205,7 @@ def test_a_bound_finer_than_time_itself_is_untold(text: str, status: Status) -> 
     verdict = judge(text, [a_run(latencies_s=(1, 1))], resolution_ns=10_000_000)
     assert verdict.status is status
     if status is UNTOLD:
-        assert "times finer than 0.2 s mean nothing on sim (20 x its resolution)" in (
+        assert "times finer than 200 ms mean nothing on sim (20 x its resolution)" in (
             verdict.sentence
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from simrt.report import words
+from simrt import text as words
 from simrt.report.figures.canvas import (
     LEFT_PX,
     RIGHT_PX,
@@ -110,7 +110,9 @@ def _number(axes: Axes, look: Look, row: int, middle: float, width: float, top: 
     room = width / top
     if room < 0.045:
         return
-    label = words.two(100 * width) if width < 0.995 or width == 1 else ">99"
+    label = (
+        words.share(width).removesuffix(" %").replace("more than ", ">").replace("less than ", "<")
+    )
     with_mark = room > 0.1
     # One box behind mark and number; 1 unit of the axis is `px` pixels.
     px = (WIDTH_PX - LEFT_PX - RIGHT_PX) / (100 * top)
@@ -143,7 +145,7 @@ def _finding(shares: dict[str, dict[str, float]]) -> str:
     share, label = max(causes)
     return (
         f"Of 100 events {words.of_hundred(arrived)} reach {worst}; "
-        f"most of the others: {label}, {words.percent(share)}"
+        f"most of the others: {label}, {words.share_and_odds(share)}"
     )
 
 
@@ -167,7 +169,7 @@ def _alt(shares: dict[str, dict[str, float]]) -> str:
     parts = []
     for group, found in shares.items():
         looks = [look for look in OUTCOMES if found[look.name]]
-        listed = words.listing([f"{words.percent(found[k.name])} {k.label}" for k in looks])
+        listed = words.listing([f"{words.share_and_odds(found[k.name])} {k.label}" for k in looks])
         parts.append(f"{group}: {listed}.")
     return " ".join(parts) or "No event was sent to anybody."
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from simrt.report import words
+from simrt import text as words
 from simrt.report.figures.canvas import (
     SMALL_PX,
     Figure,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from simrt.report import words
+from simrt import text as words
 from simrt.report.figures.canvas import (
     SMALL_PX,
     Figure,
@@ -78,7 +78,7 @@ def _draw(story: Story, length_s: float, top_s: float, near: bool) -> Figure:
             limit / 1e9 / tall.seconds, color=INK.light, linewidth=1.1, dashes=(4, 3), zorder=4
         )
         axes.annotate(
-            f"useful for {words.exactly(limit)}", (1, limit / 1e9 / tall.seconds),
+            f"useful for {words.exact_duration(limit)}", (1, limit / 1e9 / tall.seconds),
             xycoords=("axes fraction", "data"), xytext=(-2, 3), textcoords="offset points",
             ha="right", fontsize=SMALL_PX,
             bbox={"facecolor": PAPER.light, "edgecolor": "none", "pad": 1, "alpha": 0.75},
@@ -125,7 +125,7 @@ def _finding(story: Story) -> str:
     seen = f"Members of {group} see news up to {words.seconds(oldest)} old"
     if limit is None:
         return seen
-    bound = words.exactly(limit)
+    bound = words.exact_duration(limit)
     if oldest * 1e9 <= limit:
         return f"{seen}; nobody sees news older than the {bound} it is useful for"
     return f"{seen}, past the {bound} it is useful for"
@@ -142,7 +142,7 @@ def _how(story: Story, length_s: float, near: bool) -> str:
     if limit is not None and near:
         return f"{how} Dashed: as long as the intent calls an event useful."
     if limit is not None:
-        return f"{how} The {words.exactly(limit)} of usefulness lie far above the drawing."
+        return f"{how} The {words.exact_duration(limit)} of usefulness lie far above the drawing."
     return how
 
 

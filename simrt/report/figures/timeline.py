@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from simrt.report import words
+from simrt import text as words
 from simrt.report.figures.canvas import Figure, Table, inline_svg, settings
 from simrt.report.figures.lanes import BINS, Window, draw_lanes
 from simrt.report.lane import Lane
@@ -161,7 +161,7 @@ def _finding(story: Story) -> str:
     # No verb goes with the name of a group: `office` and `admins` read equally well.
     shown = [pair for pair in known if pair in ranked]
     parts = [
-        f"{words.percent(share) if share else 'none'} of "
+        f"{words.share_and_odds(share) if share else 'none'} of "
         f"{'those' if place else 'the events'} sent to {group}"
         for place, (group, share) in enumerate(shown)
     ]
@@ -177,8 +177,8 @@ def _where(story: Story) -> str:
     if not missed or not story.zones:
         return ""
     return (
-        f"{words.percent(inside / missed)} of the missed events were sent in a fault, or before "
-        "the clients that it cut off were back. "
+        f"{words.share_and_odds(inside / missed)} of the missed events were sent in a fault, or "
+        "before the clients that it cut off were back. "
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from simrt.report import words
+from simrt import text as words
 from simrt.report.figures.canvas import (
     SMALL_PX,
     Figure,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from simrt.errors import TargetError
 from simrt.server.lateness import Delays
+from simrt.text import duration
 
 # Calls that are later than this are no workload any more, unless timers come nearly as late.
 _MOST_LATE_NS = 250_000_000
@@ -66,14 +67,11 @@ class Punctuality:
         if self._latest_ns > _MOST_LATE_NS:
             raise TargetError(
                 f"the run could not keep up: {self.unsent} calls of hooks that were due had not"
-                f" been made when the workload ended, one was {_s(self._latest_ns)} late: {slower}"
+                f" been made when the workload ended, one was {duration(self._latest_ns)} late:"
+                f" {slower}"
             )
         if late_ns > max(_MOST_LATE_NS, _MOST_LATE_TIMERS * timers_ns):
             raise TargetError(
-                f"the run could not keep up: one call of a hook in ten was {_s(late_ns)} late or"
-                f" more, {_s(round(late_ns * self._speed))} of the scenario's time: {slower}"
+                f"the run could not keep up: one call of a hook in ten was {duration(late_ns)} late"
+                f" or more, {duration(late_ns * self._speed)} of the scenario's time: {slower}"
             )
-
-
-def _s(ns: int) -> str:
-    return f"{ns / 1e9:.3g} s"
