@@ -18,7 +18,7 @@ from typing import IO
 
 from simrt.checkers.verdict import Status, Verdict, worst
 from simrt.metrics import Metrics
-from simrt.results import ITEMS, Item
+from simrt.results import ITEMS, Item, finding
 from simrt.scenario.model import Scenario
 
 SITE_TIME_LIMIT_S = 600
@@ -55,17 +55,13 @@ def _item(number: int, verdicts: tuple[Verdict, ...], targets: Sequence[str]) ->
         if number == 1 and "server" not in targets:
             sentence = "Only a real server can be asked for its permissions; it was left out."
         return Item(number, status, sentence, verdicts)
-    deciding = [verdict for verdict in verdicts if verdict.status is status]
     if status is Status.PASS:
-        counted = [verdict for verdict in deciding if verdict.judged]
+        counted = [v for v in verdicts if v.status is status and v.judged]
         first = max(counted, key=lambda verdict: _weight(verdict, number))
         return Item(number, status, _told(first, counted), verdicts)
-    # What the file alone shows also says what to write instead.
-    first = next((verdict for verdict in deciding if not verdict.target), deciding[0])
-    where = f" on {first.target}" if first.target else ""
-    # A number of findings alone says nothing of what to mend.
-    seen = f" The first: {first.evidence[0].rstrip('.')}." if first.rules and first.evidence else ""
-    return Item(number, status, f"{first.check}{where}: {first.sentence}{seen}", verdicts)
+    first, *more = Item(number, status, "", verdicts).deciding
+    also = f" And {len(more)} more." if more else ""
+    return Item(number, status, f"{finding(first)}{also}", verdicts)
 
 
 def _told(first: Verdict, counted: Sequence[Verdict]) -> str:

@@ -69,6 +69,7 @@ class _Done:
     header: Header
     history: Path | None
     verdicts: tuple[Verdict, ...]
+    expected: tuple[Verdict, ...]
     metrics: Metrics
     states: Mapping[str, int]
     took_s: float
@@ -252,9 +253,10 @@ def _run_one(job: _Job, progress: Callable[[float], None] | None = None) -> _Don
     history = record(
         job.scenario, job.target, job.seed, history=stored, speed=job.speed, progress=progress
     ).load()
-    judged = judge(history)
     states = reached_states(history)
-    failed = judged.status not in (Status.PASS, Status.NOT_APPLICABLE)
+    judged = judge(history, states=states)
+    status = worst(verdict.status for verdict in judged.verdicts)
+    failed = status not in (Status.PASS, Status.NOT_APPLICABLE)
     kept = path if job.keep or failed or job.limited else None
     if kept is not None and stored is None:
         # Whoever ends this process leaves no half of a history under its name.
@@ -269,6 +271,7 @@ def _run_one(job: _Job, progress: Callable[[float], None] | None = None) -> _Don
         history.header,
         kept,
         judged.verdicts,
+        judged.expected,
         judged.metrics,
         states,
         watch(),
@@ -338,7 +341,13 @@ def _conclude(
         scenario=scenario,
         runs=tuple(
             Run(
-                scenario, one.target, one.seed, read_history(one.history), one.verdicts, one.metrics
+                scenario=scenario,
+                target=one.target,
+                seed=one.seed,
+                history=read_history(one.history),
+                verdicts=one.verdicts,
+                metrics=one.metrics,
+                expected=one.expected,
             )
             for one in _shown(done)
             if one.history is not None

@@ -430,8 +430,6 @@ def _judged(done: Run) -> int:
     from simrt.results import EXIT_CODES
 
     say_all(run_lines(done))
-    if done.scenario.expect:
-        say("  Its expectations are about many runs: simrt check judges them.")
     return EXIT_CODES[done.status]
 
 

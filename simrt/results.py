@@ -49,8 +49,10 @@ class Run:
         target: `sim`, `server`, …
         seed: the seed.
         history: the record; `history.path` where it is on disk.
-        verdicts: one a checker.
+        verdicts: one per checker.
         metrics: what the run measured.
+        expected: one per line of `expect`: whether this run keeps it. Over many runs, `check`
+            judges it.
     """
 
     scenario: Scenario
@@ -59,11 +61,12 @@ class Run:
     history: History
     verdicts: tuple[Verdict, ...]
     metrics: Metrics
+    expected: tuple[Verdict, ...]
 
     @property
     def status(self) -> Status:
-        """The worst verdict."""
-        return worst(verdict.status for verdict in self.verdicts)
+        """The worst verdict; an expectation that this run does not keep is never a pass."""
+        return worst(verdict.status for verdict in (*self.verdicts, *self.expected))
 
     def to_frame(self) -> pd.DataFrame:
         """The history as a data frame; columns as `History.to_frame` says."""
@@ -85,13 +88,27 @@ class Run:
         return draw(name, (self, *beside))
 
     def __repr__(self) -> str:
-        return f"{self.scenario.title}, on {self.target}, seed {self.seed}: {self.status.value}"
+        said = f"{self.scenario.title}, on {self.target}, seed {self.seed}: {self.status.value}"
+        told = [one for one in (*self.verdicts, *self.expected) if one.status is self.status]
+        if self.status not in (Status.FAIL, Status.INCONCLUSIVE):
+            return said
+        return "\n".join([said, *(f"  {one.check}: {one.sentence}" for one in told)])
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the verdicts and the figures of the report."""
         from simrt.report import run_html
 
         return run_html(self)
+
+
+def finding(verdict: Verdict) -> str:
+    """What did not pass: which check, where, what was found, and the first piece of evidence."""
+    where = f" on {verdict.target}" if verdict.target else ""
+    # A number of findings alone says nothing of what to mend.
+    seen = ""
+    if verdict.rules and verdict.evidence:
+        seen = f" The first: {verdict.evidence[0].rstrip('.')}."
+    return f"{verdict.check}{where}: {verdict.sentence.rstrip('.')}.{seen}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +131,18 @@ class Item:
     def title(self) -> str:
         """The item's sentence."""
         return ITEMS[self.number]
+
+    @property
+    def deciding(self) -> tuple[Verdict, ...]:
+        """The verdicts that made the status: of each check on each target the first such run.
+
+        What the file alone shows comes first: that also says what to write instead.
+        """
+        first: dict[tuple[str, str, bool], Verdict] = {}
+        for one in sorted(self.verdicts, key=lambda verdict: bool(verdict.target)):
+            if one.status is self.status:
+                first.setdefault((one.check, one.target, one.probe), one)
+        return tuple(first.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,3 +188,12 @@ class Check:
     def exit_code(self) -> int:
         """0 pass, 1 fail, 3 inconclusive, 4 where a target gave no run."""
         return EXIT_ERROR if self.errors else EXIT_CODES[self.status]
+
+    @property
+    def deciding(self) -> tuple[Verdict, ...]:
+        """What failed, or was inconclusive where nothing failed; every one, in the items' order."""
+        if self.status not in (Status.FAIL, Status.INCONCLUSIVE):
+            return ()
+        items = (item for item in self.items if item.status is self.status)
+        found = (verdict for item in items for verdict in item.deciding)
+        return tuple({(one.check, one.target, one.probe): one for one in found}.values())

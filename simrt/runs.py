@@ -7,12 +7,15 @@ from importlib import import_module
 from pathlib import Path
 
 from simrt.checkers import judge as judge_history
+from simrt.checkers import reached_states
+from simrt.checkers.observed import observe_expectations
 from simrt.checklist import judge_stale
 from simrt.errors import UsageError
 from simrt.history import History, HistoryWriter, Row, read_history
 from simrt.metrics import Meter, Metrics, measure
 from simrt.network import KernelWindow
 from simrt.results import Run
+from simrt.scenario.expect import parse_expectation
 from simrt.scenario.model import Scenario
 
 TARGETS = ("sim", "app", "server")
@@ -49,7 +52,7 @@ def run(
         progress: told the share that is done, 0 to 1, now and then.
 
     Returns:
-        The run: `.history`, `.verdicts`, `.metrics`, `.status`.
+        The run: `.history`, `.verdicts`, `.expected`, `.metrics`, `.status`.
 
     Raises:
         UsageError: no such target, or a folder that does not exist.
@@ -128,11 +131,14 @@ def simulated_metrics(
     return meter.finish()
 
 
-def judge(history: History | Path | str) -> Run:
-    """Judge and measure a history, without running anything.
+def judge(history: History | Path | str, *, states: Mapping[str, int] | None = None) -> Run:
+    """Judge and measure a history by every checker, without running anything.
+
+    Each line of `expect` is held against this one run too (`Run.expected`).
 
     Arguments:
         history: a history, or the file of one.
+        states: how often each state was reached, where the caller has counted it.
 
     Raises:
         HistoryError: where the file cannot be read.
@@ -143,7 +149,17 @@ def judge(history: History | Path | str) -> Run:
     measured = measure(history)
     verdicts = (*judge_history(history), judge_stale(scenario, measured))
     told = tuple(v.at(header.target, header.seed) for v in verdicts)
-    return Run(scenario, header.target, header.seed, history, told, measured)
+    states = _states(history) if states is None else states
+    expected = observe_expectations(
+        scenario, header.target, header.seed, measured, states, header.resolution_ns
+    )
+    return Run(scenario, header.target, header.seed, history, told, measured, expected)
+
+
+def _states(history: History) -> dict[str, int]:
+    """How often each state was reached, where a line of `expect` asks for one."""
+    asked = any(parse_expectation(line).states for line in history.scenario.expect)
+    return reached_states(history) if asked else {}
 
 
 def _in_virtual_time(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from simrt.checkers.verdict import Status
+from simrt.checkers.verdict import Status, Verdict
 from simrt.fit import Fit
 from simrt.metrics import Estimate
 from simrt.results import Item
@@ -44,8 +44,10 @@ def sentence_of(
     if fit is Fit.UNDECIDED:
         told += f" Fit undecided. {fit_reason}"
     if status is Status.PASS and scenario.outcome is not None:
+        broken = [v for item in checklist for v in item.deciding if v.status is Status.FAIL]
         why = f"{fit.capitalize()}: {fit_reason} " if fit in (Fit.WRONG, Fit.WEAK) else ""
-        return f"Fails as declared: {', '.join(scenario.outcome.fail)}. {why}{told}"
+        rest = "".join(f"{_sentence(one)} " for one in broken if one.sentence not in why)
+        return f"Fails as declared. {rest}{why}{told}"
     if status is Status.PASS:
         lead = {Fit.UNDECIDED: "As intended", Fit.GOOD: "Good fit"}
         return f"{lead.get(fit) or f'{fit.capitalize()}: {fit_reason[:-1]}'}. {told}"
@@ -54,14 +56,21 @@ def sentence_of(
         declared = listing(scenario.outcome.fail)
         found = listing(dict.fromkeys(failed)) or "nothing"
         return f"Not as declared: {declared} should fail and nothing else; {found} failed. {told}"
-    numbers: dict[str, list[str]] = {}
-    for item in checklist:
-        if item.status is status:
-            numbers.setdefault(item.sentence.rstrip("."), []).append(str(item.number))
-    what = "; ".join(f"({', '.join(of)}) {said}" for said, of in numbers.items())
-    if status is Status.FAIL:
-        return f"Not as intended: {what}. {told}"
-    return f"Not decided yet: {what}. {told}"
+    said = dict.fromkeys(
+        _sentence(one) for item in checklist if item.status is status for one in item.deciding
+    )
+    first, *more = said or ("Nothing says why.",)
+    others = {0: "", 1: " One more finding stands below."}.get(
+        len(more), f" {len(more)} more findings stand below."
+    )
+    begin = "Not as intended" if status is Status.FAIL else "Not decided yet"
+    return f"{begin}: {first}{others} {told}"
+
+
+def _sentence(verdict: Verdict) -> str:
+    """What a verdict says, where it is not named by its code."""
+    where = f" ({verdict.target})" if verdict.target else ""
+    return f"{verdict.sentence.rstrip('.')}{where}."
 
 
 def _experience(scenario: Scenario, figures: Sequence[Estimate]) -> str:

@@ -54,7 +54,8 @@ ALLOWED = {
         "clock", "errors", "history", "metrics", "scenario", "targets", "theory", "workers",
     },
     "watch": {
-        "client", "clock", "errors", "history", "report", "scenario", "server", "sse", "targets",
+        "checkers", "client", "clock", "errors", "history", "report", "scenario", "server", "sse",
+        "targets",
     },
     "terminal": {"checks"},
     "endings": {"errors", "limit", "results", "terminal"},

@@ -110,8 +110,9 @@ def test_what_ships_has_written_its_needs(path):
 def test_a_counterexample_that_fails_as_declared_says_why_and_what_to_do_instead():
     data = small().normalised() | {"outcome": {"fail": ["store-in-disguise"]}}
     data["intent"]["needs"] = ["durable"]
-    sentence = told({("slow", "missed_fraction"): 0.0}, Status.PASS, (), scenario(data))
-    assert sentence.startswith("Fails as declared: store-in-disguise. Wrong abstraction: ")
+    item = an_item(3, Status.FAIL, "It keeps what no longer helps.")
+    sentence = told({("slow", "missed_fraction"): 0.0}, Status.PASS, (item,), scenario(data))
+    assert sentence.startswith("Fails as declared. It keeps what no longer helps (sim). Wrong abs")
     assert "use a database, and a signal that it changed." in sentence
 
 
@@ -133,12 +134,29 @@ def test_a_counterexample_that_fails_otherwise_says_what_was_declared_and_what_f
     assert words in sentence
 
 
-def test_a_failure_says_what_failed():
-    item = Item(3, Status.FAIL, "loss on sim: 3 drops without a reason.", ())
+def an_item(number, status, *sentences):
+    verdicts = tuple(
+        Verdict(f"check-{n}", status, 1, sentence, (), number, (), "sim", 1)
+        for n, sentence in enumerate(sentences)
+    )
+    return Item(number, status, "x", verdicts)
+
+
+def test_a_failure_says_what_failed_without_codes():
+    item = an_item(3, Status.FAIL, "3 drops without a reason.")
     sentence = told({("slow", "missed_fraction"): 0.0}, Status.FAIL, (item,))
-    assert sentence.startswith("Not as intended: (3) loss on sim: 3 drops without a reason.")
+    assert sentence.startswith("Not as intended: 3 drops without a reason (sim). Nobody misses")
+    assert "check-0" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("more", "words"), [(1, "One more finding stands below."), (3, "3 more findings stand below.")]
+)
+def test_the_headline_counts_what_else_did_not_pass(more, words):
+    items = [an_item(3, Status.FAIL, *(f"Wrong {n}." for n in range(1 + more)))]
+    assert words in told({}, Status.FAIL, items)
 
 
 def test_what_is_not_decided_says_so():
-    item = Item(4, Status.INCONCLUSIVE, "nothing could be judged", ())
-    assert told({}, Status.INCONCLUSIVE, (item,)).startswith("Not decided yet: (4) nothing")
+    item = an_item(4, Status.INCONCLUSIVE, "nothing could be judged")
+    assert told({}, Status.INCONCLUSIVE, (item,)).startswith("Not decided yet: nothing could")

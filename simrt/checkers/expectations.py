@@ -177,12 +177,12 @@ def _reached(state: str, runs: Runs, *, negated: bool) -> Finding:
 
 def _compared(term: Comparison, runs: Runs) -> Finding:
     seen = estimate(runs.metrics, runs.target, term.metric, term.group, term.percent)
-    subject = _subject(term)
+    subject = subject_of(term)
     if seen.value is None or seen.low is None or seen.high is None:
         why = f"no value in {_runs(len(runs.metrics))}" if runs.metrics else "nothing was run"
         return Finding(Status.INCONCLUSIVE, f"{subject}: {why}", 0)
     sentence = f"{subject} {_observed(term, seen, runs)}"
-    fine = _too_fine(term, runs)
+    fine = too_fine(term, runs)
     if fine and runs.judged_elsewhere:
         return Finding(Status.NOT_APPLICABLE, f"{sentence}; judged by the simulator: {fine}", 0)
     doubt = _doubt(term, runs) or fine
@@ -224,7 +224,7 @@ def _doubt(term: Comparison, runs: Runs) -> str:
     return ""
 
 
-def _too_fine(term: Comparison, runs: Runs) -> str:
+def too_fine(term: Comparison, runs: Runs) -> str:
     """Why a bound in seconds means nothing on this target, or nothing."""
     finest_ns = FINENESS * runs.resolution_ns
     if METRICS[term.metric].unit == "s" and term.bound * 1e9 < finest_ns:
@@ -238,7 +238,8 @@ def _too_fine(term: Comparison, runs: Runs) -> str:
 # --- words ------------------------------------------------------------------------------------
 
 
-def _subject(term: Comparison) -> str:
+def subject_of(term: Comparison) -> str:
+    """Whose figure a comparison is about, and which, in words."""
     whose = "everyone" if term.group == "all" else term.group
     percentile = f", {term.percent} % point" if term.percent else ""
     return f"{whose}: {METRICS[term.metric].phrase}{percentile}"
@@ -251,18 +252,24 @@ def _observed(term: Comparison, seen: Estimate, runs: Runs) -> str:
     assert seen.high is not None
     unit = METRICS[term.metric].unit
     digits = _digits(unit, seen.value, term.bound)
-    value = measured(seen.value, unit, digits)
     of = _of(term, runs)
     if of and 0 < seen.value < 0.01:
         of = f"{of} (1 in {rounded(1 / seen.value)})"
-    allowed = f"{_ASKED[term.op]} {_decided(term.bound, unit)}"
     of_all = f" of {len(runs.metrics)}" if seen.runs < len(runs.metrics) else ""
     if seen.runs == 1:
         how = f"one run{of_all}"
     else:
         ends = f"{measured(seen.low, unit, digits)} to {measured(seen.high, unit, digits)}"
         how = f"95 % interval {ends}, {seen.runs}{of_all} runs"
-    return f"{value}{of}, {allowed} ({how})"
+    return f"{asked_text(term, seen.value, of)} ({how})"
+
+
+def asked_text(term: Comparison, value: float, of: str = "") -> str:
+    """A value beside its bound: `4.2 % of 2,390, allowed 10 %`."""
+    unit = METRICS[term.metric].unit
+    digits = _digits(unit, value, term.bound)
+    allowed = f"{_ASKED[term.op]} {_decided(term.bound, unit)}"
+    return f"{measured(value, unit, digits)}{of}, {allowed}"
 
 
 def _of(term: Comparison, runs: Runs) -> str:

@@ -116,18 +116,11 @@ def _finding(verdicts: list[Verdict]) -> Finding:
 
 
 def deciding(check: Check) -> tuple[str, ...]:
-    """The sentences of the worst findings, for a reader who asks what to change; at most three."""
-    if check.status not in (Status.FAIL, Status.INCONCLUSIVE):
-        return ()
-    found = [
-        finding
-        for row in checklist(check)
-        for finding in row.findings
-        if finding.status is check.status
+    """What did not pass, every line of it, for a reader who asks what to change."""
+    told = [
+        f"{verdict.sentence.rstrip('.')}{f' ({verdict.target})' if verdict.target else ''}."
+        for verdict in check.deciding
     ]
-    sentences = dict.fromkeys(
-        f"{finding.sentence}" + (f" ({finding.target})" if finding.target else "")
-        for finding in found
-        if finding.sentence != check.sentence
-    )
-    return tuple(sentences)[:3]
+    if len(told) == 1 and told[0] in check.sentence:
+        return ()
+    return tuple(dict.fromkeys(told))

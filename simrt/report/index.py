@@ -7,6 +7,7 @@ import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from simrt import text as words
 from simrt.checkers.verdict import Status
@@ -29,6 +30,7 @@ class Entry:
         status: its verdict.
         fit: whether channels are the right tool.
         sentence: the verdict in a sentence.
+        findings: what did not pass, where that is more than one line.
         targets: where it ran.
         order: what it is sorted by: the folder's name, which begins with the time.
     """
@@ -40,6 +42,7 @@ class Entry:
     status: Status
     fit: str
     sentence: str
+    findings: tuple[str, ...]
     targets: str
     order: tuple[str, str]
 
@@ -117,11 +120,18 @@ def _entry(reports: Path, folder: Path) -> Entry | None:
             status=Status(data["status"]),
             fit=str(data["fit"]),
             sentence=str(data["sentence"]),
+            findings=_findings(data),
             targets=words.listing([str(target) for target in data["targets"]]),
             order=(folder.name, folder.parent.name),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _findings(data: dict[str, Any]) -> tuple[str, ...]:
+    """Every line that made the status, where there is more than one."""
+    told = tuple(str(line) for line in data["deciding"])
+    return told if len(told) > 1 else ()
 
 
 def _when(name: str) -> str:

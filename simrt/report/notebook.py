@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from simrt.checkers.observed import OVER_RUNS
 from simrt.report.figures.staleness import staleness
 from simrt.report.figures.timeline import timeline
 from simrt.report.html import environment
@@ -12,7 +13,7 @@ from simrt.results import Run
 
 
 def run_html(run: Run) -> str:
-    """A run: its verdicts, what each group experienced, timeline and staleness.
+    """A run: its verdicts, what its owner expects, what each group experienced, two figures.
 
     Arguments:
         run: what ran.
@@ -32,6 +33,7 @@ def run_html(run: Run) -> str:
         .get_template("run.html.j2")
         .render(
             run=run,
+            over_runs=OVER_RUNS,
             figures=(*timeline([story], [lanes]), *staleness([story])),
             figures_table=_table(run, story.groups),
             variables=style,

@@ -8,7 +8,7 @@ from typing import Any
 
 from simrt.fit import open_questions
 from simrt.report.experience import metric_unit
-from simrt.results import Check
+from simrt.results import Check, finding
 
 VERDICTS_FORMAT = "simrt-verdicts/1"
 COLUMNS = ("target", "group", "metric", "unit", "value", "low", "high", "runs")
@@ -35,6 +35,7 @@ def verdicts_json(check: Check) -> dict[str, Any]:
         "status": check.status.value,
         "exit_code": check.exit_code,
         "sentence": check.sentence,
+        "deciding": [finding(verdict) for verdict in check.deciding],
         "fit": check.fit,
         "fit_reason": check.fit_reason,
         "fit_questions": list(open_questions(check.scenario)),

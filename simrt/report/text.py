@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from simrt.agreement import Comparison
+from simrt.checkers.observed import OVER_RUNS
 from simrt.checkers.verdict import Status, Verdict
 from simrt.report.checklist import STATUS_SIGN, STATUS_WORD
-from simrt.results import Check, Run
+from simrt.results import Check, Run, finding
 
 _COLOUR = {
     Status.PASS: "green",
@@ -17,7 +18,7 @@ MAX_EVIDENCE = 3
 
 
 def check_lines(check: Check) -> list[str]:
-    """A check: the verdict, a line an item, the report's path.
+    """A check: the verdict, a line for each item and each finding, the report's path.
 
     What comes from files is escaped, so that nothing in it is taken for markup.
     """
@@ -26,21 +27,25 @@ def check_lines(check: Check) -> list[str]:
     for item in sorted(check.items, key=lambda item: item.number):
         text = f"{_plain(item.title)}: {_plain(item.sentence)}"
         lines.append(f"  {_badge(item.status)} {item.number}. {text}")
+        told = item.deciding if item.status in (Status.FAIL, Status.INCONCLUSIVE) else ()
+        if len(told) > 1:
+            lines += [f"      {_plain(finding(verdict))}" for verdict in told]
     if check.folder is not None:
         lines.append(f"  Report: {_plain(str(check.folder / 'report.html'))}")
     return lines
 
 
 def annotation_lines(check: Check) -> list[str]:
-    """What did not pass, as GitHub shows it beside the scenario's file: a line a finding."""
+    """What did not pass, as GitHub shows it beside the scenario's file: a line for each finding."""
     level = {Status.FAIL: "error", Status.INCONCLUSIVE: "warning"}
     lines = []
     for item in check.items if check.status in level else ():
         if item.status in level:
             place = f"file={_property(check.scenario.file)}," if check.scenario.file else ""
             title = _property(f"{check.scenario.name}: {item.number}. {item.title}")
-            text = _escaped(item.sentence)
-            lines.append(f"::{level[item.status]} {place}title={title}::{text}")
+            begin = f"::{level[item.status]} {place}title={title}::"
+            told = [finding(verdict) for verdict in item.deciding] or [item.sentence]
+            lines += [f"{begin}{_escaped(text)}" for text in told]
     return lines
 
 
@@ -54,7 +59,7 @@ def _property(text: str) -> str:
 
 
 def run_lines(run: Run) -> list[str]:
-    """A run: its status, and a line a verdict with the first findings of those that failed."""
+    """A run: its status, a line for each verdict with findings, and for each line of `expect`."""
     where = f"{run.target}, seed {run.seed}"
     title = f"[bold]{_plain(run.scenario.title)}[/bold]"
     lines = [f"{_badge(run.status)} {title} on {_plain(where)}"]
@@ -62,6 +67,12 @@ def run_lines(run: Run) -> list[str]:
         lines.append(f"  {_badge(verdict.status)} {_verdict(verdict)}")
         if verdict.status in (Status.FAIL, Status.INCONCLUSIVE):
             lines += [f"      {_plain(line)}" for line in verdict.evidence[:MAX_EVIDENCE]]
+    if run.expected:
+        lines.append(f"  What its owner expects, in this run; {OVER_RUNS}:")
+    lines += [
+        f"  {_badge(one.status)} {_plain(one.check)}: {_plain(one.sentence)}"
+        for one in run.expected
+    ]
     return lines
 
 

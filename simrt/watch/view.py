@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from simrt.checkers.observed import OVER_RUNS
 from simrt.report import palette
 from simrt.report.feature import settings, who_may
 from simrt.scenario.events import payload, render
@@ -48,6 +49,8 @@ def _feature(scenario: Scenario, moved: Moved | None, session: Session) -> dict[
     return {
         "title": scenario.title,
         "question": scenario.question,
+        "expect": list(scenario.expect),
+        "expect_note": f"Not judged on this page; {OVER_RUNS}.",
         "project": feature.project,
         "written_project": feature.project if moved is None else moved.written,
         "channel": feature.channel,

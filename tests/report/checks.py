@@ -34,7 +34,9 @@ def run_of(history: History) -> Run:
     """A run of a history, measured for real, with literal verdicts."""
     header = history.header
     verdicts = tuple(verdict(v[0]).at(header.target, header.seed) for v in _VERDICTS)
-    return Run(history.scenario, header.target, header.seed, history, verdicts, measure(history))
+    return Run(
+        history.scenario, header.target, header.seed, history, verdicts, measure(history), ()
+    )
 
 
 def check_of(

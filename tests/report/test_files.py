@@ -8,12 +8,13 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from simrt.checkers.verdict import Status
+from simrt.checkers.verdict import Status, Verdict
 from simrt.fit import NEEDS, fit_of
 from simrt.report import prune, write_index, write_report
 from simrt.report.junit import junit_xml
 from simrt.report.source import scenario_yaml
 from simrt.report.tables import COLUMNS, metrics_csv, verdicts_json
+from simrt.report.text import annotation_lines, check_lines
 from simrt.scenario import load
 from simrt.scenario.model import Scenario
 from tests.report.checks import check_of, usual, verdict
@@ -133,6 +134,26 @@ def test_an_undecided_fit_is_told_wherever_programs_and_people_read(tmp_path):
     assert "Fit undecided" in page
     assert all(page.count(need.question) >= 2 for need in NEEDS.values())  # headline and feature
     assert "Undecided" in Page(write_index(tmp_path).read_text("utf-8")).text()
+
+
+def test_every_finding_is_told_on_terminal_index_page_and_annotation(tmp_path):
+    scene = scenario()
+    wrong = [
+        Verdict(f"missed(train) <= {n}", Status.FAIL, 1, f"Too many: {n}", (), 3, (), "sim")
+        for n in range(5)
+    ]
+    check = check_of([play(scene)], scene, extra=wrong)
+    write_report(check, tmp_path / "s" / "20260101T000000-1")
+    index = Page(write_index(tmp_path).read_text("utf-8")).text()
+    page = Page((tmp_path / "s" / "20260101T000000-1" / "report.html").read_text("utf-8")).text()
+    terminal = "\n".join(check_lines(check))
+    annotations = "\n".join(annotation_lines(check))
+    for one in wrong:
+        for shown in (index, page, terminal, annotations):
+            assert one.sentence in shown
+    assert [line.split(": ")[1] for line in verdicts_json(check)["deciding"]] == ["Too many"] * len(
+        wrong
+    )
 
 
 def test_junit_tells_a_good_fit(check):

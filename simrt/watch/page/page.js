@@ -139,7 +139,9 @@ function choose(index) {
     make("dl", { class: "settings" }, ...feature.settings.flatMap(setting => [
       make("dt", {}, setting.name), make("dd", {}, make("b", {}, setting.value),
         setting.decided ? "" : " (default, nobody decided it)", make("br"), setting.meaning)])),
-    ...feature.jobs.map(job => make("p", {}, "Job ", make("code", {}, job.name), ` sends ${job.sends}.`)));
+    ...feature.jobs.map(job => make("p", {}, "Job ", make("code", {}, job.name), ` sends ${job.sends}.`)),
+    ...(feature.expect.length === 0 ? [] : [make("p", {}, `What its owner expects. ${feature.expect_note}`),
+      make("ul", {}, ...feature.expect.map(line => make("li", {}, make("code", {}, line))))]));
 }
 
 function example() {

@@ -1,0 +1,104 @@
+"""What one run shows of each line of `expect`: never green where a line is not kept."""
+
+import pytest
+
+import simrt
+from simrt.checkers.observed import OVER_RUNS
+from simrt.checkers.verdict import Status
+from simrt.cli import main
+from simrt.report.text import run_lines
+from tests.targets.small import small
+
+
+def expecting(*lines):
+    """Every second an event for 10 s; the client cannot keep up and its buffer holds 1."""
+    data = small(
+        subscribers={"a": {"drain": "3s", "window": 1}},
+        publish=[{"event": "e", "arrivals": {"periodic": "1/s"}}],
+        options={"bufferSize": 1, "onFull": "drop-oldest", "messageTTL": "none"},
+        replay={"lastN": 0, "maxAge": "none"},
+    ).normalised()
+    data["feature"]["events"]["e"] |= {
+        "additionalProperties": False,
+        "properties": {"n": {"type": "string"}},
+    }
+    return simrt.scenario(data | {"expect": list(lines)})
+
+
+def observed(line):
+    run = simrt.run(expecting(line))
+    (verdict,) = run.expected
+    assert (verdict.target, verdict.seed) == ("sim", 1)
+    return run, verdict
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "missed(a) >= 1",
+        "missed_fraction(a) <= 0.99",
+        "p90(latency_s, a) <= 60",
+        "reached(drop-oldest)",
+        "not reached(restart)",
+        "not missed(a) == 0 and reached(drop-oldest)",
+    ],
+)
+def test_a_line_that_the_run_keeps_passes_and_says_in_which_run(line):
+    run, verdict = observed(line)
+    assert verdict.status is Status.PASS
+    assert verdict.sentence.startswith("Kept in this run: ")
+    assert run.status is Status.PASS
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "missed(a) == 0",
+        "missed_fraction(a) <= 0",
+        "missed_fraction(a) <= 0.01",
+        "p90(latency_s, a) <= 0.5",
+        "not reached(drop-oldest)",
+        "reached(restart)",
+        "missed(a) >= 1 and missed(a) <= 1",
+        "not missed(a) >= 1",
+    ],
+)
+def test_a_run_that_does_not_keep_a_line_is_not_green_anywhere(line):
+    run, verdict = observed(line)
+    assert verdict.status in (Status.FAIL, Status.INCONCLUSIVE)
+    assert verdict.sentence.startswith("Not kept in this run: ")
+    assert run.status is verdict.status
+    for shown in (repr(run), "\n".join(run_lines(run)), run._repr_html_()):
+        assert "Not kept in this run: " in shown
+    assert run_lines(run)[0].count(run.status.value)
+
+
+@pytest.mark.parametrize("line", ["missed(a) == 0", "missed_fraction(a) <= 0", "missed(all) <= 0"])
+def test_one_run_refutes_a_bound_at_the_edge(line):
+    assert observed(line)[1].status is Status.FAIL
+
+
+def test_what_the_run_cannot_tell_is_inconclusive():
+    run, verdict = observed("reconnect_s(a) <= 5")  # no connection ended
+    assert verdict.status is Status.INCONCLUSIVE
+    assert verdict.sentence.startswith("This run cannot tell: ")
+    assert run.status is Status.INCONCLUSIVE
+
+
+def test_terminal_and_exit_code_tell_every_line(tmp_path, capsys):
+    import json
+
+    path = tmp_path / "s.yml"
+    lines = ["missed(a) == 0", "missed_fraction(a) <= 0", "missed(a) >= 1"]
+    path.write_text(json.dumps(expecting(*lines).normalised()))
+    with pytest.raises(SystemExit) as ended:
+        main(["run", str(path), "--history", str(tmp_path / "h.jsonl")])
+    assert ended.value.code == 1
+    told = capsys.readouterr().out
+    assert all(line in told for line in lines)
+    assert OVER_RUNS in told
+    with pytest.raises(SystemExit) as ended:
+        main(["judge", str(tmp_path / "h.jsonl")])
+    assert ended.value.code == 1
+    again = capsys.readouterr().out
+    assert all(line in again for line in lines)
