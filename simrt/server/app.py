@@ -91,7 +91,12 @@ class App:
         except Full as full:
             self._note(endpoint, 503)
             fields = {"retry-after": str(full.retry_after_s)} | pages
-            await _answer(send, 503, {"error": str(full)}, fields)
+            connection = _connection(scope)
+            if connection is None:
+                await _answer(send, 503, {"error": str(full)}, fields)
+            else:
+                body = json.dumps({"error": str(full)}).encode()
+                connection.turn_away(scope, 503, body, _fields(fields))
         except Gone:
             connection = _connection(scope)
             if connection is not None:
@@ -107,10 +112,16 @@ class App:
         server = self._server
         if server.refuses:
             raise server.full("the server is shutting down")
-        if len(server.connections) > server.limits.connections:
-            raise server.full("the server has all the connections that it can keep")
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         found = server.site.find(path)
+        connection = _connection(scope)
+        # Who watches over a full server is told how it is; nobody else is (STR-2).
+        if (
+            connection is not None
+            and not connection.served
+            and (found is None or not isinstance(found[0].get("GET"), Sign))
+        ):
+            raise server.full("the server has all the connections that it can keep")
         # An encoded slash is no separator for a proxy that guards paths, so it is none here.
         if found is None or b"%2f" in (scope.get("raw_path") or b"").lower():
             # One text for every path: it tells nothing about other projects (PRJ-1).

@@ -12,6 +12,7 @@ import logging
 import re
 import secrets
 import ssl
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -29,8 +30,10 @@ from simrt.engine import (
     Variants,
     encode_event,
 )
+from simrt.errors import UsageError
 from simrt.record import Where, Who
 from simrt.server import access_log
+from simrt.server.accepting import RESERVE, Acceptor
 from simrt.server.access import Gate, Granted, Secrets
 from simrt.server.app import App
 from simrt.server.call import Params, Rejected, Sent
@@ -51,6 +54,14 @@ log = logging.getLogger("simrt.server")
 
 _SUBSCRIBER = re.compile(r"[A-Za-z0-9_\-]{1,64}/[A-Za-z0-9_\-]{1,64}")
 _CONNECTION = re.compile(r"[1-9][0-9]{0,8}")
+_OTHER_THREAD = {
+    "send": "send was called in another thread than the server's; let the thread return, then send:"
+    " `data = await asyncio.to_thread(work)`, and `call.send(…)` after it",
+    "revoke": "revoke was called in another thread than the server's; write"
+    " `server.loop.call_soon_threadsafe(server.revoke, project, credential)`",
+    "restore": "restore was called in another thread than the server's; write"
+    " `server.loop.call_soon_threadsafe(server.restore, project, credential)`",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +139,10 @@ class Server:
         self._turned_away = 0
         self.calls: dict[Hook | Job, int] = {}
         self._config = protocol_config(front(self.app) if front else self.app, self.limits)
-        self._listener: asyncio.Server | None = None
+        self._listener: asyncio.AbstractServer | Acceptor | None = None
+        self._served = 0
+        self._waiting: dict[Connection, None] = {}
+        self._thread = threading.get_ident()
         self._all_gone: asyncio.Future[None] | None = None
         self.leaving = False
         self._stopping = False
@@ -158,16 +172,19 @@ class Server:
             host_or_socket: a bound socket; or a host, with a port, where the loop has its own
                 network.
             port: the port on that host.
-            tls: certificate and key; None speaks plain HTTP.
+            tls: certificate and key, for a socket; None speaks plain HTTP.
         """
-        where = (
-            {"sock": host_or_socket, "backlog": 4096}
-            if port is None
-            else {"host": host_or_socket, "port": port}
-        )
-        if tls is not None:
-            where |= {"ssl": tls, "ssl_handshake_timeout": self.limits.request_s}
-        self._listener = await self.loop.create_server(self.connection, **where)
+        if port is None:
+            self._listener = Acceptor(
+                self.loop,
+                host_or_socket,
+                self.connection,
+                self._has_room,
+                tls=tls,
+                handshake_s=self.limits.request_s,
+            )
+        else:
+            self._listener = await self.loop.create_server(self.connection, host_or_socket, port)
         self.begin()
 
     def begin(self) -> None:
@@ -244,11 +261,41 @@ class Server:
             await self._all_gone
             timer.cancel()
 
+    def admit(self, connection: Connection) -> bool:
+        """Whether a new connection is served; decided once, when it is accepted (STR-2).
+
+        One beyond the limit may stay until it was told so. Where too many of these wait, the one
+        that has said nothing for the longest time ends: who asks at once is answered, such as a
+        health check.
+        """
+        self.connections[connection] = None
+        if self._served < self.limits.connections:
+            self._served += 1
+            return True
+        self._waiting[connection] = None
+        if len(self._waiting) > self.limits.turned_away:
+            self.tally.refused["", 0] += 1
+            oldest = next(iter(self._waiting))
+            del self._waiting[oldest]
+            oldest.abort()
+        return False
+
     def lost(self, connection: Connection) -> None:
         """A connection is gone."""
-        self.connections.pop(connection, None)
+        if connection in self.connections:
+            del self.connections[connection]
+            self._served -= connection.served
+            self._waiting.pop(connection, None)
         if not self.connections and self._all_gone is not None:
             _done(self._all_gone)
+
+    def _has_room(self, connecting: int) -> bool:
+        """Whether one more connection may be looked at: each holds a descriptor (STR-2)."""
+        most = self.limits.connections + self.limits.turned_away + RESERVE
+        if len(self.connections) + connecting < most:
+            return True
+        self.tally.refused["", 0] += 1
+        return False
 
     @property
     def refuses(self) -> bool:
@@ -263,7 +310,9 @@ class Server:
         Raises:
             Rejected: the event was not sent; the `reject` row is written.
             Full: the project has no room for one more channel (CHN-5).
+            UsageError: from another thread than the server's.
         """
+        self._in_its_thread("send")
         if event not in sender.sends:
             self.reject(sender, event, "shape")
             raise Rejected("shape", f"{sender.sender} does not declare event type {event!r}")
@@ -286,6 +335,11 @@ class Server:
         message = outlet.send(encoded, sender.sender)
         self._flush_soon()
         return Sent(self.hub.epoch, message.seq, message.offered)
+
+    def _in_its_thread(self, verb: str) -> None:
+        """Nothing here is made for two threads: what one of them half did, the other would see."""
+        if threading.get_ident() != self._thread:
+            raise UsageError(_OTHER_THREAD[verb])
 
     def reject(self, sender: Hook | Job, event: str, cause: str, channel: str = "") -> None:
         """Note that an event was refused; without a channel, by the sender's declared one."""
@@ -392,15 +446,21 @@ class Server:
             credential: its name, `user:SUBJECT` or `token:NAME`.
 
         Raises:
-            UsageError: as `Gate.revoke`.
+            UsageError: as `Gate.revoke`; or from another thread than the server's.
         """
+        self._in_its_thread("revoke")
         self.gate.revoke(project, credential)
         for stream, endpoint in list(self.streams.items()):
             if stream.credential == credential and endpoint.project == project:
                 stream.end("denied")
 
     def restore(self, project: str, credential: str) -> None:
-        """A revoked credential is good again."""
+        """A revoked credential is good again.
+
+        Raises:
+            UsageError: from another thread than the server's.
+        """
+        self._in_its_thread("restore")
         self.gate.restore(project, credential)
 
     def counts(self) -> list[OpenCount]:

@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from simrt.clock import RealClock
 from simrt.errors import TargetError
+from simrt.server.accepting import RESERVE
 from simrt.server.access import Secrets, keyless
 from simrt.server.declared import Endpoint
 from simrt.server.recorder import Recording
@@ -26,6 +27,7 @@ log = logging.getLogger("simrt.server")
 
 # Beside the connections: the listening socket, the loop's own, a record, libraries' files.
 _OTHER_FILES = 64
+_LEAST_CONNECTIONS = 16
 
 
 def bind(host: str, port: int, sndbuf_bytes: int | None = None) -> socket.socket:
@@ -89,19 +91,31 @@ def within_files(limits: Limits, most_files: int) -> Limits:
     Arguments:
         limits: what is wanted.
         most_files: how many files may be open; below 0 means any number.
+
+    Raises:
+        TargetError: where these are too few for anything.
     """
-    room = most_files - limits.turned_away - _OTHER_FILES
-    if most_files < 0 or limits.connections <= room:
+    room = most_files - _OTHER_FILES - RESERVE
+    if most_files < 0 or limits.connections + limits.turned_away <= room:
         return limits
-    connections = max(1, room)
+    # Who is told that there is no room needs it for a moment; who is served, for hours.
+    turned_away = min(limits.turned_away, max(1, room // 10))
+    connections = min(limits.connections, room - turned_away)
+    if connections < _LEAST_CONNECTIONS:
+        least = _OTHER_FILES + RESERVE + _LEAST_CONNECTIONS + 1
+        raise TargetError(
+            f"at most {most_files} open files, too few to serve anybody; allow {least} or more:"
+            " ulimit -n, or LimitNOFILE of systemd"
+        )
     log.warning(
-        "at most %d open files: connections are limited to %d instead of %d; raise it with"
-        " ulimit -n, or LimitNOFILE of systemd",
+        "at most %d open files: connections are limited to %d instead of %d, and those that are"
+        " told so to %d; raise it with ulimit -n, or LimitNOFILE of systemd",
         most_files,
         connections,
         limits.connections,
+        turned_away,
     )
-    return replace(limits, connections=connections)
+    return replace(limits, connections=connections, turned_away=turned_away)
 
 
 def warn_of_keyless(site: Site, secrets: Secrets) -> None:

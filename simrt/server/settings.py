@@ -59,13 +59,16 @@ class Limits:
     not shrink when scenario time runs faster.
 
     Attributes:
-        connections: most connections, streams included, 1 or more (STR-2).
-        turned_away: so many more may stay until they were told 503; further ones end at once.
+        connections: most connections, streams included, 1 or more; decided for each when it is
+            accepted (STR-2).
+        turned_away: most connections beyond these that wait for their 503; each is closed with its
+            answer. Beyond this number the one that has been silent for the longest time is closed.
         streams: most open streams of the whole server (STR-2).
         streams_per_endpoint: most open streams of one endpoint (STR-2).
         channels: most channels of one project (CHN-5).
         head_bytes: longest request line and headers together.
-        body_bytes: longest body of a hook's request.
+        body_bytes: longest body of a hook's request; with chunk framing, on the wire, eight times
+            as many bytes and `head_bytes` more.
         request_s: time from the accept, or the first byte of a later request, to its last byte;
             and for how long an answer may stay unread.
         idle_s: how long a connection may wait between two requests.

@@ -24,7 +24,7 @@ DOCUMENT = ROOT / "docs" / "security.md"
 
 TESTS = {
     "connections": ("test_limits.py::test_connections",),
-    "turned_away": ("test_connections.py::test_beyond_all_counting_is_told_nothing",),
+    "turned_away": ("test_connections.py::test_beyond_all_counting_the_silent_make_room",),
     "streams": ("test_limits.py::test_streams_of_the_whole_server",),
     "streams_per_endpoint": ("test_limits.py::test_streams_of_one_endpoint",),
     "channels": ("test_limits.py::test_channels_of_a_project",),

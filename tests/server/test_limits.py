@@ -117,12 +117,96 @@ async def test_connections() -> None:
     beyond = await on.subscribe()
     assert beyond.answer.status == 503
     assert "retry-after" in beyond.answer.headers
-    beyond.transport.eof()
-    await settle()
     idle[0].transport.eof()
     await settle()
     assert (await on.post()).status == 200
     assert client.seqs == [1]
+
+
+@pytest.mark.rules("STR-2")
+@virtual
+async def test_the_limit_turns_away_the_newcomer_and_nobody_else() -> None:
+    """Decided once, at the accept: a crowd of strangers takes nothing from who is served."""
+    site = two_endpoints()
+    site.health()
+    on = await rig(site, limits=Limits(connections=3))
+    stream = await on.subscribe()
+    editor = await on.ask("GET", "/shop/content")
+    reader = on.dial()
+    strangers = [on.dial() for _ in range(50)]
+    await settle()
+    sent = await on.ask("POST", "/shop/content", b"{}", token="editor's secret", client=editor)
+    assert sent.answer.status == 200
+    assert stream.seqs == [1]
+    second = await on.ask("GET", "/shop/news", client=reader)
+    assert second.answer.status == 200
+    stream.transport.eof()  # there is room again: for the next one, not for who came before
+    await settle()
+    assert await status(on) == 200
+    late = await on.ask("GET", "/shop/news", client=strangers[0])
+    assert late.answer.status == 503
+    assert not any(client.gone() for client in [editor, reader, *strangers[1:]])
+
+
+@pytest.mark.rules("STR-2")
+@pytest.mark.parametrize("limits", [Limits(connections=2), Limits(streams=1)])
+def test_who_is_turned_away_holds_no_descriptor(limits: Limits) -> None:
+    @virtual
+    async def test() -> None:
+        on = await rig(two_endpoints(), limits=limits)
+        await on.subscribe()
+        on.dial()
+        for _ in range(3):
+            client = await on.ask("GET", "/shop/news")
+            assert client.answer.status == 503
+            assert client.answer.headers["connection"] == "close"
+            assert 1 <= int(client.answer.headers["retry-after"]) <= 10
+            assert client.gone()
+        assert len(on.server.connections) == 2
+        assert len(on.server.state.tasks) == 1  # the stream's
+
+    test()
+
+
+@pytest.mark.rules("STR-2")
+@virtual
+async def test_who_is_turned_away_hears_it_though_its_body_is_under_way() -> None:
+    """Closed at once, the bytes that nobody read would reset the connection, and its answer."""
+    on = await rig(two_endpoints(), limits=Limits(connections=1, farewell_s=1))
+    on.dial()
+    raw = request("POST", "/shop/content", b"x" * 100_000, token="editor's secret")
+    client = on.dial()
+    client.transport.arrive(raw[:50_000])
+    await settle()
+    assert client.answer.status == 503
+    assert not client.gone()
+    client.transport.arrive(raw[50_000:] + request("GET", "/shop/news"))
+    await settle()
+    assert len(client.answers) == 1
+    client.transport.eof()
+    await asyncio.sleep(1.1)
+    assert client.gone()
+
+
+@pytest.mark.rules("STR-2")
+@virtual
+async def test_a_full_server_says_that_it_is_well() -> None:
+    site = two_endpoints()
+    site.health()
+    site.metrics(permission="public")
+    on = await rig(site, limits=Limits(connections=1, turned_away=1))
+    await on.subscribe()
+    on.dial()  # a stranger that says nothing
+    for path in ("/_health", "/metrics"):
+        client = await on.ask("GET", path)
+        assert client.answer.status == 200
+        assert client.answer.headers["connection"] == "close"
+        assert client.gone()
+    assert await status(on, "/nothing") == 503
+    pipelined = on.dial()
+    pipelined.transport.arrive(request("GET", "/_health") + request("GET", "/shop/news"))
+    await settle()
+    assert [answer.status for answer in pipelined.answers] == [200]
 
 
 @pytest.mark.rules("CHN-5")
