@@ -12,6 +12,7 @@ from simrt.checkers.observed import observe_expectations
 from simrt.checklist import judge_stale
 from simrt.errors import UsageError
 from simrt.history import History, HistoryWriter, Row, read_history
+from simrt.loops import beside_any_loop
 from simrt.metrics import Meter, Metrics, measure
 from simrt.network import KernelWindow
 from simrt.results import Run
@@ -88,12 +89,15 @@ def record(
     if path is not None and path.is_dir():
         raise UsageError(f"{path}: is a folder; name a file for the history")
     require_a_way(on, speed, lockstep=lockstep)
-    if on in ("sim", "app"):
+    if on == "sim":
         return _in_virtual_time(on, scenario, seed, path, progress)
-    if lockstep:
-        return _in_virtual_time("lockstep", scenario, seed, path, progress)
+    if on == "app" or lockstep:
+        name = "lockstep" if lockstep else on
+        return beside_any_loop(
+            lambda tell: _in_virtual_time(name, scenario, seed, path, tell), progress
+        )
     if on == "server":
-        return _serve(scenario, seed, path, speed, progress)
+        return beside_any_loop(lambda tell: _serve(scenario, seed, path, speed, tell), progress)
     raise UsageError(f"no target {on!r}; there are {', '.join(TARGETS)}")
 
 

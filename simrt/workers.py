@@ -1,14 +1,22 @@
-"""Jobs in processes of their own: simulations side by side, real servers a few at a time."""
+"""Jobs in processes of their own: simulations side by side, real servers a few at a time.
+
+A process is a new interpreter that imports this module and nothing of the caller's: its `__main__`
+may be a script without a guard, a notebook or standard input. A fork would share the caller's
+threads and event loops in an unknown state; multiprocessing's spawn would run `__main__` again.
+"""
 
 from __future__ import annotations
 
-import multiprocessing
+import os
+import pickle
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Generator, Sequence
-from multiprocessing import resource_tracker
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from os import cpu_count
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from simrt.errors import TargetError
 
@@ -18,8 +26,14 @@ D = TypeVar("D")
 # Real runs mostly wait; more of them at once would disturb each other's timing.
 REAL_AT_ONCE = 3
 
-# A forked child would share the parent's threads and event loops in an unknown state.
-_context = multiprocessing.get_context("spawn")
+# What a process runs: it finds modules where its parent does, then does what it is sent.
+_BEGIN = (
+    "import os, pickle, sys\n"
+    "orders = os.fdopen(int(sys.argv[1]), 'rb')\n"
+    "sys.path[:] = pickle.load(orders)\n"
+    "from simrt.workers import obey\n"
+    "obey(orders, int(sys.argv[2]))\n"
+)
 
 Work = Callable[[J, Callable[[float], None]], D]
 
@@ -69,29 +83,50 @@ class _Player:
 
     def __init__(self, work: Work[Any, Any], jobs: Sequence[Any], share: range) -> None:
         self.waiting = list(share)
-        self.pipe, theirs = _context.Pipe(duplex=False)
-        mine = [(number, jobs[number]) for number in share]
-        self.process = _context.Process(target=_play, args=(theirs, work, mine))
-        resource_tracker.ensure_running()  # when it starts, it lets the signal through
+        orders, ours = os.pipe()
+        answers, theirs = os.pipe()
+        self.pipe = Connection(answers, writable=False)
         # Ctrl-C reaches the child too: not before it can end without a word.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            self.process.start()
+            self.process = subprocess.Popen(
+                # -P: no module of the folder that it happens to start in.
+                [sys.executable, "-P", "-c", _BEGIN, str(orders), str(theirs)],
+                stdin=subprocess.DEVNULL,
+                pass_fds=(orders, theirs),
+            )
+        except BaseException:
+            os.close(ours)
+            self.pipe.close()
+            raise
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        theirs.close()  # else its end would never be seen here
+            os.close(orders)
+            os.close(theirs)  # else its end would never be seen here
+        # Where it died already, that is seen when its answers are read.
+        with suppress(BrokenPipeError), os.fdopen(ours, "wb") as to:
+            pickle.dump([str(place) for place in sys.path], to)
+            pickle.dump((work, [(number, jobs[number]) for number in share]), to)
 
     def end(self) -> None:
         """Let it end in order, whatever it does."""
-        if self.process.is_alive():
-            self.process.terminate()
-        self.process.join()
+        self.process.terminate()
+        self.process.wait()
         self.pipe.close()
 
 
-def _play(pipe: Connection, work: Work[Any, Any], jobs: Sequence[tuple[int, Any]]) -> None:
+def obey(orders: BinaryIO, answers: int) -> None:
+    """Do the jobs of a parent; the first thing that a process of this module calls.
+
+    Arguments:
+        orders: gives what to do.
+        answers: the descriptor that takes what became of it.
+    """
+    pipe = Connection(answers, readable=False)
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        with orders:
+            work, jobs = pickle.load(orders)  # noqa: S301 - from the parent alone
         for number, job in jobs:
 
             def tell(share: float, number: int = number) -> None:

@@ -39,11 +39,12 @@ ALLOWED = {
     "probe": {"scenario"},
     "workers": {"errors"},
     "limit": set(),
+    "loops": set(),
     "checklist": {"checkers", "metrics", "results", "scenario"},
     "summary": {"checkers", "fit", "metrics", "results", "scenario", "text"},
     "runs": {
-        "checkers", "checklist", "errors", "history", "metrics", "network", "results", "scenario",
-        "targets",
+        "checkers", "checklist", "errors", "history", "loops", "metrics", "network", "results",
+        "scenario", "targets",
     },
     "checks": {
         "antipatterns", "checkers", "checklist", "clock", "errors", "fit", "history", "limit",
@@ -77,6 +78,7 @@ ONLY_IN = {
     "scipy": ("agreement", "metrics", "checkers", "theory"),
     "asyncio": (
         "clock.py",
+        "loops.py",
         "server",
         "client",
         "targets/server",

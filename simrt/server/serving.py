@@ -9,7 +9,9 @@ import resource
 import signal
 import socket
 import ssl
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from simrt.clock import RealClock
@@ -147,7 +149,9 @@ async def serve(
     on_listening: Callable[[Server, int], None] | None = None,
     tls: ssl.SSLContext | None = None,
 ) -> None:
-    """Serve a site until SIGTERM or SIGINT, then end in an orderly way.
+    """Serve a site until SIGTERM, SIGINT or its task's cancellation, then end in an orderly way.
+
+    In another thread than the main one no signal comes: cancel its task.
 
     Arguments:
         site: what is served.
@@ -178,11 +182,30 @@ async def serve(
     )
     warn_of_keyless(site, secrets or Secrets())
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        server.loop.add_signal_handler(number, stop.set)
-    await server.listen(sock, tls=tls)
-    log.info("listening on %s, port %d", *sock.getsockname()[:2])
-    if on_listening is not None:
-        on_listening(server, sock.getsockname()[1])
-    await stop.wait()
-    await server.shut_down()
+    with stopped_by_signals(stop):
+        try:
+            await server.listen(sock, tls=tls)
+            log.info("listening on %s, port %d", *sock.getsockname()[:2])
+            if on_listening is not None:
+                on_listening(server, sock.getsockname()[1])
+            await stop.wait()
+        finally:
+            await server.shut_down()
+
+
+@contextmanager
+def stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
+    """SIGTERM and SIGINT set the event; in the main thread, since no other one gets signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    for number in before:
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            loop.remove_signal_handler(number)
+            signal.signal(number, handler)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from simrt.clock import live_clock
 from simrt.errors import UsageError
@@ -13,7 +13,7 @@ from simrt.scenario.model import Scenario
 from simrt.server import Site
 from simrt.server.access import Permission
 from simrt.server.logs import FORMATS, log_to
-from simrt.server.serving import raise_file_limit
+from simrt.server.serving import raise_file_limit, stopped_by_signals
 from simrt.watch.session import Session
 from simrt.watch.together import Moved, together
 
@@ -48,6 +48,12 @@ def serve_scenarios(
     """
     if log_format not in (None, *FORMATS):
         raise UsageError(f"--log-format {log_format}: write {' or '.join(FORMATS)}")
+    with suppress(RuntimeError):
+        asyncio.get_running_loop()
+        raise UsageError(
+            "an event loop runs in this thread already; call serve_scenarios in another one:"
+            " threading.Thread(target=serve_scenarios, args=(scenarios, print)).start()"
+        )
     site, served, moves = together(scenarios)
     site.metrics(METRICS, permission="public")
     site.health(HEALTH)
@@ -77,17 +83,15 @@ async def _serve(
         stop.set()
 
     session = Session(scenarios, moves, site, live_clock(speed), host, port, fail)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await session.start()
-    page = f"{address(session)}/#{session.key}"
-    for line in welcome(session, page):
-        say(line)
-    if on_ready is not None:
-        on_ready(page)
-    await stop.wait()
-    await session.stop()
+    with stopped_by_signals(stop):
+        await session.start()
+        page = f"{address(session)}/#{session.key}"
+        for line in welcome(session, page):
+            say(line)
+        if on_ready is not None:
+            on_ready(page)
+        await stop.wait()
+        await session.stop()
     if failures:
         raise failures[0]
 

@@ -253,7 +253,8 @@ async def test_who_is_turned_away_is_counted() -> None:
     on = await rig(site(), limits=Limits(connections=2, turned_away=1))
     await on.subscribe()
     on.dial()
-    assert (await on.ask("GET", "/metrics")).answer.status == 503
+    assert (await on.ask("GET", "/shop/news")).answer.status == 503
+    on.dial()
     on.dial()
     await settle()
     read = Collector(on.server).read()

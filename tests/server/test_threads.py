@@ -38,9 +38,7 @@ async def test_a_send_from_another_thread_is_refused_and_harms_nobody() -> None:
 
     @site.hook("POST", "/content", permission="token:editor", sends=["changed"])
     def content(call: Call) -> None:
-        said.extend(
-            elsewhere(lambda: call.send("changed", {"id": "thread"})) for _ in range(20)
-        )
+        said.extend(elsewhere(lambda: call.send("changed", {"id": "thread"})) for _ in range(20))
         assert call.sent == []
         call.send("changed", call.data)
 
