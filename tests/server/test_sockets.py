@@ -288,7 +288,7 @@ asyncio.run(serve(site, live_clock(), port=0, limits=limits,
 
 @pytest.mark.rules("STR-2")
 def test_ten_thousand_idle_connections() -> None:
-    """At the limit streams and hooks go on; beyond it 503; who stays silent ends; and room again."""
+    """At the limit streams and hooks go on; beyond it 503; the silent end; then there is room."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if most < MOST + 200:
         pytest.skip(f"needs {MOST + 200} open files; here {most} are allowed")
