@@ -113,6 +113,8 @@ class Meter:
             totals[subscriber.group.name].include(subscriber.totals)
         sketches = {}
         for group in self._groups.values():
+            total = totals[group.name]
+            group.outdated.add_weight(0, total.covered_ns - total.outdated_ns)
             sketches.update(group.finished())
         return Metrics(
             totals,
@@ -471,9 +473,7 @@ class Meter:
                 totals.peaks += 1
                 totals.peak_ns += stop
                 group.add_peak(stop)
-            # Its send time is forgotten only where it was sent before `newest` was received.
-            newer = self._sent.get(subscriber.newest + 1, since)
-            totals.outdated_ns += now - (newer if newer > since else since)  # noqa: FURB136
+            subscriber.outdated_until(now, self._sent.get(subscriber.newest + 1, since))
         subscriber.newest = message
         subscriber.newest_ns = sent
         subscriber.since_ns = now
@@ -489,10 +489,10 @@ class Meter:
         totals = subscriber.totals
         totals.uninformed_ns = now - subscriber.since_ns
         subscriber.group.sketches["uninformed_s"].add(totals.uninformed_ns)
-        if subscriber.member_from:
-            totals.outdated_ns = now - subscriber.since_ns
-        elif self._sends:
-            totals.outdated_ns = now - self._sent[1]
+        if self._sends:
+            # Counted from the membership on, where something was sent before it.
+            newer = subscriber.since_ns if subscriber.member_from else self._sent[1]
+            subscriber.outdated_until(now, newer)
 
     def _pass_end(self) -> None:
         """The workload is over: lengths of time are complete."""
@@ -511,7 +511,7 @@ class Meter:
                 subscriber.group.staleness.add_span(start, stop)
                 if subscriber.newest < self._sends:
                     newer = self._sent.get(subscriber.newest + 1, subscriber.since_ns)
-                    totals.outdated_ns += end - max(newer, subscriber.since_ns)
+                    subscriber.outdated_until(end, newer)
             totals.informed_ns = totals.covered_ns - totals.uninformed_ns
             if subscriber.heard_to < self._sends:
                 blind = end - self._sent[subscriber.heard_to + 1]

@@ -85,6 +85,13 @@ class Sketch:
         if len(self.starts) >= CHUNK:
             self._count_spans()
 
+    def add_weight(self, value: int, weight: int) -> None:
+        """Count one value so many times: nanoseconds that were spent at it."""
+        if weight:
+            self.total += weight
+            self._stretch(value, value)
+            _add(self._weights, bucket_of(value), weight)
+
     def merge(self, other: Sketch) -> None:
         """Count all that another sketch counted; the other stays as it is."""
         self.settle()

@@ -24,6 +24,7 @@ class Group:
     Attributes:
         live_latency, replay_latency: of first receipts that came live, and by replay.
         staleness: the age over time.
+        outdated: how long the screen has been outdated, over time; without the time at 0.
         peak_staleness: the age just before it falls.
         sketches: the others, by metric.
         add_live, add_start, add_stop, add_peak: how the fold adds to the three that every receipt
@@ -31,8 +32,8 @@ class Group:
     """
 
     __slots__ = (
-        "add_live", "add_peak", "add_start", "add_stop", "live_latency", "name", "peak_staleness",
-        "replay_latency", "sketches", "staleness",
+        "add_live", "add_peak", "add_start", "add_stop", "live_latency", "name", "outdated",
+        "peak_staleness", "replay_latency", "sketches", "staleness",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -41,6 +42,7 @@ class Group:
         self.replay_latency = Sketch()
         self.staleness = Sketch()
         self.peak_staleness = Sketch()
+        self.outdated = Sketch()
         self.sketches = {metric: Sketch() for metric in _RARE}
         self.add_live = self.live_latency.values.append
         self.add_start = self.staleness.starts.append
@@ -53,6 +55,7 @@ class Group:
             self.live_latency.settle()
             self.staleness.settle()
             self.peak_staleness.settle()
+            self.outdated.settle()
 
     def finished(self) -> dict[tuple[str, str], Sketch]:
         """The distributions by group and metric, as small as they can be."""
@@ -62,6 +65,7 @@ class Group:
             "live_latency_s": self.live_latency,
             "staleness_s": self.staleness,
             "peak_staleness_s": self.peak_staleness,
+            "outdated_s": self.outdated,
             **self.sketches,
         }
         for sketch in sketches.values():
@@ -186,12 +190,35 @@ class Subscriber:
         return runs
 
     def waits_for(self, newest: int) -> list[tuple[int, int]]:
-        """The runs of messages whose send time may still be asked for."""
+        """The runs of messages whose send time may still be asked for.
+
+        Each with the message after it: once the last of a run is the newest received, that one
+        says since when the screen has been outdated.
+        """
         runs = self.outcomes.open_runs()
         for one in self.connections:
             if one.server_open:
                 runs += [(self.outcomes.top + 1, newest), (one.offer_from, one.live_from)]
-        return [*runs, (self.newest + 1, self.newest + 1), (self.heard_to + 1, self.heard_to + 1)]
+        runs += [(self.newest + 1, self.newest + 1), (self.heard_to + 1, self.heard_to + 1)]
+        return [(first, last + 1) for first, last in runs]
+
+    def outdated_until(self, now: int, newer_ns: int) -> None:
+        """What is on screen since `since_ns` was outdated, from the send of something newer on.
+
+        Arguments:
+            now: until then.
+            newer_ns: when the earliest message after `newest` was sent.
+        """
+        start, stop = max(0, self.since_ns - newer_ns), now - newer_ns
+        if stop <= start:
+            return
+        totals = self.totals
+        totals.outdated_ns += stop - start
+        totals.doubled_outdated_area += (stop - start) * (start + stop)
+        if stop > totals.outdated_max_ns:
+            totals.outdated_max_ns = stop
+        self.group.outdated.starts.append(start)
+        self.group.outdated.stops.append(stop)
 
     def settle(self, floor: int) -> None:
         """Forget what cannot change; `floor` is the newest message beyond every replay."""

@@ -36,7 +36,8 @@ class Totals:
         informed_ns: of this, time after the first receive.
         doubled_age_area: twice the integral of the age over that time, in nanoseconds squared.
         pending_area: the integral of the number of pending messages, in messages times nanoseconds.
-        longest_gap, blind_ns, pending_max, in_flight_max: the largest of any member.
+        doubled_outdated_area: twice the integral of how long the screen has been outdated.
+        longest_gap, blind_ns, outdated_max_ns, pending_max, in_flight_max: the largest of all.
     """
 
     outcomes: list[int] = field(default_factory=lambda: [0] * len(OUTCOMES))
@@ -57,6 +58,8 @@ class Totals:
     uninformed_ns: int = 0
     never_informed: int = 0
     outdated_ns: int = 0
+    doubled_outdated_area: int = 0
+    outdated_max_ns: int = 0
     replayed: int = 0
     replay_age_ns: int = 0
     resurfaced: int = 0
@@ -109,7 +112,7 @@ class Totals:
         return self.sent - self.outcomes[RECEIVED] - self.outcomes[UNFINISHED]
 
 
-_MAXIMA = ("longest_gap", "blind_ns", "pending_max", "in_flight_max")
+_MAXIMA = ("longest_gap", "blind_ns", "outdated_max_ns", "pending_max", "in_flight_max")
 _SUMS = tuple(
     one.name for one in fields(Totals) if one.name not in (*_MAXIMA, "outcomes", "first_ns")
 )
@@ -157,6 +160,8 @@ FIGURES: dict[str, Figure] = {
     "uninformed_s": lambda t: _seconds(t.uninformed_ns, t.members),
     "never_informed": lambda t: t.never_informed,
     "outdated_fraction": lambda t: _share(t.outdated_ns, t.covered_ns),
+    "outdated_s": lambda t: _seconds(t.doubled_outdated_area, 2 * t.covered_ns),
+    "outdated_max_s": lambda t: _seconds(t.outdated_max_ns, 1) if t.members else None,
     "blind_s": lambda t: _seconds(t.blind_ns, 1) if t.members else None,
     "replayed": lambda t: t.replayed,
     "replay_age_s": lambda t: _seconds(t.replay_age_ns, t.replayed),

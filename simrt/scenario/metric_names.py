@@ -132,7 +132,17 @@ METRICS = _table(
            "clients that never received anything"),
     Metric("outdated_fraction", "fraction", "fraction", "",
            "share of time in which some sent message is newer than the newest received",
-           "time with something newer under way or lost"),
+           "time in which the screen is outdated"),
+    Metric("outdated_s", "s", "mean", "time",
+           "age of synchronization: 0 while the newest message sent was received, else now minus "
+           "the send time of the earliest message after the newest received (before the first "
+           "receive: after the first accepted subscribe, if that is later); time average from "
+           "the first accepted subscribe to the end of the workload. Unlike `staleness_s` it does "
+           "not grow while nothing is sent",
+           "time for which the screen has been outdated"),
+    Metric("outdated_max_s", "s", "maximum", "",
+           "the largest value of that",
+           "longest time for which the screen was outdated"),
     Metric("blind_s", "s", "maximum", "",
            "longest time from the first send after the last receive (or the first connect) to the "
            "next receive or the end of the workload",

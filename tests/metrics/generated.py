@@ -327,6 +327,20 @@ class Plain:
             total += (high - low) * (newest < sent)
         return total
 
+    def outdated_spans(self) -> list[tuple[int, int]]:
+        """(age at its begin, at its end) of each stretch; 0 to 0 where nothing newer was sent."""
+        assert self.start is not None
+        edges = sorted({row.t_ns for row in self.rows if row.t_ns <= END} | {END})
+        spans = []
+        for low, high in pairwise(edges):
+            if low < self.start.t_ns:
+                continue
+            got = [self.order[(r.epoch, r.seq)] for r in self.receives if r.t_ns <= low]
+            newer = [r.t_ns for r in self.sends[max(got, default=-1) + 1 :] if r.t_ns <= low]
+            since = low if not newer else newer[0] if got else max(newer[0], self.start.t_ns)
+            spans.append((low - since, high - since) if newer else (0, 0))
+        return spans
+
     def blind_ns(self) -> int:
         """From the first send after each receive (in the order of rows) to the next."""
         assert self.start is not None

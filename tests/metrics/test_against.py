@@ -67,11 +67,37 @@ def test_staleness_by_two_methods(seed: int) -> None:
         assert totals[who].never_informed == (not ages)
         assert totals[who].outdated_ns == one.outdated_ns()
         assert totals[who].blind_ns == one.blind_ns()
+        spans = one.outdated_spans()
+        area = sum(stop**2 - start**2 for start, stop in spans)
+        assert totals[who].doubled_outdated_area == area
+        assert totals[who].outdated_max_ns == max((stop for _, stop in spans), default=0)
     for p in (0.1, 0.5, 0.9, 0.99):
         found = seen.quantile(p, "staleness_s")
         if found is not None:
             truth = exact_over_spans(everyone, p)
             assert abs(found * 1e9 - truth) <= RELATIVE_ERROR * truth + 1
+
+
+@pytest.mark.parametrize("seed", SEEDS[:40])
+def test_how_long_outdated_by_looking_at_every_nanosecond(seed: int) -> None:
+    """Quantiles over all time, in which 0 is the age while nothing newer was sent."""
+    _, seen, plain, totals = run(seed)
+    ages: Counter[int] = Counter()
+    for who, one in plain.items():
+        spent = 0
+        for start, stop in one.outdated_spans():
+            ages.update(range(start, stop))
+            spent += stop - start
+        ages[0] += totals[who].covered_ns - spent
+    if not ages.total():
+        return
+    mean = seen.value("outdated_s")
+    assert mean is not None
+    assert mean * 1e9 == pytest.approx(sum(t * n for t, n in ages.items()) / ages.total(), abs=1)
+    for p in (0.1, 0.5, 0.9, 0.99):
+        truth = exact(sorted(ages.elements()), p)
+        found = (seen.quantile(p, "outdated_s") or 0) * 1e9
+        assert abs(found - truth) <= RELATIVE_ERROR * truth + 1
 
 
 @pytest.mark.parametrize("seed", SEEDS[:40])

@@ -72,6 +72,13 @@ def test_outdated_and_blind() -> None:
     seen = steady()
     # outdated 20-22, 30-35, 40-90 of the 90 s from 10 to 100
     assert seen.value("outdated_fraction") == pytest.approx(57 / 90)
+    # from 0 to 2, 5 and 50 s in these: (2² + 5² + 50²) / 2 over 90 s
+    assert seen.value("outdated_s") == pytest.approx((4 + 25 + 2500) / 2 / 90)
+    assert seen.value("outdated_max_s") == 50
+    # 0 for 33 s; below 2 s covered three times and below 5 s twice: 33 + 6 + 6 = 45 of 90 s
+    assert seen.quantile(45 / 90, "outdated_s") == pytest.approx(5, rel=0.01)
+    assert seen.quantile(30 / 90, "outdated_s") == 0
+    assert seen.quantile(1, "outdated_s") == 50
     assert seen.value("blind_s") == 50  # 3 was sent at 40, the next receive is at 90
 
 
@@ -83,6 +90,8 @@ def test_blind_lasts_to_the_end_of_the_workload() -> None:
     # the age runs 0 to 95 from 5 to 100; what comes at 150 changes nothing of it
     assert seen.value("staleness_s") == pytest.approx(95 / 2)
     assert seen.value("outdated_fraction") == 0.7
+    assert seen.value("outdated_s") == pytest.approx(70 * 70 / 2 / 100)
+    assert seen.value("outdated_max_s") == 70  # since 2 was sent, though 3 is newer
     assert seen.value("peak_staleness_s") is None
     assert seen.value("received") == 2
     assert seen.value("latency_s") == pytest.approx((0 + 119) / 2)
@@ -418,7 +427,27 @@ def test_a_member_that_never_heard_anything() -> None:
 
 def test_a_member_is_outdated_while_it_has_nothing_of_what_was_sent() -> None:
     tale = Tale().send(10, 1).connect(20).send(30, 2).arrive(40, 2)
-    assert tale.measure().value("outdated_fraction") == pytest.approx(20 / 80)
+    seen = tale.measure()
+    assert seen.value("outdated_fraction") == pytest.approx(20 / 80)
+    # not from the send at 10, when it was no member
+    assert (seen.value("outdated_s"), seen.value("outdated_max_s")) == (pytest.approx(200 / 80), 20)
+
+
+def test_while_nothing_is_sent_the_screen_grows_stale_but_not_outdated() -> None:
+    seen = Tale().connect(0).send(10, 1).arrive(10, 1).measure()
+    assert seen.value("staleness_s") == 45
+    assert seen.quantile(1, "staleness_s") == 90
+    assert (seen.value("outdated_s"), seen.value("outdated_max_s")) == (0, 0)
+    assert (seen.value("outdated_fraction"), seen.quantile(0.9, "outdated_s")) == (0, 0)
+
+
+def test_a_replay_of_the_past_leaves_the_screen_outdated_since_the_next_event() -> None:
+    tale = Tale().send(10, 1).send(20, 2).connect(50, replay=(1, 2))
+    tale.take(50, 1).receive(60, 1).take(60, 2).receive(70, 2)
+    seen = tale.measure()
+    # nothing for 10 s: from 0 to 10; then 1 is shown, and 2 is 40 to 50 s old
+    assert seen.value("outdated_s") == pytest.approx((100 + 50**2 - 40**2) / 2 / 50)
+    assert seen.value("outdated_max_s") == 50
 
 
 def test_groups_pool_and_add() -> None:
