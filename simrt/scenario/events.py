@@ -3,70 +3,42 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import referencing
-import referencing.exceptions
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError, best_match
-
 from simrt.scenario.model import Feature, Publish, Sender
+from simrt.scenario.shapes import shape_of
 
-# `format` is only judged where a checker is given; date-time needs rfc3339-validator, a dependency.
-FORMATS = Draft202012Validator.FORMAT_CHECKER
 _MARKS = re.compile(r"\{(n|now)\}")
 
 
 class Shapes:
-    """The declared shapes of a feature's events, ready to judge data (SSE-7).
+    """The declared shapes of events, ready to judge data (SSE-7).
 
     Arguments:
-        feature: the feature; each of its schemas is compiled once. A `$ref` that leaves its own
-            schema is never fetched.
+        schemas: by event type the JSON Schema of its data; each is compiled once.
+
+    Raises:
+        UsageError: where one is not accepted; a scenario that was loaded has none.
     """
 
-    def __init__(self, feature: Feature) -> None:
-        self._validators = {event: validator(schema) for event, schema in feature.events.items()}
+    def __init__(self, schemas: Mapping[str, dict[str, Any]]) -> None:
+        self._shapes = {event: shape_of(schema) for event, schema in schemas.items()}
 
-    def problem(self, event: str, data: Any) -> str | None:
+    def problem(self, event: str, data: Any, encoded: bytes) -> str | None:
         """Why this event must be rejected, as a sentence; None where it fits.
 
         Arguments:
             event: the event's type.
             data: JSON data.
+            encoded: the same as compact JSON, whose size was judged before: what it costs to
+                judge a shape grows with it.
         """
-        found = self._validators.get(event)
+        found = self._shapes.get(event)
         if found is None:
-            declared = ", ".join(self._validators)
-            return f"event type {event!r} is not declared; declared: {declared}"
-        return misfit(found, data)
-
-
-def validator(schema: dict[str, Any]) -> Draft202012Validator:
-    """A validator that judges formats and fetches nothing."""
-    return Draft202012Validator(schema, format_checker=FORMATS, registry=referencing.Registry())
-
-
-def misfit(judge: Draft202012Validator, data: Any) -> str | None:
-    """Why data does not fit a schema, in a sentence with the place; None where it fits."""
-    try:
-        error = best_match(judge.iter_errors(data))
-    except referencing.exceptions.Unresolvable as problem:
-        return f"the schema refers to {problem.ref!r}, which it does not hold"
-    except re.error as problem:
-        return f"the schema holds a pattern that is not a regular expression: {problem}"
-    except RecursionError:
-        return "the schema refers to itself without an end"
-    return None if error is None else _sentence(error)
-
-
-def _sentence(error: ValidationError) -> str:
-    place = "".join(
-        f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path
-    )
-    message = error.message if len(error.message) <= 200 else error.message[:199] + "…"
-    return f"data{place}: {message}"
+            return f"event type {event!r} is not declared; declared: {', '.join(self._shapes)}"
+        return found.problem(data, encoded)
 
 
 def payload(feature: Feature, entry: Publish | Sender) -> Any:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from jsonschema import Draft202012Validator
-
-from simrt.errors import Mistake
+from simrt.errors import Mistake, UsageError
+from simrt.scenario.dialect import faults
 from simrt.scenario.documents import KeyPath
 from simrt.scenario.draft import Draft
-from simrt.scenario.events import FORMATS, misfit, render, validator
+from simrt.scenario.events import render
 from simrt.scenario.laws import Arrivals, Trace
+from simrt.scenario.shapes import Shape, shape_of
 from simrt.scenario.traces import Recording, TraceError, read_recording, replayed, trace_path
 from simrt.scenario.units import NS_PER_S, format_size, parse_size
 from simrt.scenario.words import described, nearest
@@ -26,7 +27,6 @@ MOST_SENDS = 20_000_000
 SHORTEST_PERIOD_NS = 1_000_000
 DEFAULT_MAX_EVENT_BYTES = 65_536
 
-_TYPES = ("array", "boolean", "integer", "null", "number", "object", "string")
 _NOTHING_TO_SEND = "data, or an example in the event's schema: without either nothing can be sent"
 # Any moment does: only the form of {now} matters to a schema.
 _SOME_TIME = datetime(2026, 1, 1, tzinfo=UTC)
@@ -36,52 +36,22 @@ _SOME_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def schemas(draft: Draft) -> Iterator[Finding]:
-    """An event's shape is a valid JSON Schema that holds all that it refers to."""
+    """An event's shape is a JSON Schema that is accepted: each word of it is judged."""
     for event, schema in draft.events.items():
-        base: KeyPath = ("feature", "events", event)
-        for error in _schema_errors(schema):
-            path = (*base, *error.absolute_path)
-            yield draft.wrong(path, _schema_allowed(error))
-        for inner in _references(schema, base):
-            allowed = "a reference into this schema, such as #/$defs/NAME; nothing is fetched"
-            yield draft.wrong(inner, allowed)
+        for fault in faults(schema):
+            path: KeyPath = ("feature", "events", event, *fault.path)
+            yield draft.wrong(
+                path, fault.allowed, found=fault.found, nearest=fault.nearest, of_key=fault.of_key
+            )
 
 
-def _schema_errors(schema: dict[str, Any]) -> list[Any]:
-    meta = Draft202012Validator(Draft202012Validator.META_SCHEMA, format_checker=FORMATS)
-    return sorted(meta.iter_errors(schema), key=lambda error: [str(p) for p in error.absolute_path])
-
-
-def _schema_allowed(error: Any) -> str:
-    keyword = next((p for p in reversed(error.absolute_path) if isinstance(p, str)), "")
-    if keyword == "type":
-        return f"a type of JSON: {listing(_TYPES, 'or')}"
-    if keyword == "pattern":
-        return "a regular expression"
-    return f"what JSON Schema (draft 2020-12) allows for {keyword or 'a schema'}"
-
-
-def _references(schema: Any, path: KeyPath) -> Iterator[KeyPath]:
-    if isinstance(schema, dict):
-        for key, inner in schema.items():
-            here = (*path, key)
-            if key in ("$ref", "$dynamicRef") and isinstance(inner, str):
-                if not inner.startswith("#"):
-                    yield here
-            elif key not in ("examples", "enum", "const", "default"):
-                yield from _references(inner, here)
-    elif isinstance(schema, list):
-        for index, inner in enumerate(schema):
-            yield from _references(inner, (*path, index))
-
-
-def _judges(draft: Draft) -> dict[str, Draft202012Validator]:
-    """A validator for each event whose schema is sound."""
-    return {
-        event: validator(schema)
-        for event, schema in draft.events.items()
-        if not _schema_errors(schema) and not any(True for _ in _references(schema, ()))
-    }
+def _shapes(draft: Draft) -> dict[str, Shape]:
+    """The shape of each event whose schema is accepted."""
+    found: dict[str, Shape] = {}
+    for event, schema in draft.events.items():
+        with suppress(UsageError):
+            found[event] = shape_of(schema)
+    return found
 
 
 # --- who sends what -----------------------------------------------------------------------------
@@ -120,21 +90,21 @@ def _undeclared(draft: Draft, path: KeyPath, event: str) -> Finding:
 
 def examples_fit(draft: Draft) -> Iterator[Finding]:
     """An example in a schema fits that schema."""
-    for event, judge in _judges(draft).items():
+    for event, shape in _shapes(draft).items():
         examples = draft.events[event].get("examples")
         for index, example in enumerate(examples if isinstance(examples, list) else []):
             path = ("feature", "events", event, "examples", index)
-            yield from _misfit(draft, path, judge, event, example)
+            yield from _misfit(draft, path, shape, event, example)
 
 
 def data_fits(draft: Draft) -> Iterator[Finding]:
     """What is written as data fits the shape of its event, and is not too large."""
-    judges = _judges(draft)
+    shapes = _shapes(draft)
     entries = [(path, entry, entry.get("event")) for path, entry in draft.publishes]
     entries += [(path, sender, sender.get("sends")) for path, sender in draft.senders]
     for path, entry, event in entries:
-        if "data" in entry and isinstance(event, str) and event in judges:
-            yield from _misfit(draft, (*path, "data"), judges[event], event, entry["data"])
+        if "data" in entry and isinstance(event, str) and event in shapes:
+            yield from _misfit(draft, (*path, "data"), shapes[event], event, entry["data"])
 
 
 def there_is_data(draft: Draft) -> Iterator[Finding]:
@@ -163,19 +133,21 @@ def _has_example(draft: Draft, event: Any) -> bool:
 
 
 def _misfit(
-    draft: Draft, path: KeyPath, judge: Draft202012Validator, event: str, template: Any
+    draft: Draft, path: KeyPath, shape: Shape, event: str, template: Any
 ) -> Iterator[Finding]:
     data = render(template, 1, _SOME_TIME)
-    problem = misfit(judge, data)
-    if problem is not None:
-        allowed = f"data that fits the schema of {event}; {problem}"
-        yield draft.wrong(path, allowed)
-        return
-    size = len(json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode())
-    limit = _max_event_bytes(draft)
-    if size > limit:
+    encoded, limit = _encoded(data), _max_event_bytes(draft)
+    if len(encoded) > limit:
         allowed = f"data of at most {format_size(limit)} (server.maxEventBytes)"
-        yield draft.wrong(path, allowed, found=f"{size} bytes")
+        yield draft.wrong(path, allowed, found=f"{len(encoded)} bytes")
+        return
+    problem = shape.problem(data, encoded)
+    if problem is not None:
+        yield draft.wrong(path, f"data that fits the schema of {event}; {problem}")
+
+
+def _encoded(data: Any) -> bytes:
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _max_event_bytes(draft: Draft) -> int:
@@ -223,7 +195,7 @@ def _per_s(law: Arrivals) -> float:
 
 def traces(draft: Draft) -> Iterator[Finding]:
     """A trace can be read and brings the event that is meant; its own data fits."""
-    judges = _judges(draft)
+    shapes = _shapes(draft)
     for path, entry in draft.publishes:
         trace, event = _trace(draft, path), entry.get("event")
         if trace is None:
@@ -239,15 +211,23 @@ def traces(draft: Draft) -> Iterator[Finding]:
         rows = list(_rows(draft, trace, recording, event))
         if not rows:
             yield draft.wrong(inner, _no_rows(recording, event), found=described(trace.file))
-        judge = judges.get(event)
-        for position in rows if judge is not None else ():
-            if judge is None or position not in recording.data:
+        shape = shapes.get(event)
+        for position in rows if shape is not None else ():
+            if shape is None or position not in recording.data:
                 continue
-            problem = misfit(judge, render(recording.data[position], 1, _SOME_TIME))
+            problem = _row_problem(draft, shape, recording.data[position])
             if problem is not None:
                 allowed = f"data that fits the schema of {event}; row {position + 1}: {problem}"
                 yield draft.wrong(inner, allowed)
                 break
+
+
+def _row_problem(draft: Draft, shape: Shape, template: Any) -> str | None:
+    data = render(template, 1, _SOME_TIME)
+    encoded, limit = _encoded(data), _max_event_bytes(draft)
+    if len(encoded) > limit:
+        return f"{len(encoded)} bytes, allowed {format_size(limit)} (server.maxEventBytes)"
+    return shape.problem(data, encoded)
 
 
 def _trace(draft: Draft, path: KeyPath) -> Trace | None:

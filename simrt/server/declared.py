@@ -9,14 +9,13 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from jsonschema import Draft202012Validator, SchemaError
-
 from simrt.engine import ChannelOptions, EventError, InvalidNameError, ReplayOptions
 from simrt.engine.message import check_type
 from simrt.engine.state import check_name
 from simrt.errors import UsageError
-from simrt.scenario.events import misfit, validator
+from simrt.scenario.events import Shapes
 from simrt.scenario.model import Sender
+from simrt.scenario.shapes import shape_of
 from simrt.server.access import Permission
 from simrt.server.call import Handler, Params, Rejected
 from simrt.server.origins import Origins
@@ -78,7 +77,7 @@ class Feed:
     options: ChannelOptions | None
     settings: StreamSettings
     schemas: dict[str, dict[str, Any]]
-    _validators: dict[str, Draft202012Validator] = field(init=False)
+    shapes: Shapes = field(init=False)
 
     def __post_init__(self) -> None:
         try:
@@ -86,22 +85,15 @@ class Feed:
                 check_name(self.channel.text, "a channel")
             for event, schema in self.schemas.items():
                 check_type(event)
-                Draft202012Validator.check_schema(schema)
+                try:
+                    shape_of(schema)
+                except UsageError as error:
+                    raise UsageError(
+                        f"channel {self.channel.text}: the schema of {event}: {error}"
+                    ) from None
         except (InvalidNameError, EventError) as error:
             raise UsageError(f"project {self.project}: {error}") from None
-        except SchemaError as error:
-            raise UsageError(
-                f"channel {self.channel.text}: the schema of {event} is no JSON Schema:"
-                f" {error.message}"
-            ) from None
-        self._validators = {event: validator(schema) for event, schema in self.schemas.items()}
-
-    def problem(self, event: str, data: Any) -> str | None:
-        """Why an event must not be sent, as a sentence, or None."""
-        found = self._validators.get(event)
-        if found is None:
-            return f"event type {event!r} is not declared; declared: {', '.join(self.schemas)}"
-        return misfit(found, data)
+        self.shapes = Shapes(self.schemas)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -318,15 +318,15 @@ class Server:
             raise Rejected("shape", f"{sender.sender} does not declare event type {event!r}")
         feed = self.site.feed_for(sender, event)
         name = feed.channel.fill(params)
-        problem = feed.problem(event, data)  # SSE-7
+        try:  # PUB-3, and first: what it costs to judge a shape grows with the size
+            encoded = encode_event(event, data, feed.settings.max_event_bytes)
+        except EventError as error:
+            self.reject(sender, event, "event", name)
+            raise Rejected("event", str(error)) from None
+        problem = feed.shapes.problem(event, data, encoded.encoded)  # SSE-7
         if problem is not None:
             self.reject(sender, event, "shape", name)
             raise Rejected("shape", problem)
-        try:
-            encoded = encode_event(event, data, feed.settings.max_event_bytes)
-        except EventError as error:  # PUB-3
-            self.reject(sender, event, "event", name)
-            raise Rejected("event", str(error)) from None
         try:
             outlet = self._outlet(feed, name)
         except InvalidNameError as error:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from simrt.engine.message import encode_data
 from simrt.scenario import Shapes, arrivals, neighbour_of, render, scenario
 from simrt.scenario.documents import read_data
 from simrt.scenario.loader import mistakes_in
@@ -52,13 +53,13 @@ def test_it_is_a_scenario_like_any_other():
 
 def test_its_events_fit_and_come_at_even_distances():
     other = neighbour_of(made())
-    judge = Shapes(other.feature)
+    judge = Shapes(other.feature.events)
     found = list(arrivals(other, Randomness(1)))
     assert [a.t_ns for a in found] == [15_000_000_000 * n for n in range(1, 40)]
     for arrival in found:
         data = render(arrival.data, arrival.n, other.starts)
         assert data == {"of": "neighbour", "n": str(arrival.n)}
-        assert judge.problem(arrival.event, data) is None
+        assert judge.problem(arrival.event, data, encode_data(data, 9999)) is None
 
 
 @pytest.mark.parametrize(

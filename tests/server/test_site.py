@@ -117,7 +117,14 @@ def stream(site: Site, **changes: Any) -> None:
         ({"permission": ["user"]}, "or a mapping of these"),
         ({"permission": None}, "or a mapping of these"),
         ({"events": ["changed"]}, "a JSON Schema of its data"),
-        ({"events": {"changed": {"type": "objekt"}}}, "the schema of changed is no JSON Schema"),
+        (
+            {"events": {"changed": {"type": "objekt"}}},
+            "the schema of changed: type: write a type of JSON",
+        ),
+        (
+            {"events": {"changed": {"maxlength": 3}}},
+            'the schema of changed: maxlength: found the keyword "maxlength"; write keywords',
+        ),
         ({"events": {"a\nb": {}}}, "one line of Unicode text"),
         ({"events": {"": {}}}, "text that is not empty"),
         ({"channel": ""}, "1 to 200 bytes"),

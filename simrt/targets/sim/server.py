@@ -50,7 +50,7 @@ class Play:
     _where: Where = field(init=False)
 
     def __post_init__(self) -> None:
-        self.shapes = Shapes(self.scenario.feature)
+        self.shapes = Shapes(self.scenario.feature.events)
         self._where = Where(self.project, self.channel_name)
 
     @property
@@ -299,13 +299,13 @@ class Server:
         if encoded is None or encoded.event != event:
             wall = play.scenario.starts + timedelta(microseconds=now // 1000)
             data = render(template, n, wall)
-            if play.shapes.problem(event, data) is not None:
-                self._reject(play, event, "shape")
-                return
             try:
                 encoded = encode_event(event, data, max_event_bytes=self.settings.max_event_bytes)
             except EventError:
                 self._reject(play, event, "event")
+                return
+            if play.shapes.problem(event, data, encoded.encoded) is not None:
+                self._reject(play, event, "shape")
                 return
             if data == template:  # nothing to fill in: every send is like this one
                 play.constants[id(template)] = encoded
