@@ -55,7 +55,8 @@ ALLOWED = {
         "clock", "errors", "history", "metrics", "scenario", "targets", "theory", "workers",
     },
     "watch": {
-        "checkers", "client", "clock", "errors", "history", "report", "scenario", "server", "sse",
+        "checkers", "client", "clock", "errors", "history", "metrics", "report", "scenario",
+        "server", "sse",
         "targets",
     },
     "terminal": {"checks"},

@@ -186,7 +186,9 @@ class _Outcomes(Watch):
         if side(row) == "client":
             self._client_left(subscription, self._ended_by(subscription))
         else:
-            self._server_left(subscription, Fate.CONNECTION_LOST)
+            # An orderly end of the server is a restart too (ACC-2).
+            restarts = row.cause == "shutdown"
+            self._server_left(subscription, Fate.RESTART if restarts else Fate.CONNECTION_LOST)
 
     def on_end(self, row: Row, subscription: Subscription | None) -> None:
         if subscription is None:
@@ -202,9 +204,10 @@ class _Outcomes(Watch):
 
     @staticmethod
     def _ended_by(subscription: Subscription) -> Fate:
-        """What in flight is lost by when the client is gone: by a kill, if that came before."""
-        killed = subscription.killed_by is not None
-        return Fate.RESTART if killed else Fate.CONNECTION_LOST
+        """What in flight is lost by when the client is gone: a restart, if that came before."""
+        end = subscription.killed_by or subscription.server_end
+        restarts = end is not None and (end.kind == "restart" or end.cause == "shutdown")
+        return Fate.RESTART if restarts else Fate.CONNECTION_LOST
 
     def settle_the_young(self) -> list[Subscription]:
         """At the end: what is under way on connections of which no client knows yet is unfinished.

@@ -1,16 +1,27 @@
 """What users experienced, in numbers: folds over the rows of a history, in bounded memory."""
 
 from simrt.metrics.estimate import METHOD, Estimate, estimate, estimates
+from simrt.metrics.facts import Listener, Receipt
 from simrt.metrics.meter import Meter, measure
 from simrt.metrics.result import Metrics
 from simrt.metrics.sketch import RELATIVE_ERROR
-from simrt.scenario.metric_names import METRICS, MISSED, OUTCOMES, VALIDATION_QUANTITIES, Metric
+from simrt.scenario.metric_names import (
+    METRICS,
+    MISSED,
+    OUTCOMES,
+    VALIDATION_QUANTITIES,
+    Metric,
+    Outcome,
+)
 
 __all__ = [
     "Meter",
     "measure",
     "Metrics",
     "Metric",
+    "Listener",
+    "Receipt",
+    "Outcome",
     "METRICS",
     "OUTCOMES",
     "MISSED",

@@ -17,11 +17,21 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from simrt.history import History, Row
+from simrt.metrics.facts import Listener, Receipt
 from simrt.metrics.memory import Memory
-from simrt.metrics.outcomes import DROPPED_NEWEST, DROPPED_OLDEST, EXPIRED, LOST, OFFLINE, RESTARTED
+from simrt.metrics.outcomes import (
+    DROPPED_NEWEST,
+    DROPPED_OLDEST,
+    EXPIRED,
+    LOST,
+    OFFLINE,
+    RESTARTED,
+    Settled,
+)
 from simrt.metrics.result import Metrics
 from simrt.metrics.subscriber import NEVER, Connection, Group, Subscriber
 from simrt.metrics.totals import Totals
@@ -35,19 +45,30 @@ class Meter:
 
     Arguments:
         scenario: what is run.
+        listener: told what the fold finds; so nobody else needs to fold the rows again.
+        groups: whom it follows; None: the groups of the scenario.
+        end_ns: the end of the workload; None: the scenario's.
     """
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        listener: Listener | None = None,
+        *,
+        groups: Iterable[str] | None = None,
+        end_ns: int | None = None,
+    ) -> None:
         feature = scenario.feature
         self._project = feature.project
         self._channel = feature.channel
-        self._end = scenario.workload.duration_ns
+        self._end = scenario.workload.duration_ns if end_ns is None else end_ns
         self._useful_ns = scenario.intent.useful_for_ns
         self._refetches = scenario.intent.kind == "invalidation"
         self._buffer_size = feature.options.buffer_size
         self._beyond = feature.options.on_full == "drop-newest"
         self._memory = Memory(feature.options.buffer_size, beyond=self._beyond)
-        self._groups = {name: Group(name) for name in scenario.workload.subscribers}
+        names = scenario.workload.subscribers if groups is None else groups
+        self._groups = {name: Group(name) for name in names}
         self._group_list = tuple(self._groups.values())
         self._subscribers: dict[str, Subscriber] = {}
         self._bases: dict[str, int] = {}  # epoch -> number of its seq 0 in the run
@@ -57,6 +78,7 @@ class Meter:
         self._sent: dict[int, int] = {}  # message -> send time
         self._room = _ROOM
         self._open = 0  # subscriptions open on the server's side
+        self._listener = listener
         self._over = False  # the end of the workload has been passed
         self._handlers: dict[str, Any] = {
             "send": self._send,
@@ -84,6 +106,39 @@ class Meter:
             handler = find(row.kind)
             if handler is not None:
                 handler(row)
+
+    def level(self, subscriber: str) -> tuple[int, int]:
+        """How many messages are in flight for a subscriber, and how many pending, after this row.
+
+        They are those of its latest connection: what its client has left is not in flight, and what
+        the server has ended is not pending. (0, 0) before its membership.
+        """
+        found = self._subscribers.get(subscriber)
+        if found is None:
+            return 0, 0
+        latest = found.connection
+        flying = latest.taken - latest.received if latest.client_open else 0
+        pending = latest.offset + self._sends - latest.left if latest.server_open else 0
+        return flying, pending
+
+    @property
+    def sends(self) -> int:
+        """How many messages were sent so far; the newest one's number."""
+        return self._sends
+
+    def number(self, epoch: str, seq: int) -> int | None:
+        """The number of a message through all lives; None for one of a life that is not known."""
+        base = self._bases.get(epoch)
+        return None if base is None else base + seq
+
+    def subscriber(self, name: str) -> Subscriber | None:
+        """The books of one subscriber; None before its membership."""
+        return self._subscribers.get(name)
+
+    def forget(self, name: str) -> None:
+        """Nobody asks for this subscriber any more."""
+        self._subscribers.pop(name, None)
+        self._given_up.pop(name, None)
 
     def until(self, t_ns: int) -> Metrics:
         """The figures as if the workload had ended at this time; rows may follow.
@@ -140,6 +195,8 @@ class Meter:
         self._sends = message = self._sends + 1
         self._sent[message] = now
         self._sent_ns += now
+        if self._listener is not None:
+            self._listener.sent(message, now)
         self._memory.sent(message, len(row.event.encode()) + row.bytes, self._open)
         if len(self._sent) > self._room:
             self._forget()
@@ -192,8 +249,9 @@ class Meter:
             if group is None:
                 return  # a probe of the endpoint
             subscriber = Subscriber(
-                row.subscriber, group, now, self._end, self._sends, self._floor()
-            )
+                row.subscriber, group, now, self._end, self._sends, self._floor(),
+                self._settled_of(row.subscriber),
+            )  # fmt: skip
             self._subscribers[row.subscriber] = subscriber
             again = False
         else:
@@ -204,6 +262,11 @@ class Meter:
         # The server may accept what the client has left meanwhile (NET-1, NET-4).
         connection.client_open = self._given_up.pop(row.subscriber, None) != row.connection
         subscriber.add(connection)
+        if self._listener is not None:
+            self._listener.accepted(row.subscriber, row.connection, now)
+
+    def _settled_of(self, name: str) -> Settled | None:
+        return None if self._listener is None else partial(self._listener.settled, name)
 
     def _find(self, row: Row) -> tuple[Subscriber, Connection] | None:
         subscriber = self._subscribers.get(row.subscriber)
@@ -275,7 +338,10 @@ class Meter:
         elif connection.server_open:
             for seq in detail.get("pending", ()):
                 self._memory.left(connection.base + seq)
-            self._end_subscription(subscriber, connection, row.t_ns, LOST)
+            # An orderly end of the server is a restart too (ACC-2).
+            restarts = row.cause == "shutdown" and connection.client_open
+            code = RESTARTED if restarts else LOST
+            self._end_subscription(subscriber, connection, row.t_ns, code)
         self._end_connection(subscriber, connection, row.t_ns)
 
     def _refuse(self, row: Row) -> None:
@@ -309,6 +375,8 @@ class Meter:
         if connection.ended or connection is not subscriber.connection:
             return
         connection.ended = True
+        if self._listener is not None:
+            self._listener.ended(subscriber.name, now)
         if now <= self._end:
             subscriber.totals.outages += 1
             subscriber.outage_ns = now
@@ -437,7 +505,10 @@ class Meter:
                     totals.blind_ns = blind
         elif not self._over:
             self._pass_end()
-        if not subscriber.outcomes.receive(message):
+        first = subscriber.outcomes.receive(message)
+        if self._listener is not None:
+            self._tell_receipt(subscriber, connection, now, message, first)
+        if not first:
             totals.duplicates += 1
         elif (sent := self._sent.get(message)) is None:
             totals.unmatched += 1
@@ -455,6 +526,17 @@ class Meter:
                 self._news(subscriber, now, message, sent)
         if connection is not None and message == connection.live_from and connection.reconnect:
             self._replay_finished(subscriber, now)
+
+    def _tell_receipt(
+        self, subscriber: Subscriber, connection: Connection | None, now: int, message: int,
+        first: bool,
+    ) -> None:  # fmt: skip
+        assert self._listener is not None
+        sent = self._sent.get(message)
+        replayed = connection is not None and message <= connection.live_from
+        earlier = message <= subscriber.member_from
+        told = Receipt(subscriber.name, now, message, sent, first, earlier, replayed)
+        self._listener.received(told)
 
     def _news(self, subscriber: Subscriber, now: int, message: int, sent: int) -> None:
         """The newest message so far was received: the age falls."""
@@ -518,8 +600,13 @@ class Meter:
                 totals.blind_ns = max(totals.blind_ns, blind)
 
 
-def measure(history: History) -> Metrics:
-    """The figures of a history."""
-    meter = Meter(history.scenario)
+def measure(history: History, listener: Listener | None = None) -> Metrics:
+    """The figures of a history.
+
+    Arguments:
+        history: its rows are read once.
+        listener: told what the fold finds on its way.
+    """
+    meter = Meter(history.scenario, listener)
     meter.feed_all(history)
     return meter.finish()

@@ -14,14 +14,25 @@ What stays is at most the history (`bufferSize`), the pending queue and what is 
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable
+from copy import copy
 
-from simrt.scenario.metric_names import OUTCOMES
+from simrt.scenario.metric_names import OUTCOMES, Outcome
 
-(RECEIVED, DROPPED_OLDEST, DROPPED_NEWEST, EXPIRED, OFFLINE, LOST, RESTARTED, UNFINISHED) = range(
-    len(OUTCOMES)
-)
+# The record holds an outcome as its place in OUTCOMES.
+RECEIVED = OUTCOMES.index(Outcome.RECEIVED)
+DROPPED_OLDEST = OUTCOMES.index(Outcome.DROPPED_OLDEST)
+DROPPED_NEWEST = OUTCOMES.index(Outcome.DROPPED_NEWEST)
+EXPIRED = OUTCOMES.index(Outcome.EXPIRED)
+OFFLINE = OUTCOMES.index(Outcome.OFFLINE)
+LOST = OUTCOMES.index(Outcome.CONNECTION_LOST)
+RESTARTED = OUTCOMES.index(Outcome.RESTART)
+UNFINISHED = OUTCOMES.index(Outcome.UNFINISHED)
 OPEN = len(OUTCOMES)  # offered and without a fate so far: pending or in flight
-_CODES = OPEN + 1
+PENDING, IN_FLIGHT = OPEN + 1, OPEN + 2  # the same, told apart in a snapshot
+_CODES = IN_FLIGHT + 1
+
+Settled = Callable[[int, int, Outcome], None]
 
 
 def _unless(kept: tuple[int, ...], code: int) -> tuple[int, ...]:
@@ -32,8 +43,15 @@ def _unless(kept: tuple[int, ...], code: int) -> tuple[int, ...]:
 _RECEIVE = _unless((), RECEIVED)
 _OFFER = _unless((RECEIVED,), OPEN)
 _FATE = tuple(_unless((RECEIVED,), code) for code in range(_CODES))
-_RESOLVE = tuple(_unless(tuple(range(OPEN)), code) for code in range(_CODES))
-_STILL_ARRIVING = tuple(UNFINISHED if old in (LOST, RESTARTED) else old for old in range(_CODES))
+_RESOLVE = tuple(
+    tuple(code if old == OPEN else old for old in range(_CODES)) for code in range(_CODES)
+)
+_STILL_ARRIVING = tuple(
+    tuple(code if old in (LOST, RESTARTED) else old for old in range(_CODES))
+    for code in range(_CODES)
+)
+
+_ARRIVING = (OPEN, LOST, RESTARTED)  # what a receipt may still hit
 
 # How many runs and reconnects may wait before the record looks for what is settled.
 _PATIENCE = 32
@@ -45,6 +63,7 @@ class Outcomes:
     Arguments:
         member_from: the newest message sent before membership; later ones are counted.
         floor: the newest message that can never reach this subscriber.
+        settled: told of each run of messages that is settled: first, last, outcome.
 
     Attributes:
         top: the newest message in the record; later ones are open, or offline.
@@ -56,16 +75,17 @@ class Outcomes:
 
     __slots__ = (
         "_codes", "_first", "_gap", "_last_missed", "_member_from", "_patience", "_reconnects",
-        "_settled", "counts", "gaps", "longest_gap", "tail", "top",
+        "_settled", "_told", "counts", "gaps", "longest_gap", "tail", "top",
     )  # fmt: skip
 
-    def __init__(self, member_from: int, floor: int) -> None:
+    def __init__(self, member_from: int, floor: int, settled: Settled | None = None) -> None:
         # The run before all others is never counted; it only saves asking whether there is one.
         self._first = [floor]
         self._codes = [RECEIVED]
         self.top = floor
         self.tail = RECEIVED
         self._settled = floor
+        self._told = settled
         self._member_from = member_from
         self._gap = 0
         self._last_missed = 0
@@ -109,11 +129,27 @@ class Outcomes:
         if first <= last:
             self._rewrite(first, last, _RESOLVE[code])
 
-    def still_arriving(self, first: int, last: int) -> None:
-        """The run is over; these were still under way on a connection that the server had ended."""
+    def still_arriving(self, first: int, last: int, code: int) -> None:
+        """These are still under way, on a connection that the server has ended."""
         first = max(first, self._settled + 1)
         if first <= last:
-            self._rewrite(first, last, _STILL_ARRIVING)
+            self._rewrite(first, last, _STILL_ARRIVING[code])
+
+    def snapshot(self) -> Outcomes:
+        """The record as it is now, to be closed on its own; its listener hears nothing of that."""
+        now = copy(self)
+        now._first, now._codes = list(self._first), list(self._codes)  # noqa: SLF001 - its own kind
+        now._told = None  # noqa: SLF001
+        return now
+
+    def runs(self) -> list[tuple[int, int, int]]:
+        """What can still change: first and last message of a run, and its code."""
+        lasts = [*(first - 1 for first in self._first[1:]), self.top]
+        return [
+            (max(first, self._settled + 1), last, code)
+            for first, last, code in zip(self._first, lasts, self._codes, strict=True)
+            if last > self._settled
+        ]
 
     def reconnected(self, first: int, last: int) -> None:
         """A reconnect, after which it will be asked whether one of these was missed."""
@@ -127,12 +163,7 @@ class Outcomes:
 
     def open_runs(self) -> list[tuple[int, int]]:
         """The runs that a receipt may still hit, without the open end beyond `top`."""
-        lasts = [*(first - 1 for first in self._first[1:]), self.top]
-        return [
-            (first, last)
-            for first, last, code in zip(self._first, lasts, self._codes, strict=True)
-            if code in (OPEN, LOST, RESTARTED)
-        ]
+        return [(first, last) for first, last, code in self.runs() if code in _ARRIVING]
 
     def settle(self, floor: int, *, arriving: bool = False) -> None:
         """Count and forget what cannot change, from the oldest on, up to the first that can.
@@ -156,16 +187,17 @@ class Outcomes:
             self.gaps += self._reconnects.pop(0)[2]
         self._patience = max(_PATIENCE, 2 * (len(self._codes) + len(self._reconnects)))
 
-    def finish(self, newest: int, rest: int) -> None:
-        """The run is over: what is open gets the outcome `rest`, and everything is counted."""
-        self.resolve(self._settled + 1, newest, rest)
-        self.settle(newest)
+    def resolve_rest(self, newest: int, code: int) -> None:
+        """Give all that is open, up to the newest message, this outcome."""
+        self.resolve(self._settled + 1, newest, code)
 
     def _count(self, first: int, last: int, code: int) -> None:
         first = max(first, self._member_from + 1)
         if first > last:
             return
         self.counts[code] += last - first + 1
+        if self._told is not None:
+            self._told(first, last, OUTCOMES[code])
         if code in (RECEIVED, UNFINISHED):
             self._gap = 0
             return

@@ -62,9 +62,9 @@ class Metrics:
         """The metrics, in the order of `METRICS`."""
         return tuple(METRICS)
 
-    def totals(self, group: str = ALL) -> Totals:
-        """The sums that all figures of a group but its quantiles follow from."""
-        return self._of(group, None)
+    def totals(self, group: str = ALL, subscriber: str | None = None) -> Totals:
+        """The sums that all figures but quantiles follow from; arguments as for `value`."""
+        return self._of(group, subscriber)
 
     def sketch(self, metric: str, group: str = ALL) -> Sketch:
         """The distribution that the quantiles of a group follow from; empty if there is none."""

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from simrt.metrics.outcomes import LOST, OFFLINE, RECEIVED, UNFINISHED, Outcomes
+from simrt.metrics.outcomes import (
+    IN_FLIGHT,
+    LOST,
+    OFFLINE,
+    PENDING,
+    RECEIVED,
+    UNFINISHED,
+    Outcomes,
+    Settled,
+)
 from simrt.metrics.sketch import CHUNK, Sketch
 from simrt.metrics.totals import Totals
 
@@ -142,7 +151,16 @@ class Subscriber:
         "newest", "newest_ns", "outage_ns", "outcomes", "since_ns", "totals",
     )  # fmt: skip
 
-    def __init__(self, name: str, group: Group, now: int, end: int, newest: int, floor: int):
+    def __init__(
+        self,
+        name: str,
+        group: Group,
+        now: int,
+        end: int,
+        newest: int,
+        floor: int,
+        settled: Settled | None = None,
+    ) -> None:
         self.name = name
         self.group = group
         self.member_from = newest
@@ -152,7 +170,7 @@ class Subscriber:
         self.heard_to = newest
         self.outage_ns = NEVER
         self.lagging_ns = NEVER
-        self.outcomes = Outcomes(newest, floor)
+        self.outcomes = Outcomes(newest, floor, settled)
         self.outcomes.resolve(floor + 1, newest, OFFLINE)
         late = now > end
         self.totals = Totals(
@@ -225,17 +243,31 @@ class Subscriber:
         latest = self.connection
         self.outcomes.settle(floor, arriving=latest.client_open and not latest.server_open)
 
-    def finish(self, newest: int) -> None:
-        """The run is over: give everything its outcome and fill in the totals."""
+    def now(self, newest: int) -> Outcomes:
+        """What has become of each message so far; what is open is pending or in flight."""
+        now = self.outcomes.snapshot()
+        self._close(now, newest, PENDING, IN_FLIGHT)
+        return now
+
+    def _close(self, outcomes: Outcomes, newest: int, pending: int, in_flight: int) -> None:
+        """Give everything that is open an outcome, as the connections are now."""
         for one in self.connections:
-            if one.server_open:
-                code = UNFINISHED if one.client_open else LOST
-                for first, last in self.decides(one, newest):
-                    self.outcomes.resolve(first, last, code)
+            if not one.server_open:
+                continue
+            # What the client has left is lost, though the server may not know it yet.
+            codes = (in_flight, pending) if one.client_open else (LOST, LOST)
+            for first, last in self.decides(one, newest):
+                outcomes.resolve(first, min(last, one.last_taken), codes[0])
+                outcomes.resolve(max(first, one.last_taken + 1), last, codes[1])
         latest = self.connection
         if latest.client_open and not latest.server_open:
-            self.outcomes.still_arriving(latest.offer_from, latest.last_taken)
-        self.outcomes.finish(newest, OFFLINE)
+            outcomes.still_arriving(latest.offer_from, latest.last_taken, in_flight)
+        outcomes.resolve_rest(newest, OFFLINE)
+
+    def finish(self, newest: int) -> None:
+        """The run is over: give everything its outcome and fill in the totals."""
+        self._close(self.outcomes, newest, UNFINISHED, UNFINISHED)
+        self.outcomes.settle(newest)
         totals = self.totals
         totals.outcomes = self.outcomes.counts[: UNFINISHED + 1]
         totals.live_latencies = totals.outcomes[RECEIVED] - totals.replay_latencies

@@ -1,11 +1,11 @@
-"""The shown lanes, in full: the second fold over the rows, for a few subscribers only."""
+"""The shown lanes, in full: a second reading of the rows, for a few subscribers only."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from simrt.history import Row
-from simrt.report.story import Person, Story, was_replayed
+from simrt.metrics import Listener, Meter, Receipt
+from simrt.report.story import Person, Story
 
 
 @dataclass(slots=True)
@@ -51,95 +51,39 @@ def choose_lanes(story: Story) -> list[Lane]:
 
 
 def follow(story: Story, lanes: list[Lane]) -> None:
-    """Fill the lanes by a second pass over the rows."""
-    watched = {lane.person.name: _Watch(lane) for lane in lanes}
-    home = (story.scenario.feature.project, story.scenario.feature.channel)
+    """Fill the lanes by a second pass over the rows, for their clients only."""
+    fold = _Follower({lane.person.name: lane for lane in lanes})
+    meter = Meter(story.scenario, fold)
+    before_ns = 0
     for row in story.history:
-        if row.kind == "send":
-            if (row.project, row.channel) == home:
-                for watch in watched.values():
-                    watch.sent(row.t_ns)
-        elif row.kind == "restart":
-            for watch in watched.values():
-                watch.restarted(row.t_ns)
-        elif row.subscriber in watched:
-            watched[row.subscriber].take(row, story)
-    for watch in watched.values():
-        watch.finish()
+        if row.kind != "drop":  # a send and the drops that it causes are one step
+            _note_levels(meter, fold.lanes, before_ns)
+        meter.feed(row)
+        before_ns = row.t_ns
+    _note_levels(meter, fold.lanes, before_ns)
 
 
-class _Watch:
-    """The queue and the network of one subscriber, as its rows tell."""
-
-    def __init__(self, lane: Lane) -> None:
-        self.lane = lane
-        self.open = 0
-        self.pending = 0
-        self.flying = 0
-        self.replay: dict[int, tuple[str, int, int]] = {}
-        self.now = 0
-
-    def _at(self, t_ns: int) -> None:
-        # One instant is one level: a send and the drop that it causes are one step.
-        if t_ns > self.now:
-            self._record()
-            self.now = t_ns
-
-    def _record(self) -> None:
-        level = (self.flying, self.pending)
-        if not self.lane.levels or self.lane.levels[-1][1:] != level:
-            self.lane.levels.append((self.now, *level))
-
-    def sent(self, t_ns: int) -> None:
-        if self.open:
-            self._at(t_ns)
-            self.pending += 1
-
-    def restarted(self, t_ns: int) -> None:
-        self._at(t_ns)
-        self.open = self.pending = 0
-
-    def finish(self) -> None:
-        self._record()
-
-    def take(self, row: Row, story: Story) -> None:
-        self._at(row.t_ns)
-        kind = row.kind
-        if kind == "connect":
-            self.open, self.pending, self.flying = row.connection, 0, 0
-        elif kind == "replay":
-            detail = row.detail or {}
-            self.pending += int(detail.get("count") or 0)
-            self.replay = {
-                row.connection: (
-                    row.epoch,
-                    int(detail.get("first") or 0),
-                    int(detail.get("last") or 0),
-                )
-            }
-        elif kind in ("drop", "expire") and row.connection == self.open:
-            self.pending -= 1
-        elif kind == "take" and row.connection == self.open:
-            self.pending -= 1
-            self.flying += 1
-        elif kind == "receive":
-            if self.flying:
-                self.flying -= 1
-            index = story.send_index.get((row.epoch, row.seq))
-            if index is not None:
-                by_replay = was_replayed(self.replay.get(row.connection), row)
-                self.lane.receipts.append((row.t_ns, index, by_replay))
-        elif kind == "close":
-            self._close(row)
-
-    def _close(self, row: Row) -> None:
-        if (row.detail or {}).get("side") == "client":
-            self.flying = 0
-        elif row.connection == self.open:
-            self.open = self.pending = 0
+def _note_levels(meter: Meter, lanes: dict[str, Lane], t_ns: int) -> None:
+    for name, lane in lanes.items():
+        level = meter.level(name)
+        if not lane.levels or lane.levels[-1][1:] != level:
+            lane.levels.append((t_ns, *level))
 
 
-def peaks(lane: Lane) -> tuple[int, int]:
-    """The most that was in flight, and the most that was pending."""
-    flying = max((level[1] for level in lane.levels), default=0)
-    return flying, max((level[2] for level in lane.levels), default=0)
+class _Follower(Listener):
+    """Writes down the receipts of a few subscribers."""
+
+    def __init__(self, lanes: dict[str, Lane]) -> None:
+        self.lanes = lanes
+
+    def received(self, receipt: Receipt) -> None:
+        """Remember it, the repeated ones too."""
+        lane = self.lanes.get(receipt.subscriber)
+        if lane is not None:
+            lane.receipts.append((receipt.t_ns, receipt.message - 1, receipt.replayed))
+
+
+def peaks(story: Story, name: str) -> tuple[int, int]:
+    """The most that was in flight for a subscriber, and the most that was pending."""
+    totals = story.metrics.totals(subscriber=name) if name in story.metrics.subscribers() else None
+    return (totals.in_flight_max, totals.pending_max) if totals is not None else (0, 0)

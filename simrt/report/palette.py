@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from simrt.scenario.metric_names import Outcome
+
 Polyline = tuple[tuple[float, float], ...]
 
 
@@ -57,11 +59,16 @@ _DIAMOND: tuple[Polyline, ...] = (
 )
 
 RECEIVED = Look(
-    "received", "arrived", "The event reached the user's page.", "#009e73", "#1fc198", (_DISC,)
+    Outcome.RECEIVED,
+    "arrived",
+    "The event reached the user's page.",
+    "#009e73",
+    "#1fc198",
+    (_DISC,),
 )
 MISSED = (
     Look(
-        "dropped-oldest",
+        Outcome.DROPPED_OLDEST,
         "dropped (oldest)",
         "The client was slow, its buffer full; the oldest waiting event made room for a new one.",
         "#d55e00",
@@ -69,7 +76,7 @@ MISSED = (
         _X,
     ),
     Look(
-        "dropped-newest",
+        Outcome.DROPPED_NEWEST,
         "dropped (newest)",
         "The client was slow, its buffer full; the new event was skipped.",
         "#e69f00",
@@ -77,7 +84,7 @@ MISSED = (
         _PLUS,
     ),
     Look(
-        "expired",
+        Outcome.EXPIRED,
         "expired",
         "The event waited longer than messageTTL and was thrown away as old news.",
         "#cc79a7",
@@ -85,7 +92,7 @@ MISSED = (
         _STAR,
     ),
     Look(
-        "offline",
+        Outcome.OFFLINE,
         "sent while offline",
         "The client had no connection when the event was sent, and no replay brought it later.",
         "#56b4e9",
@@ -93,7 +100,7 @@ MISSED = (
         _BAR,
     ),
     Look(
-        "connection-lost",
+        Outcome.CONNECTION_LOST,
         "lost with the connection",
         "The event was on its way or waiting when the connection ended.",
         "#0072b2",
@@ -101,7 +108,7 @@ MISSED = (
         _Y,
     ),
     Look(
-        "restart",
+        Outcome.RESTART,
         "lost in a restart",
         "The event was on its way or waiting when the server restarted.",
         "#010101",
@@ -110,7 +117,7 @@ MISSED = (
     ),
 )
 UNFINISHED = Look(
-    "unfinished",
+    Outcome.UNFINISHED,
     "unfinished",
     "Still waiting or on its way when the run ended; not counted as missed.",
     "#c3c8ce",

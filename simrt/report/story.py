@@ -1,8 +1,9 @@
-"""What the figures need of a history, in one fold over all rows.
+"""What the figures need of a history: it listens to the fold of the metrics.
 
-It keeps, per subscriber, one byte for each event sent (its outcome by ACC-2) and little else;
-staleness is sampled on a fixed grid and delays go into fixed bins, so memory does not grow with the
-number of deliveries. `simrt.report.lane` follows the few subscribers that are shown in full.
+What became of the messages is what the metrics say: nothing is counted anew. It keeps, per
+subscriber, one byte for each event sent (its outcome by ACC-2) and little else; staleness is
+sampled on a fixed grid and delays go into fixed bins, so memory does not grow with the number of
+deliveries. `simrt.report.lane` follows the few subscribers that are shown in full.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from simrt.history import History, Row
-from simrt.report.palette import OUTCOMES
+from simrt.metrics import MISSED, OUTCOMES, Listener, Meter, Metrics, Outcome, Receipt
 from simrt.scenario.model import Scenario
 
 if TYPE_CHECKING:
@@ -20,19 +21,9 @@ if TYPE_CHECKING:
 
 # Codes in the outcome bytes: the position in OUTCOMES plus one.
 NOT_MEMBER = 0
-CODES = {look.name: i for i, look in enumerate(OUTCOMES, 1)}
-RECEIVED = CODES["received"]
-OFFLINE = CODES["offline"]
-LOST = CODES["connection-lost"]
-RESTART = CODES["restart"]
-UNFINISHED = CODES["unfinished"]
-EARLIER = len(OUTCOMES) + 1
-MISSED_CODES = tuple(code for name, code in CODES.items() if name not in ("received", "unfinished"))
-_DROPS = {
-    "drop-oldest": CODES["dropped-oldest"],
-    "drop-newest": CODES["dropped-newest"],
-    "ttl": CODES["expired"],
-}
+CODES: dict[str, int] = {outcome: code for code, outcome in enumerate(OUTCOMES, 1)}
+RESTART = CODES[Outcome.RESTART]
+MISSED_CODES = tuple(CODES[outcome] for outcome in MISSED)
 
 STALENESS_BINS = 160
 SAMPLES_PER_BIN = 4
@@ -77,7 +68,7 @@ class Person:
         name: `GROUP/MEMBER`.
         group: its group.
         index: position among all subscribers, in order of first appearance.
-        outcomes: a code for each event sent, in send order.
+        outcomes: a code for each event sent, in send order; 0 for those before its membership.
         member: whether it was ever accepted.
         duplicates: receipts of what it had already.
         earlier: first receipts of events from before its membership.
@@ -98,20 +89,16 @@ class Person:
     late: int = 0
     away: list[tuple[int, int]] = field(default_factory=list)
     silent: list[tuple[int, int]] = field(default_factory=list)
-    open: int = 0
     away_since: int | None = None
-    owner: dict[int, int] = field(default_factory=dict)
-    epochs: dict[int, str] = field(default_factory=dict)
-    replays: dict[int, tuple[str, int, int]] = field(default_factory=dict)
 
     def counts(self) -> dict[str, int]:
         """Events by outcome, all outcomes present, in their fixed order."""
-        return {name: self.outcomes.count(code) for name, code in CODES.items()}
+        return {outcome: self.outcomes.count(code) for outcome, code in CODES.items()}
 
     @property
     def sent(self) -> int:
         """Events sent while it was a member."""
-        return len(self.outcomes) - self.outcomes.count(0) - self.outcomes.count(EARLIER)
+        return len(self.outcomes) - self.outcomes.count(NOT_MEMBER)
 
     @property
     def missed(self) -> int:
@@ -152,8 +139,8 @@ class Story:
         seed: with which seed.
         duration_ns: end of the workload.
         complete: whether the record runs to its end.
+        metrics: what the same fold measured.
         send_ns: when each event was sent, in order.
-        send_index: from (epoch, seq) to the position among the sends.
         people: the subscribers of the scenario's groups, in file order.
         staleness: per group.
         delays: per group, counts in the delay bins: live and by replay.
@@ -167,8 +154,8 @@ class Story:
     seed: int
     duration_ns: int
     complete: bool
+    metrics: Metrics
     send_ns: array[int]
-    send_index: dict[tuple[str, int], int]
     people: tuple[Person, ...]
     staleness: dict[str, Staleness]
     delays: dict[str, tuple[list[int], list[int]]]
@@ -186,11 +173,7 @@ class Story:
 
     def counts(self, group: str) -> dict[str, int]:
         """Events by outcome, summed over a group."""
-        total = dict.fromkeys(CODES, 0)
-        for person in self.members(group):
-            for name, number in person.counts().items():
-                total[name] += number
-        return total
+        return self.metrics.outcomes(group)
 
 
 def delay_bin(ns: int) -> int:
@@ -217,23 +200,26 @@ def tell(history: History, target: str = "", seed: int | None = None) -> Story:
         seed: its seed; default: the header's.
     """
     fold = _Fold(history)
+    meter = Meter(history.scenario, fold)
     for row in history:
-        fold.take(row)
+        fold.before(row)
+        meter.feed(row)
+        fold.after(row)
     return fold.story(
-        target or history.header.target, history.header.seed if seed is None else seed
+        target or history.header.target,
+        history.header.seed if seed is None else seed,
+        meter.finish(),
     )
 
 
-class _Fold:
-    """The first fold. One method a kind of row; unknown rows are passed over."""
+class _Fold(Listener):
+    """Listens to the metrics' fold; of the rows themselves it reads faults and silences only."""
 
     def __init__(self, history: History) -> None:
         import numpy as np
 
         self.history = history
         self.scenario = history.scenario
-        feature = self.scenario.feature
-        self.home = (feature.project, feature.channel)
         self.duration = self.scenario.workload.duration_ns
         self.useful_for = self.scenario.intent.useful_for_ns
         self.groups = tuple(self.scenario.workload.subscribers)
@@ -250,7 +236,6 @@ class _Fold:
         # Send time of the latest-sent event that each subscriber has; -1: none yet.
         self.newest = np.full(len(self.everyone), -1, dtype=np.int64)
         self.send_ns: array[int] = array("q")
-        self.send_index: dict[tuple[str, int], int] = {}
         self.delays = {group: ([0] * DELAY_BINS, [0] * DELAY_BINS) for group in self.groups}
         self.open_zones: dict[int, tuple[str, str, int]] = {}
         self.zones: list[Zone] = []
@@ -262,140 +247,87 @@ class _Fold:
         self.curves: dict[str, list[tuple[float, float, float]]] = {g: [] for g in self.groups}
         self.worst: dict[str, float | None] = dict.fromkeys(self.groups)
         self.sample = 0
-        self.handlers = {
-            "connect": self._connect,
-            "replay": self._replay,
-            "drop": self._lost_in_queue,
-            "expire": self._lost_in_queue,
-            "receive": self._receive,
-            "close": self._close,
-            "offline": self._offline,
-            "online": self._online,
-        }
 
-    def take(self, row: Row) -> None:
-        """One row."""
+    # --- what the metrics' fold finds -------------------------------------------------------------
+
+    def sent(self, _: int, t_ns: int) -> None:
+        """Remember when."""
+        self.send_ns.append(t_ns)
+
+    def accepted(self, subscriber: str, _: int, t_ns: int) -> None:
+        """The client is back, or new."""
+        person = self.people[subscriber]
+        person.member = True
+        if person.away_since is not None:
+            person.away.append((person.away_since, t_ns))
+            person.away_since = None
+        if subscriber in self.waiting_back:
+            self.waiting_back.discard(subscriber)
+            self.restarts[-1].back.setdefault(person.group, []).append(t_ns)
+
+    def ended(self, subscriber: str, t_ns: int) -> None:
+        """The client is away."""
+        person = self.people[subscriber]
+        if person.away_since is None:
+            person.away_since = t_ns
+
+    def received(self, receipt: Receipt) -> None:
+        """Only the first receipt of an event tells of delays and ages."""
+        if not receipt.first or receipt.sent_ns is None:
+            return
+        person = self.people[receipt.subscriber]
+        self.newest[person.index] = max(self.newest[person.index], receipt.sent_ns)
+        if receipt.earlier:
+            return
+        delay = receipt.t_ns - receipt.sent_ns
+        if self.useful_for is not None and delay > self.useful_for:
+            person.late += 1
+        person.replayed += receipt.replayed
+        self.delays[person.group][receipt.replayed][delay_bin(delay)] += 1
+
+    def settled(self, subscriber: str, first: int, last: int, outcome: Outcome) -> None:
+        """Write down what became of these."""
+        outcomes = self.people[subscriber].outcomes
+        outcomes.extend(bytes(last - len(outcomes)))
+        outcomes[first - 1 : last] = bytes([CODES[outcome]]) * (last - first + 1)
+
+    # --- rows -------------------------------------------------------------------------------------
+
+    def before(self, row: Row) -> None:
+        """A row that the metrics have not seen: the time until it is over."""
         self.last_ns = max(self.last_ns, row.t_ns)
         while self.sample < STALENESS_BINS * SAMPLES_PER_BIN and self._instant() < row.t_ns:
             self._sample()
+        if row.kind == "restart":
+            self._restart(row)
+
+    def after(self, row: Row) -> None:
+        """What metrics are not made of: faults, and silences."""
         kind = row.kind
-        if kind == "send":
-            if (row.project, row.channel) == self.home:
-                self._send(row)
-        elif kind == "fault":
+        if kind == "fault":
             self._fault(row)
         elif kind == "heal":
             self._heal(row)
-        elif kind == "restart":
-            self._restart(row)
         elif kind == "end":
             self.complete = self.complete or (row.subscriber == "" and row.detail is not None)
-        else:
-            handler = self.handlers.get(kind)
+        elif kind in ("offline", "online") and row.cause == "silent":
             person = self.people.get(row.subscriber)
-            if handler is not None and person is not None:
-                handler(row, person)
+            if person is not None:
+                self._silence(row, person)
 
-    def _send(self, row: Row) -> None:
-        index = len(self.send_ns)
-        self.send_ns.append(row.t_ns)
-        self.send_index[row.epoch, row.seq] = index
-        for person in self.everyone:
-            if person.open:
-                person.outcomes.append(UNFINISHED)
-                person.owner[index] = person.open
-            else:
-                person.outcomes.append(OFFLINE if person.member else NOT_MEMBER)
-
-    def _connect(self, row: Row, person: Person) -> None:
-        person.member = True
-        person.open = row.connection
-        person.epochs[row.connection] = row.epoch
-        if person.away_since is not None:
-            person.away.append((person.away_since, row.t_ns))
-            person.away_since = None
-        for number in [n for n in person.epochs if n < row.connection - 1]:
-            del person.epochs[number]
-            person.replays.pop(number, None)
-        if person.name in self.waiting_back:
-            self.waiting_back.discard(person.name)
-            self.restarts[-1].back.setdefault(person.group, []).append(row.t_ns)
-
-    def _replay(self, row: Row, person: Person) -> None:
-        detail = row.detail or {}
-        first, last = int(detail.get("first") or 0), int(detail.get("last") or 0)
-        if not first:
-            return
-        person.replays[row.connection] = (row.epoch, first, last)
-        for seq in range(first, last + 1):
-            index = self.send_index.get((row.epoch, seq))
-            if index is not None and person.outcomes[index] not in (NOT_MEMBER, RECEIVED, EARLIER):
-                person.outcomes[index] = UNFINISHED
-                person.owner[index] = row.connection
-
-    def _lost_in_queue(self, row: Row, person: Person) -> None:
-        index = self.send_index.get((row.epoch, row.seq))
-        if index is not None and person.owner.get(index) == row.connection:
-            del person.owner[index]
-            person.outcomes[index] = _DROPS.get(row.cause, LOST)
-
-    def _receive(self, row: Row, person: Person) -> None:
-        index = self.send_index.get((row.epoch, row.seq))
-        if index is None:
-            return
-        sent = self.send_ns[index]
-        known = person.outcomes[index]
-        person.owner.pop(index, None)
-        if sent > self.newest[person.index]:
-            self.newest[person.index] = sent
-        if known in (RECEIVED, EARLIER):
-            person.duplicates += 1
-            return
-        if known == NOT_MEMBER:
-            person.outcomes[index] = EARLIER
-            person.earlier += 1
-            return
-        person.outcomes[index] = RECEIVED
-        delay = row.t_ns - sent
-        if self.useful_for is not None and delay > self.useful_for:
-            person.late += 1
-        by_replay = was_replayed(person.replays.get(row.connection), row)
-        person.replayed += by_replay
-        self.delays[person.group][by_replay][delay_bin(delay)] += 1
-
-    def _close(self, row: Row, person: Person) -> None:
-        lost = [i for i, connection in person.owner.items() if connection == row.connection]
-        for index in lost:
-            del person.owner[index]
-            person.outcomes[index] = LOST
-        if person.open == row.connection:
-            if person.away_since is None:
-                person.away_since = row.t_ns
-            # The client's own close does not end the offer: the server learns of it later.
-            if (row.detail or {}).get("side") == "server":
-                person.open = 0
-
-    def _offline(self, row: Row, person: Person) -> None:
-        if row.cause == "silent":
+    def _silence(self, row: Row, person: Person) -> None:
+        if row.kind == "offline":
             person.silent.append((row.t_ns, self.duration))
-
-    def _online(self, row: Row, person: Person) -> None:
-        if row.cause == "silent" and person.silent:
+        elif person.silent:
             person.silent[-1] = (person.silent[-1][0], row.t_ns)
 
     def _restart(self, row: Row) -> None:
         restart = Restart(row.t_ns)
         self.waiting_back.clear()
         for person in self.everyone:
-            if person.open:
+            if person.member and person.away_since is None:
                 restart.lost[person.group] = restart.lost.get(person.group, 0) + 1
                 self.waiting_back.add(person.name)
-                person.open = 0
-                if person.away_since is None:
-                    person.away_since = row.t_ns
-            for index in person.owner:
-                person.outcomes[index] = RESTART
-            person.owner.clear()
         self.restarts.append(restart)
 
     def _fault(self, row: Row) -> None:
@@ -435,7 +367,7 @@ class _Fold:
             else:
                 self.curves[group].append((np.nan, np.nan, np.nan))
 
-    def story(self, target: str, seed: int) -> Story:
+    def story(self, target: str, seed: int, metrics: Metrics) -> Story:
         """The story; also of a record that was cut short: it is told as far as it goes."""
         if self.complete:
             while self.sample < STALENESS_BINS * SAMPLES_PER_BIN:
@@ -445,6 +377,10 @@ class _Fold:
         for person in self.everyone:
             if person.away_since is not None:
                 person.away.append((person.away_since, self.last_ns))
+            if person.member:
+                totals = metrics.totals(subscriber=person.name)
+                person.duplicates, person.earlier = totals.duplicates, totals.earlier
+            person.outcomes.extend(bytes(len(self.send_ns) - len(person.outcomes)))
         return Story(
             history=self.history,
             scenario=self.scenario,
@@ -452,8 +388,8 @@ class _Fold:
             seed=seed,
             duration_ns=self.duration,
             complete=self.complete,
+            metrics=metrics,
             send_ns=self.send_ns,
-            send_index=self.send_index,
             people=self.everyone,
             staleness={group: self._staleness(group) for group in self.groups},
             delays=self.delays,
@@ -468,11 +404,6 @@ class _Fold:
         low, median, high = (np.array(column) for column in zip(*rows, strict=True))
         width = self.duration / STALENESS_BINS / 1e9
         return Staleness((np.arange(len(rows)) + 0.5) * width, low, median, high, self.worst[group])
-
-
-def was_replayed(replay: tuple[str, int, int] | None, row: Row) -> bool:
-    """Whether a receipt lies in the range that its connection got as replay."""
-    return replay is not None and replay[0] == row.epoch and replay[1] <= row.seq <= replay[2]
 
 
 def overlap_ns(periods: list[tuple[int, int]], until_ns: int) -> int:

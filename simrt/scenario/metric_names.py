@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Literal
 
-OUTCOMES = (
-    "received",
-    "dropped-oldest",
-    "dropped-newest",
-    "expired",
-    "offline",
-    "connection-lost",
-    "restart",
-    "unfinished",
-)
-"""What can become of one message for one subscriber (ACC-2), in the order of every table."""
 
-MISSED = OUTCOMES[1:-1]
+class Outcome(StrEnum):
+    """What can become of one message for one subscriber (ACC-2), in the order of every table."""
+
+    RECEIVED = "received"
+    DROPPED_OLDEST = "dropped-oldest"
+    DROPPED_NEWEST = "dropped-newest"
+    EXPIRED = "expired"
+    OFFLINE = "offline"
+    CONNECTION_LOST = "connection-lost"
+    RESTART = "restart"
+    UNFINISHED = "unfinished"
+
+
+OUTCOMES = tuple(Outcome)
+
+MISSED = tuple(one for one in Outcome if one not in (Outcome.RECEIVED, Outcome.UNFINISHED))
 """The outcomes that are a miss: neither received nor still on their way."""
 
 Kind = Literal["count", "fraction", "mean", "maximum", "rate"]

@@ -170,6 +170,7 @@ class Loopback(Watched):
     def refuse(self, connection: int, cause: str, detail: dict[str, Any] | None) -> None:
         """An attempt failed."""
         self.state = "waiting"
+        self._ledger.refused(self.name, connection)
         status = f": status {detail['status']}" if detail and "status" in detail else ""
         self.say("failed", f"attempt {connection} failed, {_REFUSED.get(cause, cause)}{status}")
 

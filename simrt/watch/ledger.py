@@ -1,92 +1,33 @@
-"""What became of each event for each client that is watched: a fold over rows, in bounded memory.
+"""What became of each event for each client that is watched: the metrics' fold, over live rows.
 
 The server's side comes as the rows of docs/history.md, so what is dropped, and why, is the
-engine's own word. The clients tell what they received. Each event of a member ends in one outcome
-(ACC-2); until then it waits in the buffer or is on its way. Events are numbered through all lives
-of the hub, as they were sent.
+engine's own word. The clients tell what they received. Nothing is counted here: the fold of the
+metrics is, and what it has settled is remembered for the newest events only.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from simrt.history import Row
+from simrt.metrics import OUTCOMES, Listener, Meter, Outcome, Receipt
+from simrt.metrics.outcomes import IN_FLIGHT, PENDING
+from simrt.metrics.subscriber import Subscriber
+from simrt.scenario.model import Scenario
 
 WAITING, ON_THE_WAY = "waiting", "on-the-way"
-RECEIVED, OFFLINE, LOST, RESTART = "received", "offline", "connection-lost", "restart"
-_OPEN = (WAITING, ON_THE_WAY)
-_FATES = {"drop-oldest": "dropped-oldest", "drop-newest": "dropped-newest", "ttl": "expired"}
-CODES = (
-    RECEIVED, "dropped-oldest", "dropped-newest", "expired", OFFLINE, LOST, RESTART, WAITING,
-    ON_THE_WAY,
-)  # fmt: skip
+_NAMES = {**dict(enumerate(OUTCOMES)), PENDING: WAITING, IN_FLIGHT: ON_THE_WAY}
+# On a page nothing is over: in place of `unfinished` it waits, or is on its way.
+CODES = (*(one for one in OUTCOMES if one is not Outcome.UNFINISHED), WAITING, ON_THE_WAY)
 
-# Settled events that are remembered beside what waits; a page shows the newest of them.
+# Settled events that are remembered; a page shows the newest of them.
 KEPT = 512
-_SLACK = 256
-# A receipt may come from a life that has ended; from how many is known.
-_LIVES = 8
-
-
-@dataclass(slots=True)
-class Cell:
-    """One event for one member.
-
-    Attributes:
-        code: one of `CODES`.
-        connection: the member's latest connection to which it was offered; 0 for none.
-        sent_ns: when it was sent; None where that is forgotten.
-        replayed: whether it was offered by a replay there.
-    """
-
-    code: str
-    connection: int
-    sent_ns: int | None
-    replayed: bool = False
-
-
-@dataclass(slots=True)
-class _Life:
-    """One epoch: event `seq` of it is number `base + seq`."""
-
-    epoch: str
-    base: int
-
-
-@dataclass(slots=True)
-class Sends:
-    """What was sent to one channel.
-
-    Attributes:
-        newest: the number of the newest event; 0 before the first.
-        times: when each of the newest was sent, scenario nanoseconds, by number.
-    """
-
-    newest: int = 0
-    times: dict[int, int] = field(default_factory=dict)
-    _lives: list[_Life] = field(default_factory=list)
-
-    def number(self, epoch: str, seq: int) -> int | None:
-        """The number of an event; None for one of a life that is not known."""
-        life = next((each for each in self._lives if each.epoch == epoch), None)
-        return None if life is None else life.base + seq
-
-    def begin(self, epoch: str) -> None:
-        """A row bears this epoch; it may be a new one."""
-        if not self._lives or self._lives[-1].epoch != epoch:
-            self._lives.append(_Life(epoch, self.newest))
-            del self._lives[:-_LIVES]
-
-    def add(self, number: int, t_ns: int) -> None:
-        """One more."""
-        self.newest = number
-        self.times[number] = t_ns
-        if len(self.times) > KEPT + _SLACK:
-            for old in list(self.times)[:-KEPT]:
-                del self.times[old]
+# A receipt may come from a connection that has ended; so many are remembered.
+_CONNECTIONS = 8
+# No workload ends while a page is watched.
+_NEVER_NS = 2**62
 
 
 class Member:
@@ -94,44 +35,60 @@ class Member:
 
     Attributes:
         name: as rows name it.
-        counts: events sent while a member, by code; they add up to all of these.
-        duplicates: receipts beyond the first of an event.
-        earlier: first receipts of events sent before membership.
-        taken: events taken for it, on all connections.
-        in_flight_max: the most that were on their way at once.
         newest_ns: the send time of the latest-sent event that it received; None before.
-        newest: that event's number.
-        connection: the latest connection that the server accepted; 0 before the first.
     """
 
-    def __init__(self, name: str, sends: Sends) -> None:
+    def __init__(self, name: str, channel: Channel) -> None:
         self.name = name
-        self.sends = sends
-        self.counts = dict.fromkeys(CODES, 0)
-        self.duplicates = self.earlier = self.taken = self.in_flight_max = 0
         self.newest_ns: int | None = None
-        self.newest = 0
-        self.member_from = sends.newest
-        self.connection = 0
-        self._on_the_way = 0
-        self._cells: dict[int, Cell] = {}
-        self._server_open: dict[int, None] = {}
-        self._accepted: deque[int] = deque(maxlen=_LIVES)
+        self._channel = channel
+        self._meter = channel.meter
+        self._newest = 0
+        self._earlier: deque[int] = deque(maxlen=KEPT)
+        self._settled: dict[int, str] = {}
+        self._replayed: dict[int, None] = {}
+        self._accepted: deque[int] = deque(maxlen=_CONNECTIONS)
         self._accepts = 0
-        self._client_closed = 0
-        self._ended_by: dict[int, str] = {}
 
     # --- what the page shows --------------------------------------------------------------------
 
     @property
+    def counts(self) -> dict[str, int]:
+        """Events sent while a member, by code; they add up to all of these."""
+        books = self._books()
+        now = books.now(self._meter.sends)
+        counts = dict.fromkeys(CODES, 0)
+        for code, number in enumerate(now.counts[: len(OUTCOMES)]):
+            if number:
+                counts[_NAMES[code]] += number
+        for first, last, code in now.runs():
+            counts[_NAMES[code]] += max(0, last - max(first, books.member_from + 1) + 1)
+        return counts
+
+    @property
+    def duplicates(self) -> int:
+        """Receipts beyond the first of an event."""
+        return self._books().totals.duplicates
+
+    @property
+    def earlier(self) -> int:
+        """First receipts of events sent before membership."""
+        return self._books().totals.earlier
+
+    @property
     def in_flight(self) -> int:
         """Taken for it and neither received nor lost so far."""
-        return self._on_the_way
+        return self._meter.level(self.name)[0]
+
+    @property
+    def in_flight_max(self) -> int:
+        """The most that were on their way at once."""
+        return self._books().totals.in_flight_max
 
     @property
     def behind(self) -> int:
         """How many newer events were sent than the newest one that it has."""
-        return self.sends.newest - max(self.newest, self.member_from)
+        return self._meter.sends - max(self._newest, self._books().member_from)
 
     def accepted(self, nth: int) -> int | None:
         """The number of the how-many-th connection that the server accepted, if not long ago."""
@@ -140,120 +97,130 @@ class Member:
 
     def latest(self, count: int) -> Iterator[tuple[int, str, bool]]:
         """The newest events that were sent to it or offered: number, code, whether by replay."""
-        for number in range(max(1, self.sends.newest - count + 1), self.sends.newest + 1):
-            cell = self._cells.get(number)
-            if cell is not None:
-                yield number, cell.code, cell.replayed
+        books, newest = self._books(), self._meter.sends
+        open_ = {
+            number: _NAMES[code]
+            for first, last, code in books.now(newest).runs()
+            for number in range(max(first, newest - count + 1), last + 1)
+        }
+        for number in range(max(1, newest - count + 1), newest + 1):
+            code = open_.get(number) or self._settled.get(number)
+            if number <= books.member_from and code in (None, Outcome.OFFLINE):
+                code = Outcome.RECEIVED if number in self._earlier else None
+            if code is not None:
+                yield number, code, number in self._replayed
 
-    # --- the server's side ------------------------------------------------------------------------
-
-    def sent(self, number: int) -> None:
-        """An event was sent: it waits for this member, or the member has no connection."""
-        is_open = self.connection in self._server_open
-        code, connection = (WAITING, self.connection) if is_open else (OFFLINE, 0)
-        cell = Cell(code, connection, self.sends.times[number])
-        self._cells[number] = cell
-        self.counts[cell.code] += 1
-        if len(self._cells) > KEPT + _SLACK + self.counts[WAITING] + self.counts[ON_THE_WAY]:
-            floor = self.sends.newest - KEPT
-            self._cells = {
-                n: cell for n, cell in self._cells.items() if n > floor or cell.code in _OPEN
-            }
-
-    def connected(self, connection: int) -> None:
-        """The server has a new connection of it."""
-        self.connection = connection
-        self._server_open[connection] = None
-        self._accepted.append(connection)
-        self._accepts += 1
-
-    def replayed(self, connection: int, numbers: range) -> None:
-        """These were put into its queue; what it has received already stays received."""
-        for number in numbers:
-            sent_ns = self.sends.times.get(number)
-            cell = self._cells.setdefault(number, Cell("", connection, sent_ns))
-            cell.connection, cell.replayed = connection, True
-            if cell.code != RECEIVED:
-                self._change(number, cell, WAITING)
-
-    def took(self, connection: int, number: int) -> None:
-        """It was taken from the queue and written."""
-        self.taken += 1
-        self._decide(connection, number, ON_THE_WAY)
-        self.in_flight_max = max(self.in_flight_max, self._on_the_way)
-
-    def lost(self, connection: int, number: int, cause: str) -> None:
-        """The engine dropped it, or found it expired."""
-        self._decide(connection, number, _FATES[cause])
-
-    def closed(self, connection: int, cause: str) -> None:
-        """The server's side of a connection ended: what was pending is gone."""
-        self._server_open.pop(connection, None)
-        outcome = RESTART if cause == "shutdown" else LOST
-        self._ended_by[connection] = outcome
-        while len(self._ended_by) > _LIVES:
-            del self._ended_by[next(iter(self._ended_by))]
-        self._resolve(connection, WAITING, outcome)
-        if connection <= self._client_closed:
-            self._resolve(connection, ON_THE_WAY, outcome)
-
-    # --- the client's side ------------------------------------------------------------------------
+    # --- what the client tells ------------------------------------------------------------------
 
     def received(self, epoch: str, seq: int) -> None:
         """The client has handled an event."""
-        number = self.sends.number(epoch, seq)
-        cell = None if number is None else self._cells.get(number)
-        if number is None or cell is None or cell.code == RECEIVED:
-            self.duplicates += 1
-            return
-        if number <= self.member_from:
-            self.earlier += 1
-        self._change(number, cell, RECEIVED)
-        if number > self.newest:
-            self.newest, self.newest_ns = number, cell.sent_ns
+        self._feed("receive", epoch, seq, self._books().connection.number)
 
     def left(self, connection: int) -> None:
         """The client's side of a connection ended: what was on its way is lost."""
-        self._client_closed = max(self._client_closed, connection)
-        outcome = self._ended_by.get(connection, LOST)
-        for number, cell in list(self._cells.items()):
-            if cell.connection <= connection and cell.code == ON_THE_WAY:
-                self._change(number, cell, outcome)
+        self._feed("close", "", 0, connection, {"side": "client"})
 
-    # --- inside -------------------------------------------------------------------------------
+    # --- what the fold finds --------------------------------------------------------------------
 
-    def _decide(self, connection: int, number: int, code: str) -> None:
-        """The latest connection to which an event was offered decides (ACC-2)."""
-        cell = self._cells.get(number)
-        if cell is not None and cell.connection == connection and cell.code != RECEIVED:
-            self._change(number, cell, code)
+    def was_accepted(self, connection: int) -> None:
+        """The server has a new connection of it."""
+        self._accepted.append(connection)
+        self._accepts += 1
 
-    def _resolve(self, connection: int, code: str, outcome: str) -> None:
-        for number, cell in list(self._cells.items()):
-            if cell.connection == connection and cell.code == code:
-                self._change(number, cell, outcome)
+    def was_received(self, receipt: Receipt) -> None:
+        """The fold has seen a receipt."""
+        if not receipt.first:
+            return
+        if receipt.message > self._newest:
+            self._newest, self.newest_ns = receipt.message, receipt.sent_ns
+        if receipt.earlier:
+            self._earlier.append(receipt.message)
+        if receipt.replayed:
+            self._replayed[receipt.message] = None
+            while len(self._replayed) > KEPT:
+                del self._replayed[next(iter(self._replayed))]
 
-    def _change(self, number: int, cell: Cell, code: str) -> None:
-        if number > self.member_from:
-            self.counts[code] += 1
-            if cell.code:
-                self.counts[cell.code] -= 1
-        self._on_the_way += (code == ON_THE_WAY) - (cell.code == ON_THE_WAY)
-        cell.code = code
+    def was_settled(self, first: int, last: int, outcome: Outcome) -> None:
+        """Remember the newest of them."""
+        for number in range(max(first, last - KEPT + 1), last + 1):
+            self._settled[number] = outcome
+        while len(self._settled) > KEPT:
+            del self._settled[next(iter(self._settled))]
+
+    # --- inside ---------------------------------------------------------------------------------
+
+    def _books(self) -> Subscriber:
+        books = self._meter.subscriber(self.name)
+        assert books is not None, "a member has been accepted"
+        return books
+
+    def _feed(
+        self, kind: str, epoch: str, seq: int, connection: int, detail: dict[str, Any] | None = None
+    ) -> None:
+        where = (*self._channel.where, epoch, seq)
+        self._meter.feed(
+            Row(self._channel.now_ns, kind, *where, subscriber=self.name, connection=connection,
+                detail=detail)
+        )  # fmt: skip
+
+
+class Channel(Listener):
+    """One channel, and the members of it that are watched.
+
+    Attributes:
+        where: its project and its name.
+        meter: the metrics' fold over its rows.
+        members: by name.
+        now_ns: the time of its latest row.
+    """
+
+    def __init__(self, scenario: Scenario, groups: Sequence[str]) -> None:
+        self.where = (scenario.feature.project, scenario.feature.channel)
+        self.meter = Meter(scenario, self, groups=groups, end_ns=_NEVER_NS)
+        self.members: dict[str, Member] = {}
+        self.now_ns = 0
+
+    def accepted(self, subscriber: str, connection: int, _: int) -> None:
+        """A client is back, or new."""
+        member = self.members.get(subscriber)
+        if member is None:
+            member = self.members[subscriber] = Member(subscriber, self)
+        member.was_accepted(connection)
+
+    def received(self, receipt: Receipt) -> None:
+        """Tell the member."""
+        self.members[receipt.subscriber].was_received(receipt)
+
+    def settled(self, subscriber: str, first: int, last: int, outcome: Outcome) -> None:
+        """Tell the member; before its membership there is none."""
+        self.members[subscriber].was_settled(first, last, outcome)
 
 
 class Ledger:
     """Follows the members of all channels.
 
-    Attributes:
-        sends: by project and channel.
-        members: those that were asked to be followed and have subscribed, by name.
+    Arguments:
+        scenarios: whose channels.
+        groups: the groups of the clients, as their names have them.
     """
 
-    def __init__(self) -> None:
-        self.sends: dict[tuple[str, str], Sends] = {}
-        self.members: dict[str, Member] = {}
+    def __init__(self, scenarios: Iterable[Scenario], groups: Sequence[str]) -> None:
+        channels = [Channel(scenario, groups) for scenario in scenarios]
+        self._channels = {channel.where: channel for channel in reversed(channels)}
         self._followed: dict[str, None] = {}
+
+    @property
+    def members(self) -> dict[str, Member]:
+        """Those that were asked to be followed and have subscribed, by name."""
+        return {
+            name: member
+            for channel in self._channels.values()
+            for name, member in channel.members.items()
+        }
+
+    def sent(self, project: str, channel: str) -> int:
+        """How many events were sent to a channel, through all lives of its server."""
+        return self._channels[project, channel].meter.sends
 
     def follow(self, name: str) -> None:
         """Keep the books of this client from now on."""
@@ -262,41 +229,19 @@ class Ledger:
     def forget(self, name: str) -> None:
         """It is not watched any more."""
         self._followed.pop(name, None)
-        self.members.pop(name, None)
+        for channel in self._channels.values():
+            channel.meter.forget(name)
+            channel.members.pop(name, None)
+
+    def refused(self, name: str, connection: int) -> None:
+        """For this client an attempt is over; the server may have accepted it, or still will."""
+        for channel in self._channels.values():
+            row = Row(channel.now_ns, "refuse", subscriber=name, connection=connection)
+            channel.meter.feed(row)
 
     def row(self, row: Row) -> None:
         """Take one row of the server's side."""
-        if not row.epoch:
-            return
-        sends = self.sends.setdefault((row.project, row.channel), Sends())
-        sends.begin(row.epoch)
-        if row.kind == "send":
-            number = sends.number(row.epoch, row.seq)
-            assert number is not None
-            sends.add(number, row.t_ns)
-            for member in self.members.values():
-                if member.sends is sends:
-                    member.sent(number)
-        elif row.subscriber in self._followed:
-            self._about(row, sends)
-
-    def _about(self, row: Row, sends: Sends) -> None:
-        member = self.members.get(row.subscriber)
-        if member is None:
-            member = self.members[row.subscriber] = Member(row.subscriber, sends)
-        number = sends.number(row.epoch, row.seq)
-        assert number is not None
-        detail: dict[str, Any] = row.detail or {}
-        if row.kind == "connect":
-            member.connected(row.connection)
-        elif row.kind == "replay" and detail["count"]:
-            base = number - row.seq
-            member.replayed(
-                row.connection, range(base + detail["first"], base + detail["last"] + 1)
-            )
-        elif row.kind == "take":
-            member.took(row.connection, number)
-        elif row.kind in ("drop", "expire"):
-            member.lost(row.connection, number, row.cause)
-        elif row.kind == "close":
-            member.closed(row.connection, row.cause)
+        channel = self._channels.get((row.project, row.channel))
+        if channel is not None and (row.kind == "send" or row.subscriber in self._followed):
+            channel.now_ns = row.t_ns
+            channel.meter.feed(row)

@@ -93,7 +93,7 @@ class Session:
         self.port = port
         self.key = secrets.token_urlsafe(18)
         self.badges = Badges(scenarios, clock.wall())
-        self.ledger = Ledger()
+        self.ledger = Ledger(scenarios, (GROUP,))
         self.server: Server | None = None
         self.lives = 0
         self.clients: dict[str, Watched] = {}

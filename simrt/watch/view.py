@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from simrt.checkers.observed import OVER_RUNS
+from simrt.metrics import MISSED
 from simrt.report import palette
 from simrt.report.feature import settings, who_may
 from simrt.scenario.events import payload, render
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 # How many of a client's newest events its strip shows.
 CELLS = 120
-_MISSED = tuple(look.name for look in palette.MISSED)
 
 
 def hello(session: Session) -> dict[str, Any]:
@@ -38,6 +38,7 @@ def hello(session: Session) -> dict[str, Any]:
             for look in (palette.RECEIVED, *palette.MISSED)
         ],
         "codes": CODES,
+        "missed": MISSED,
         "cells": CELLS,
         "most_times": MOST_TIMES,
         "most_drain_ms": MOST_DRAIN_MS,
@@ -105,8 +106,7 @@ def state(session: Session) -> dict[str, Any]:
 
 
 def _sent(session: Session, scenario: Scenario) -> int:
-    sends = session.ledger.sends.get((scenario.feature.project, scenario.feature.channel))
-    return 0 if sends is None else sends.newest
+    return session.ledger.sent(scenario.feature.project, scenario.feature.channel)
 
 
 def _client(session: Session, client: Watched, count: OpenCount | None, now: int) -> dict[str, Any]:
@@ -124,10 +124,11 @@ def _client(session: Session, client: Watched, count: OpenCount | None, now: int
         "engine": None if count is None else {"offered": count.offered, **count.fates},
     }
     if member is not None:
+        counts = member.counts
         told |= {
-            "sent": sum(member.counts.values()),
-            "counts": member.counts,
-            "missed": sum(member.counts[name] for name in _MISSED),
+            "sent": sum(counts.values()),
+            "counts": counts,
+            "missed": sum(counts[name] for name in MISSED),
             "duplicates": member.duplicates,
             "earlier": member.earlier,
             "in_flight": member.in_flight,

@@ -92,7 +92,8 @@ class OutcomesMachine(RuleBasedStateMachine):
         assert self.record.tail == self.record._codes[-1]
 
     def teardown(self) -> None:
-        self.record.finish(self.newest, UNFINISHED)
+        self.record.resolve_rest(self.newest, UNFINISHED)
+        self.record.settle(self.newest)
         counts = [0] * OPEN
         longest = gap = 0
         for message in range(MEMBER_FROM + 1, self.newest + 1):
@@ -139,7 +140,8 @@ def test_alternating_outcomes_are_settled_as_they_come() -> None:
         assert len(record._codes) < 100
     assert record.receive(2) is False
     record.fate(2, EXPIRED)  # a row that comes too late changes nothing
-    record.finish(50_000, UNFINISHED)
+    record.resolve_rest(50_000, UNFINISHED)
+    record.settle(50_000)
     assert record.counts[RECEIVED] == record.counts[DROPPED_NEWEST] == 25_000
 
 

@@ -42,20 +42,24 @@ def of_page(history: History) -> Counts:
 
 
 def watched(history: History) -> Ledger:
-    """The ledger of the page, after the rows that the server and the clients of a run wrote."""
-    ledger = Ledger()
-    groups = history.scenario.workload.subscribers
-    for group, subscribers in groups.items():
-        for member in range(subscribers.count):
-            ledger.follow(f"{group}/{member}")
+    """The ledger of the page, after the rows that the server and the clients of a run wrote.
+
+    The page's clients tell what they received and when they left; that is all of their side.
+    """
+    scenario = history.scenario
+    ledger = Ledger([scenario], tuple(scenario.workload.subscribers))
     held: dict[tuple[str, int], Row] = {}
     for row in history:
         side = (row.detail or {}).get("side")
-        if row.kind == "receive" and row.subscriber in ledger.members:
-            ledger.members[row.subscriber].received(row.epoch, row.seq)
+        member = ledger.members.get(row.subscriber)
+        if row.kind == "receive":
+            if member is not None:
+                member.received(row.epoch, row.seq)
+        elif row.kind == "refuse":
+            ledger.refused(row.subscriber, row.connection)
         elif row.kind == "close" and side == "client":
-            if row.subscriber in ledger.members:
-                ledger.members[row.subscriber].left(row.connection)
+            if member is not None:
+                member.left(row.connection)
         elif row.kind == "restart":
             # A kill writes no more rows; the server of `simrt serve` shuts down, and does.
             for (name, connection), opened in list(held.items()):
@@ -63,7 +67,8 @@ def watched(history: History) -> Ledger:
                 who = {"subscriber": name, "connection": connection}
                 ledger.row(Row(row.t_ns, "close", *where, cause="shutdown", **who))
             held.clear()
-        elif row.kind == "send" or row.group in groups:
+        elif row.kind == "send" or row.group in scenario.workload.subscribers:
+            ledger.follow(row.subscriber)
             if row.kind == "connect":
                 held[row.subscriber, row.connection] = row
             elif row.kind == "close":

@@ -12,7 +12,7 @@ from hypothesis import given
 from simrt.scenario import load
 from simrt.scenario.model import Scenario
 from simrt.testing import repeatable, scenarios
-from tests.properties.counts import of_accounting, of_metrics, of_page
+from tests.properties.counts import of_accounting, of_figures, of_metrics, of_page
 from tests.properties.runs import SEEDS, examples, simulated
 
 FAR = """\
@@ -45,13 +45,14 @@ def test_everybody_counts_the_same():
             history = simulated(scenario, seed)
             accounted = of_accounting(history)
             assert of_metrics(history) == accounted
+            assert of_figures(history) == accounted
             assert of_page(history) == accounted
 
     same()
 
 
 @pytest.mark.rules("ACC-2", "NET-4")
-@pytest.mark.parametrize("count", [of_accounting, of_metrics, of_page])
+@pytest.mark.parametrize("count", [of_accounting, of_metrics, of_figures, of_page])
 def test_what_a_server_drops_for_a_client_that_has_left_counts_as_dropped(count, tmp_path):
     """The client leaves at 10 s; the server, 2 s away, learns it at 12 s and drops until then."""
     file = tmp_path / "far.yml"

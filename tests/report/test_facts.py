@@ -122,7 +122,7 @@ def one_by_one():
 
 
 def as_seconds(text):
-    number, unit = text.strip().split("\u00a0")
+    number, unit = text.strip().split(" ")
     return float(number.replace(",", "")) * UNITS[unit]
 
 

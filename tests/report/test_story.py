@@ -165,7 +165,7 @@ def test_levels_of_the_queue_and_of_the_network():
     levels = {t // S: (flying, pending) for t, flying, pending in lanes[0].levels}
     # The send and the drop of one instant are one step: three pending are never seen.
     assert levels == {0: (0, 0), 1: (0, 1), 2: (0, 2), 4: (1, 1), 5: (0, 1), 6: (0, 0)}
-    assert peaks(lanes[0]) == (1, 2)
+    assert peaks(story, "office/0") == (1, 2)
 
 
 def test_restarts_know_who_was_cut_off_and_when_each_was_back():

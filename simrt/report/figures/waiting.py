@@ -175,9 +175,9 @@ def _finding(story: Story, found: Sequence[Levels]) -> str:
     size = story.scenario.feature.options.buffer_size
     if not found:
         return "Nobody waited for anything"
-    worst = max(found, key=lambda levels: peaks(levels.lane)[1])
-    flying, pending = peaks(worst.lane)
-    name = worst.lane.person.name
+    # Of all clients, not only of those shown.
+    name = max((one.name for one in story.people), key=lambda one: peaks(story, one)[1])
+    flying, pending = peaks(story, name)
     if pending >= size:
         return (
             f"The buffer of {name} fills up: {size} wait in it, and up to {flying} in the network"
@@ -195,7 +195,7 @@ def _note(story: Story, found: Sequence[Levels], top: float) -> str:
         full = size + (levels.window or 0)
         if full >= top:
             notes.append(f"For {levels.lane.person.group} both are full at {full}, off the axis.")
-        most = peaks(levels.lane)[0]
+        most = peaks(story, levels.lane.person.name)[0]
         if levels.window is not None and story.target != "sim" and most > levels.window:
             notes.append(
                 f"For {levels.lane.person.group} up to {most} were in the network, more than the "
@@ -211,7 +211,7 @@ def _alt(story: Story, found: Sequence[Levels]) -> str:
     size = story.scenario.feature.options.buffer_size
     parts = []
     for levels in found:
-        flying, pending = peaks(levels.lane)
+        flying, pending = peaks(story, levels.lane.person.name)
         room = "" if levels.window is None else f" of {levels.window}"
         parts.append(
             f"{levels.lane.person.name}: at most {pending} of {size} places of the buffer used, "
@@ -225,7 +225,7 @@ def _table(story: Story, found: Sequence[Levels]) -> Table:
     size = words.count(story.scenario.feature.options.buffer_size)
     rows = []
     for levels in found:
-        flying, pending = peaks(levels.lane)
+        flying, pending = peaks(story, levels.lane.person.name)
         room = "not known" if levels.window is None else words.count(levels.window)
         rows.append(
             (levels.lane.person.name, words.count(pending), size, words.count(flying), room)

@@ -1,13 +1,12 @@
 // One client's card. It is built once and then only changed, so that focus and selection stay.
 
 import { make, number, seconds, set, show, svg, write } from "./build.js";
-import { label, mark, strip } from "./marks.js";
+import { label, mark, missed, strip } from "./marks.js";
 
 const STATES = {
   "connecting": ["…", "connecting"], "open": ["●", "reads"], "waiting": ["↻", "waits to come back"],
   "away": ["⌀", "offline"], "gave-up": ["■", "gave up"], "stalled": ["‖", "stalled: does not read"],
 };
-const MISSED = ["dropped-oldest", "dropped-newest", "expired", "offline", "connection-lost", "restart"];
 export const DRAINS = [[0, "no time"], [50, "50 ms"], [200, "0.2 s"], [1000, "1 s"], [5000, "5 s"]];
 
 export function drainOptions(select, chosen) {
@@ -120,12 +119,12 @@ export class Card {
     const engine = client.engine;
     write(this.engine, engine === null ? "It has no connection at the server." :
       `The engine's count for this connection: offered ${number(engine.offered)} = taken ${number(engine.taken)}`
-      + MISSED.filter(name => engine[name]).map(name => ` + ${label(name)} ${number(engine[name])}`).join("")
+      + missed().filter(name => engine[name]).map(name => ` + ${label(name)} ${number(engine[name])}`).join("")
       + ` + pending ${number(engine.pending)}.`);
   }
 
   causes(counts) {
-    const wanted = MISSED.filter(name => counts[name] > 0);
+    const wanted = missed().filter(name => counts[name] > 0);
     const key = wanted.join(" ");
     if (this.missed.dataset.causes !== key) {
       this.missed.dataset.causes = key;
@@ -152,7 +151,7 @@ export class Card {
   news(before, client, text) {
     if (before.state !== client.state || before.stalled !== client.stalled) return `${this.title}: ${text}`;
     const lost = (client.counts && before.counts)
-      ? MISSED.filter(name => before.counts[name] === 0 && client.counts[name] > 0) : [];
+      ? missed().filter(name => before.counts[name] === 0 && client.counts[name] > 0) : [];
     return lost.length ? `${this.title} misses events: ${lost.map(label).join(", ")}` : "";
   }
 }

@@ -21,6 +21,7 @@ const RING = 1.75;
 
 let codes = [];
 let looks = {};
+let lost = [];
 
 export function learn(hello) {
   codes = hello.codes;
@@ -28,6 +29,12 @@ export function learn(hello) {
   for (const outcome of hello.outcomes) {
     looks[outcome.name] = { ...outcome, colour: `o-${outcome.name}` };
   }
+  lost = hello.missed;
+}
+
+/** The outcomes that are a miss, in the order of every table. */
+export function missed() {
+  return lost;
 }
 
 export function label(name) {
