@@ -47,8 +47,14 @@ coverage: $(VENV)/.ready-test ## all branches of engine, sse and checkers; fails
 planted: $(VENV)/.ready-test ## plant errors in copies of the source; each must be caught
 	$(BIN)/python -m tests.planted
 
+# ROOM=client, checkers, metrics or expectations: 200 changes of that room, drawn by a seed.
+ifdef ROOM
+mutants: $(VENV)/.ready-test
+	$(BIN)/python -m tests.mutants.of_rooms $(ROOM)
+else
 mutants: $(VENV)/mutants/.ready ## change the engine in a thousand ways; its tests must notice; half an hour
 	$(BIN)/python -m tests.mutants
+endif
 
 lint: $(VENV)/.ready-test ## style and types
 	$(BIN)/ruff check .

@@ -129,7 +129,7 @@ class _Tracing:
         found = yield
         self.cost_s[item.nodeid] = time.process_time() - begun
         self.coverage.switch_context("")
-        return found  # type: ignore[return-value]
+        return found
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed or report.skipped:
@@ -179,7 +179,7 @@ def _fork(work: Callable[[], Any], log: Path) -> tuple[int, Path]:
         resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
         answer.write_text(json.dumps(work()), "utf-8")
         code = 0
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - it is written into the log
         traceback.print_exc()
     finally:
         sys.stdout.flush()
@@ -191,7 +191,7 @@ def _fork(work: Callable[[], Any], log: Path) -> tuple[int, Path]:
 
 
 def collect(room: Room, place: Path, say: Callable[[str], None]) -> dict[str, Any]:
-    """Which of a room's tests executes which line, and what it costs; kept while all is the same."""
+    """Which of a room's tests executes which line, and what it costs; kept while they stay."""
     kept = place / "lines.json"
     true_for = digest_of([room.digest(), room.digest_of_tests()])
     with contextlib.suppress(OSError, ValueError):

@@ -1,16 +1,16 @@
 """Small changes of a source file, each of one place: what mutation testing plants.
 
-mutmut (for the engine) leaves out what stands outside of functions, and functions with a decorator.
-Here nothing is left out but: text; annotations; assertions and `cast`, which speak to the type
-checker; what only names or documents (`__slots__`, `__all__`, imports); the arguments of decorators;
-and the first assignment of a local name, whose loss every test notices by a crash.
+mutmut, which changes the engine, leaves alone what stands outside of functions, and functions with
+a decorator. Here nothing is left alone but: text; annotations; assertions and `cast`, which speak
+to the type checker; what only names or documents (`__slots__`, `__all__`, imports); the arguments
+of decorators; and the assignment of a local name, whose loss every test notices by a crash.
 """
 
 from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,7 +96,7 @@ class _Finder:
         old = self.raw[first:last].decode()
         new = (self.raw[first:begin] + text.encode() + self.raw[end:last]).decode()
         around = self.statement or node
-        stop = around.end_lineno
+        stop = around.end_lineno or around.lineno
         if isinstance(around, ast.If | ast.While | ast.For | ast.With | ast.Try):
             stop = max(node.end_lineno, node.lineno)
         self.found.append(
@@ -132,8 +132,7 @@ class _Finder:
         if isinstance(node, ast.stmt):
             self.statement = node
         if isinstance(node, ast.expr | ast.stmt):
-            for change in self._changes(node):
-                change()
+            self._change(node)
         for field, value in ast.iter_fields(node):
             if field in ("annotation", "returns", "type_params"):
                 continue
@@ -169,12 +168,10 @@ class _Finder:
 
     # --- the changes ------------------------------------------------------------------------------
 
-    def _changes(self, node: ast.expr | ast.stmt) -> Iterator[Callable[[], None]]:
-        for cls in type(node).__mro__:
-            method = getattr(self, f"_of_{cls.__name__.lower()}", None)
-            if method is not None:
-                yield lambda method=method: method(node)
-                return
+    def _change(self, node: ast.expr | ast.stmt) -> None:
+        method = getattr(self, f"_of_{type(node).__name__.lower()}", None)
+        if method is not None:
+            method(node)
 
     def _of_compare(self, node: ast.Compare) -> None:
         for place, op in enumerate(node.ops):
@@ -232,7 +229,7 @@ class _Finder:
     def _of_tuple(self, node: ast.Tuple | ast.List | ast.Set) -> None:
         if isinstance(getattr(node, "ctx", ast.Load()), ast.Load) and not self.inside:
             for place in range(len(node.elts)):
-                self.rewrite("entry left out", node, lambda new, place=place: new.elts.pop(place))
+                self.rewrite("entry left out", node, _without("elts", place))
 
     _of_list = _of_set = _of_tuple
 
@@ -242,13 +239,13 @@ class _Finder:
             self.put("function", node.func, _OTHER[name])
         for place, keyword in enumerate(node.keywords):
             if keyword.arg is not None:
-                self.rewrite("argument left out", node, lambda new, at=place: new.keywords.pop(at))
+                self.rewrite("argument left out", node, _without("keywords", place))
         # The order of what is compared tells nothing.
         plain = name not in ("min", "max") and not any(
             isinstance(argument, ast.Starred) for argument in node.args
         )
         if plain and len(node.args) > 1:
-            self.rewrite("argument left out", node, lambda new: new.args.pop())
+            self.rewrite("argument left out", node, _without("args", -1))
             for place in range(1, len(node.args)):
 
                 def swap(new: ast.Call, at: int = place) -> None:
@@ -320,8 +317,8 @@ def blindings(file: str, source: str) -> list[Mutation]:
     """Each condition under which a checker speaks against a history, switched off; once each.
 
     A checker speaks by `fail` and `doubt`, by a method of its own that does, or by concluding that
-    it fails or cannot tell. What is switched off is the innermost condition around that; where there
-    is none, the call itself; and each alternative of an `or`.
+    it fails or cannot tell. What is switched off is the innermost condition around that; where
+    there is none, the call itself; and each alternative of an `or`.
     """
     finder = _Finder(file, source)
     tree = ast.parse(source)
@@ -409,6 +406,13 @@ def _in_order(found: list[Mutation]) -> list[Mutation]:
     """Each text once, in the order of the file."""
     kept = {(each.begin, each.end, each.text): each for each in found}
     return sorted(kept.values(), key=lambda one: (one.begin, one.end, one.text))
+
+
+def _without(field: str, place: int) -> Callable[[Any], None]:
+    def change(new: Any) -> None:
+        del getattr(new, field)[place]
+
+    return change
 
 
 def _is_text(node: ast.expr) -> bool:

@@ -3,10 +3,10 @@
     python -m tests.mutants.of_rooms client           those that count; writes docs/mutants.md
     python -m tests.mutants.of_rooms client --learn   others, to learn from; writes nothing
 
-Those that count are 200 of one seed, and for checkers each condition under which one speaks, blinded.
-Fails below 93 %, and where a survivor has no reason in `survivors_of_rooms.toml`. Stopped, it goes on
-where it was. `--learn` leaves tests out that take more than a second: what is missed without them is
-missed in every change of the room.
+Those that count are 200 of one seed, and for checkers each condition under which one speaks,
+blinded. Fails below 93 %, and where a survivor has no reason in `survivors_of_rooms.toml`. Stopped,
+it goes on where it was. `--learn` leaves tests out that take more than a second, so that it is
+quick, and asks for quick tests.
 """
 
 from __future__ import annotations
