@@ -1,4 +1,4 @@
-"""The mutator of rooms and its judge are themselves known to work; `make mutants ROOM=…` runs it."""
+"""The mutator of rooms and its judge are themselves known to work; `make mutants ROOM=…`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def judge(now, *, late=3):
     return sorted(TABLE, key=len, reverse=True)
 '''
 DUE = {
-    "constant": {"LIMIT = 9", "LIMIT = (7)", "def judge(now, *, late=4):", "def judge(now, *, late=(2)):"},
+    "constant": {
+        "LIMIT = 9", "LIMIT = (7)", "def judge(now, *, late=4):", "def judge(now, *, late=(2)):",
+    },
     "comparison": {"if (now <= LIMIT) and not late:"},
     "and, or": {"if (now < LIMIT or not late):"},
     "operand left out": {"if (not late):", "if (now < LIMIT):"},
@@ -46,7 +48,9 @@ DUE = {
     "entry left out": {"TABLE = ({'b': g})", "TABLE = ({'a': f})"},
     "entries exchanged": {"TABLE = ({'a': g, 'b': f})"},
     "function": {"store.last = min(now, late)"},
-    "argument left out": {"return (sorted(TABLE, reverse=True))", "return (sorted(TABLE, key=len))"},
+    "argument left out": {
+        "return (sorted(TABLE, reverse=True))", "return (sorted(TABLE, key=len))",
+    },
     "arguments exchanged": {"(print(now + 1, 'said'))"},
     "statement": {"pass", "break"},
     "result": {"return None"},
