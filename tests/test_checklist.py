@@ -40,6 +40,29 @@ def test_the_sites_own_command_decides_and_its_output_is_kept(tmp_path):
     assert "ended with 3" in bad.sentence
 
 
+def test_a_site_is_one_thing_judged_for_item_6(tmp_path):
+    """Whatever its command does; what could not be started was not judged."""
+    for command, status, judged in (
+        (python("print(1)"), Status.PASS, 1),
+        (python("raise SystemExit(3)"), Status.FAIL, 1),
+        ("no-such-command", Status.INCONCLUSIVE, 0),
+    ):
+        found = judge_site(with_site(tmp_path, command))
+        assert (found.check, found.status, found.judged, found.item, found.rules) == (
+            "site", status, judged, 6, (),
+        )  # fmt: skip
+    slow = judge_site(with_site(tmp_path, python("import time; time.sleep(60)")), time_limit_s=0.5)
+    assert (slow.status, slow.judged, slow.item) == (Status.FAIL, 1, 6)
+    none = judge_site(small())
+    assert (none.check, none.judged, none.item, none.rules) == ("site", 0, 6, ())
+
+
+def test_the_last_eight_lines_are_shown_each_400_characters_long(tmp_path):
+    found = judge_site(with_site(tmp_path, python("[print(n, chr(120) * 500) for n in range(12)]")))
+    assert [line.split()[0] for line in found.evidence] == [str(n) for n in range(4, 12)]
+    assert {len(line) for line in found.evidence} == {400}
+
+
 def test_it_runs_in_its_directory(tmp_path):
     (tmp_path / "site").mkdir()
     found = judge_site(with_site(tmp_path, python("import os; print(os.getcwd())"), "site"))
@@ -242,3 +265,75 @@ def test_without_a_real_server_permission_is_said_to_be_left_out():
         verdict(Status.NOT_APPLICABLE, 1, "permission", 0),
     ]
     assert "it was left out" in items(verdicts, ("sim",))[0].sentence
+
+
+OWN = {1: "permission", 2: "shape", 3: "settings", 4: "reconnect", 5: "restart", 6: "site"}
+
+
+@pytest.mark.parametrize("number", OWN)
+def test_each_item_is_answered_by_its_own_judge(number):
+    """One run in which it saw something is enough; none is not; another's judge does not count."""
+
+    def found(*judged, check=OWN[number]):
+        own = [verdict(Status.PASS, number, check, each) for each in judged]
+        beside = verdict(Status.PASS, number, "order", 9)
+        return items([*own, beside], ("sim", "server"))[number - 1].status
+
+    assert found(0, 3) is Status.PASS
+    assert found(3, 0) is Status.PASS
+    assert found(0, 0) is Status.NOT_APPLICABLE
+    for other in OWN.values():
+        assert (found(0, check=other) is Status.NOT_APPLICABLE) == (other == OWN[number])
+
+
+def test_what_a_passed_item_counts_is_what_passed():
+    """A run that judged nothing, or was not asked, is no run of those that are counted."""
+    verdicts = [
+        verdict(Status.PASS, judged=7).at("sim", 1),
+        verdict(Status.PASS, judged=0).at("sim", 2),
+        verdict(Status.NOT_APPLICABLE, judged=5).at("sim", 3),
+    ]
+    (item,) = [i for i in items(verdicts, ("sim",)) if i.number == 3]
+    assert item.sentence == "loss pass. (7 things judged in 1 run on sim)"
+
+
+def test_of_several_findings_one_is_told_and_the_others_are_counted():
+    bad = [verdict(Status.FAIL, check=f"c{n}").at("sim", n) for n in range(3)]
+    (item,) = [i for i in items(bad, ("sim",)) if i.number == 3]
+    assert item.sentence.startswith("c0 on sim")
+    assert item.sentence.endswith(" And 2 more.")
+    (item,) = [i for i in items(bad[:1], ("sim",)) if i.number == 3]
+    assert "more" not in item.sentence
+
+
+def test_the_sentence_of_a_probe_run_says_itself_which_run_it_was():
+    probe = replace(verdict(Status.PASS, judged=7).at("sim", 2), sentence="In a probe run: fine.",
+                    probe=True)  # fmt: skip
+    other = verdict(Status.PASS, judged=1).at("sim", 1)
+    (item,) = [i for i in items([probe, other], ("sim",)) if i.number == 3]
+    assert item.sentence == (
+        "On sim with seed 2, in a probe run: fine. (In all 8 things judged: in 2 runs on sim.)"
+    )
+
+
+@pytest.mark.rules("REP-6", "REP-7")
+@pytest.mark.parametrize(
+    ("options", "replay"),
+    [
+        ({}, {"lastN": 4, "maxAge": "none"}),  # as many as are kept
+        ({"messageTTL": "1m"}, {"lastN": 1, "maxAge": "1m"}),  # as long
+        ({"onFull": "drop-newest"}, {"lastN": 3, "maxAge": "none"}),
+        ({"onFull": "drop-newest"}, {"lastN": 0, "maxAge": "1m"}),
+        ({"onFull": "drop-newest"}, {"lastN": "none", "maxAge": "none"}),
+    ],
+)
+def test_what_the_channel_just_keeps_is_consistent(options, replay):
+    found = judge_settings(small(options=options, replay=replay))
+    assert (found.status, found.judged, found.item, found.evidence) == (Status.PASS, 5, 3, ())
+    assert found.sentence == "All five settings are decided and consistent."
+
+
+def test_two_warnings_are_both_said():
+    found = judge_settings(small(options={"messageTTL": "1m"}, replay={"lastN": 9, "maxAge": "2m"}))
+    assert len(found.evidence) == 2
+    assert all(line in found.sentence for line in found.evidence)

@@ -107,6 +107,39 @@ def test_where_no_connection_ends_it_counts_whether_one_should(changes, says):
     assert found.sentence.startswith("No connection ended")
 
 
+LATE = (
+    "0 connect a/0#1\n0 replay a/0#1 -\n{0}5 close a/0#1 client server received=0\n"
+    "5 close a/0#1 server client\n{1}{2} connect a/0#2\n{2} replay a/0#2 -"
+)
+
+
+@pytest.mark.rules("CLI-1", "NET-6")
+@pytest.mark.parametrize(
+    ("before", "between", "excused"),
+    [
+        ("", "", False),
+        ("4 fault stall a\n", "", True),
+        ("4 fault stall a\n", "6 heal stall a\n", True),
+        ("1 fault stall a\n2 heal stall a\n", "", False),
+        ("1 fault stall a\n5 heal stall a\n", "", False),  # over before it had to act
+        ("1 fault stall a\n2 fault stall a\n3 heal stall a\n", "", True),  # one of two lasts
+        ("1 fault stall a\n2 fault stall a\n3 heal stall a\n4 heal stall a\n", "", False),
+        ("4 fault stall b\n", "", False),  # somebody else's
+        ("", "6 fault stall a\n7 heal stall a\n", True),
+    ],
+)
+def test_a_late_attempt_is_excused_by_a_fault_on_its_group_alone(before, between, excused):
+    """CLI-1: 3 s, and up to 1 s of jitter, after the end; unless a fault lay on the group then."""
+    faults = [{"at": f"{at}s", "stall": whom, "for": "1s"} for at in (4, 5) for whom in ("a", "b")]
+    of = scenario(groups={"a": {}, "b": {}}, faults=faults)
+    passes("reconnect", history(LATE.format(before, between, 9), of))
+    late = history(LATE.format(before, between, 20), of)
+    if excused:
+        passes("reconnect", late)
+    else:
+        fails("reconnect", late, "tried again only after 15 s")
+
+
 @pytest.mark.rules("STR-1", "STR-4")
 @pytest.mark.parametrize("cause", ["client", "network", "slow", "shutdown", "expired"])
 def test_a_server_may_end_a_connection_for_these_reasons(cause):

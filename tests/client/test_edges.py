@@ -137,6 +137,50 @@ def test_the_socket_is_the_one_that_was_asked_for(rcvbuf_bytes: int | None, own:
     run(main)
 
 
+@pytest.mark.rules("CLI-3")
+@pytest.mark.parametrize("status", [201, 204, 206, 304, 401, 500, 503])
+def test_no_other_status_is_a_stream_whatever_its_type_says(status: int) -> None:
+    async def main() -> None:
+        async def almost(peer: Peer) -> None:
+            await peer.say(STREAM.replace(b"200 OK", b"%d Some" % status) + block(1))
+
+        server = Server(almost)
+        async with server.listening():
+            notes = Notes()
+            async with using(Client(Standing(), server.endpoint, notes)):
+                await notes.until("gave-up")
+                assert notes.kinds() == ["refuse", "gave-up"]
+                assert notes.seen[0][3] == {"status": status}
+
+    run(main)
+
+
+def test_an_address_says_where_to() -> None:
+    assert Endpoint.of("http://h") == Endpoint("h", 80, "/")
+    assert Endpoint.of("http://h:81/a?b=1#c") == Endpoint("h", 81, "/a?b=1")
+    assert Endpoint.of("http://[::1]/a").authority == "[::1]:80"
+    assert Endpoint.of("http://h:81/a/b?c").follow("../d") == Endpoint("h", 81, "/d")
+    assert Endpoint.of("http://h:81/a").follow("//other/d") == Endpoint("other", 80, "/d")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://h/", "ftp://h/", "h/a", "http:///a", "http://h/a b", "http://h/é", "http://h/\x7f",
+     "http://h:99999/", "http://h:x/"],
+)  # fmt: skip
+def test_what_is_no_address_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match=r"write|[Pp]ort"):
+        Endpoint.of(url)
+
+
+@pytest.mark.rules("CLI-1")
+def test_origins_are_one_by_host_and_port() -> None:
+    here = Endpoint("h", 80, "/a")
+    assert here.same_origin(Endpoint("h", 80, "/b"))
+    assert not here.same_origin(Endpoint("h", 81, "/a"))
+    assert not here.same_origin(Endpoint("i", 80, "/a"))
+
+
 # --- twice, too early, too late -------------------------------------------------------------------
 
 
