@@ -33,7 +33,7 @@ _TOKEN = re.compile(
     r"\s*(?:(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[A-Za-z%]*)"
     r"|(?P<quantile>p\d+(?:\.\d+)?(?=\s*\())"
     r"|(?P<name>[A-Za-z_][A-Za-z0-9_\-]*)"
-    r"|(?P<mark><=|>=|==|<|>|\(|\)|,)"
+    r"|(?P<mark><=|>=|==|<(?!>)|>|\(|\)|,)"  # <> is no two marks: its hint says what to write
     r"|(?P<other>\S+))"
 )
 _PERCENT = re.compile(r"^p([1-9]\d?|99\.9)$")

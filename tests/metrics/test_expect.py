@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 
 import pytest
@@ -195,3 +196,41 @@ def test_what_is_written_is_read_again(term: Term) -> None:
 def test_any_text_is_read_or_refused_politely(text: str) -> None:
     with suppress(ValueError):
         parse_expectation(text)
+
+
+@pytest.mark.parametrize(
+    ("written", "instead"),
+    [
+        ("=", "=="), ("=<", "<="), ("=>", ">="), ("≤", "<="), ("≥", ">="),
+        ("!=", "not before it, and =="), ("<>", "not before it, and =="),
+        ("≠", "not before it, and =="),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("space", ["", " "])
+def test_each_sign_of_another_language_says_what_stands_for_it(
+    written: str, instead: str, space: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"write {instead}; all that can be written")):
+        parse_expectation(f"missed(all) {written}{space}1")
+
+
+@pytest.mark.parametrize(
+    ("text", "instead"),
+    [
+        ("missed_fraction(all) <= 5%", "0.05"),
+        ("missed_fraction(all) <= 0.5%", "0.005"),
+        ("p90(latency_s, all) <= 250ms", "0.25"),
+        ("p90(latency_s, all) <= 5%", ""),
+        ("missed(all) <= 5%", ""),
+        ("missed(all) <= 5s", ""),
+        ("memory_bytes(all) <= 2KiB", "2048"),
+        ("memory_bytes(all) <= 5%", ""),
+    ],
+)
+def test_a_number_with_a_unit_says_the_plain_number_where_there_is_one(
+    text: str, instead: str
+) -> None:
+    with pytest.raises(ValueError, match="write") as raised:
+        parse_expectation(text)
+    said = re.findall(r"write ([\d.]+);", str(raised.value))
+    assert said == ([instead] if instead else [])

@@ -297,7 +297,8 @@ class _Finder:
     def _of_return(self, node: ast.Return) -> None:
         if node.value is None:
             self.put("statement", node, "pass")
-        elif not (isinstance(node.value, ast.Constant) and node.value.value is None):
+        elif not (isinstance(node.value, ast.Constant) and not node.value.value):
+            # What is false as it stands (None, False) is so as None; False has its own change.
             self.put("result", node, "return None")
 
 
