@@ -40,8 +40,15 @@ class Listener:
     def sent(self, message: int, t_ns: int) -> None:
         """A message of the channel was sent."""
 
-    def accepted(self, subscriber: str, connection: int, t_ns: int) -> None:
-        """A connection of a subscriber was accepted; with the first its membership begins."""
+    def accepted(self, subscriber: str, connection: int, t_ns: int, *, left: bool) -> None:
+        """A connection of a subscriber was accepted; with the first its membership begins.
+
+        Arguments:
+            subscriber: whose.
+            connection: its number.
+            t_ns: when.
+            left: its client had left it already: it ends no outage, and `ended` is not told of it.
+        """
 
     def received(self, receipt: Receipt) -> None:
         """A message was received, be it again."""

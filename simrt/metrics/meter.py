@@ -253,17 +253,20 @@ class Meter:
                 self._settled_of(row.subscriber),
             )  # fmt: skip
             self._subscribers[row.subscriber] = subscriber
-            again = False
-        else:
-            again = True
+        elif not any(one.server_open for one in subscriber.connections):
+            subscriber.outcomes.resolve(0, self._sends, OFFLINE)
+        # The server may accept what the client has left meanwhile (NET-1, NET-4): for the client
+        # nothing has begun then, so it ends no outage, and its end begins none.
+        left = self._given_up.pop(row.subscriber, None) == row.connection
+        again = subscriber.outage_ns != NEVER and not left
+        if again:
             self._reconnected(subscriber, now)
         self._open += 1
         connection = Connection(row.connection, base, self._sends, self._sent_ns, again)
-        # The server may accept what the client has left meanwhile (NET-1, NET-4).
-        connection.client_open = self._given_up.pop(row.subscriber, None) != row.connection
+        connection.client_open, connection.ended = not left, left
         subscriber.add(connection)
         if self._listener is not None:
-            self._listener.accepted(row.subscriber, row.connection, now)
+            self._listener.accepted(row.subscriber, row.connection, now, left=left)
 
     def _settled_of(self, name: str) -> Settled | None:
         return None if self._listener is None else partial(self._listener.settled, name)
@@ -276,17 +279,15 @@ class Meter:
         return None if connection is None else (subscriber, connection)
 
     def _reconnected(self, subscriber: Subscriber, now: int) -> None:
-        if not any(one.server_open for one in subscriber.connections):
-            subscriber.outcomes.resolve(0, self._sends, OFFLINE)
+        """The outage is over."""
         totals, sketches = subscriber.totals, subscriber.group.sketches
         if now <= self._end:
             totals.refetches += 1
-        if subscriber.outage_ns != NEVER:
-            subscriber.outcomes.reconnected(subscriber.newest + 1, self._sends)
-            totals.reconnects += 1
-            totals.reconnect_ns += now - subscriber.outage_ns
-            sketches["reconnect_s"].add(now - subscriber.outage_ns)
-            subscriber.outage_ns = NEVER
+        subscriber.outcomes.reconnected(subscriber.newest + 1, self._sends)
+        totals.reconnects += 1
+        totals.reconnect_ns += now - subscriber.outage_ns
+        sketches["reconnect_s"].add(now - subscriber.outage_ns)
+        subscriber.outage_ns = NEVER
         if subscriber.lagging_ns != NEVER and self._current(subscriber):
             self._recovered(subscriber, now)
 
@@ -349,6 +350,7 @@ class Meter:
         found = self._find(row)
         if found is not None:
             found[1].client_open = False
+            self._end_connection(*found, row.t_ns)
         elif row.group in self._groups:
             self._given_up[row.subscriber] = row.connection
 
@@ -459,7 +461,7 @@ class Meter:
         connection.last_taken = message
         connection.times += now if now < self._end else self._end  # noqa: FURB136 - no call here
         connection.taken = taken = connection.taken + 1
-        if taken - connection.received > totals.in_flight_max:
+        if connection.client_open and taken - connection.received > totals.in_flight_max:
             totals.in_flight_max = taken - connection.received
         if self._beyond:
             self._memory.left(message)

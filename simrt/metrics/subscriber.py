@@ -103,7 +103,7 @@ class Connection:
         taken, received: counts.
         server_open, client_open: which side still has it.
         ended: whether either side ended it.
-        reconnect: whether it is not the subscriber's first.
+        reconnect: whether it ended an outage.
     """
 
     __slots__ = (

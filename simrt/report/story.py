@@ -254,10 +254,12 @@ class _Fold(Listener):
         """Remember when."""
         self.send_ns.append(t_ns)
 
-    def accepted(self, subscriber: str, _: int, t_ns: int) -> None:
+    def accepted(self, subscriber: str, _: int, t_ns: int, *, left: bool) -> None:
         """The client is back, or new."""
         person = self.people[subscriber]
         person.member = True
+        if left:
+            return
         if person.away_since is not None:
             person.away.append((person.away_since, t_ns))
             person.away_since = None

@@ -180,7 +180,7 @@ class Channel(Listener):
         self.members: dict[str, Member] = {}
         self.now_ns = 0
 
-    def accepted(self, subscriber: str, connection: int, _: int) -> None:
+    def accepted(self, subscriber: str, connection: int, _: int, *, left: bool) -> None:  # noqa: ARG002
         """A client is back, or new."""
         member = self.members.get(subscriber)
         if member is None:

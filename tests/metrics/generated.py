@@ -390,7 +390,7 @@ class Plain:
         """Reconnects before which something was sent since the newest received, and missed."""
         outcomes = self.outcomes()
         count = 0
-        for connect in [row for row in self.mine if row.kind == "connect"][1:]:
+        for connect, _ in self.reconnects():
             begin = self.place[id(connect)]
             got = [r for r in self.receives if self.place[id(r)] < begin]
             newest = max((self.order[(r.epoch, r.seq)] for r in got), default=-1)
@@ -399,23 +399,32 @@ class Plain:
             count += any(outcome not in ("received", "unfinished") for outcome in since)
         return count
 
-    def outages(self) -> list[int]:
-        """The lengths of the outages that began before the end and ended with a connect."""
-        lengths = []
+    def ends(self, row: Row, latest: int) -> bool:
+        """Whether this row ends that connection of the subscriber, as one of its sides saw it."""
+        if row.kind == "restart":
+            return self.served(latest, row)
+        mine = row.subscriber == self.who and row.connection == latest
+        return mine and row.kind in ("close", "refuse")
+
+    def reconnects(self) -> list[tuple[Row, int]]:
+        """The connects that ended an outage, each with the time at which that began."""
+        found = []
         ended: int | None = None
         latest = 0
         for row in self.rows:
-            if row.kind == "restart" and latest and ended is None and self.served(latest, row):
-                ended = row.t_ns
-            if row.subscriber != self.who:
-                continue
-            if row.kind == "close" and row.connection == latest and ended is None:
-                ended = row.t_ns
-            elif row.kind == "connect":
-                if latest and ended is not None and ended <= END:
-                    lengths.append(row.t_ns - ended)
+            if latest and self.ends(row, latest):
+                ended, latest = row.t_ns, 0
+            elif row.subscriber == self.who and row.kind == "connect":
+                if self.left_before(row):
+                    continue
+                if ended is not None and ended <= END:
+                    found.append((row, ended))
                 latest, ended = row.connection, None
-        return lengths
+        return found
+
+    def outages(self) -> list[int]:
+        """The lengths of the outages that began before the end and ended with a connect."""
+        return [row.t_ns - ended for row, ended in self.reconnects()]
 
     def recoveries(self) -> list[int]:
         """From the end of a connection to being connected and having the newest message sent."""
@@ -425,13 +434,13 @@ class Plain:
         up = False
         for row in self.rows:
             sent = sum(self.place[id(one)] <= self.place[id(row)] for one in self.sends)
-            ends = row.subscriber == self.who and row.kind == "close" and row.connection == latest
-            if ends or (row.kind == "restart" and up and self.served(latest, row)):
-                if up and row.t_ns <= END and lagging is None:
+            if up and self.ends(row, latest):
+                if row.t_ns <= END and lagging is None:
                     lagging = row.t_ns
                 up = False
             elif row.subscriber == self.who and row.kind == "connect":
-                latest, up = row.connection, True
+                if not self.left_before(row):
+                    latest, up = row.connection, True
             elif row.subscriber == self.who and row.kind == "receive":
                 newest = max(newest, self.order[row.epoch, row.seq])
             if row.subscriber == self.who and up and newest + 1 == sent and lagging is not None:
@@ -442,7 +451,10 @@ class Plain:
     def replays(self) -> list[tuple[int, int | None]]:
         """Of each reconnect: how many its replay holds, and the age of what is seen after it."""
         found = []
-        for replay in [row for row in self.mine if row.kind == "replay"][1:]:
+        again = {row.connection for row, _ in self.reconnects()}
+        for replay in self.mine:
+            if replay.kind != "replay" or replay.connection not in again:
+                continue
             detail = replay.detail or {}
             until = replay
             if detail["count"]:
@@ -471,8 +483,8 @@ class Plain:
 
     def refetches(self) -> int:
         """One a receipt and one a reconnect, to the end of the workload."""
-        asked = [row for row in self.mine if row.kind in ("receive", "connect")]
-        return sum(row.t_ns <= END for row in asked) - (self.mine[0].t_ns <= END)
+        asked = [*self.receives, *(row for row, _ in self.reconnects())]
+        return sum(row.t_ns <= END for row in asked)
 
     def served(self, number: int, until: Row) -> bool:
         """Whether the server still had that connection when this row came."""
@@ -485,8 +497,13 @@ class Plain:
 
     def in_flight_max(self) -> int:
         count: dict[int, int] = defaultdict(int)
+        left: set[int] = set()
         most = 0
         for row in self.mine:
+            if row.kind == "refuse" or (row.kind == "close" and not from_server(row)):
+                left.add(row.connection)
+            if row.connection in left:
+                continue
             count[row.connection] += (row.kind == "take") - (row.kind == "receive")
             most = max(most, count[row.connection])
         return most
