@@ -26,6 +26,15 @@ def histories(tmp_path_factory):
     return Histories(folder / "histories")
 
 
+@pytest.fixture(scope="session")
+def written_report(tmp_path_factory):
+    """The folder of a report of the usual check, to be looked at, not to be changed."""
+    from simrt.report import write_report
+    from tests.report.checks import REPORTED_IN, usual
+
+    return write_report(usual(REPORTED_IN), tmp_path_factory.mktemp("report")).parent
+
+
 @pytest.fixture(scope="module")
 def browser():
     """Chromium, opened once for a file of tests; where it is missing they are skipped."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from simrt.checkers.verdict import Status
 from simrt.report.checklist import STATUS_WORD
-from simrt.report.files import write_report
 from simrt.report.html import FIGURES as DRAWN_BY_THE_REPORT
 from simrt.report.html import HEADINGS
 from simrt.report.tables import COLUMNS, verdicts_json
@@ -94,12 +94,8 @@ def test_every_status_is_explained() -> None:
     assert [STATUS_WORD[s] for s in Status if f"| {STATUS_WORD[s]} |" not in TEXT] == []
 
 
-def test_every_file_of_a_check_is_explained(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    folder = tmp_path_factory.mktemp("report")
-    write_report(usual(), folder)
-    written = {path.name for path in folder.iterdir()} | {"runs/"}
+def test_every_file_of_a_check_is_explained(written_report: Path) -> None:
+    written = {path.name for path in written_report.iterdir()} | {"runs/"}
     section = TEXT.split("## The files beside it\n")[1].split("\n### ")[0]
     assert set(re.findall(r"^\| `([\w./]+)` \|", section, re.MULTILINE)) == written
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from simrt.checkers.verdict import Status, Verdict, worst
@@ -13,6 +14,9 @@ from simrt.metrics import estimates, measure
 from simrt.results import Check, Item, Run
 from simrt.scenario.model import Scenario
 from tests.report.synthetic import play, scenario
+
+# Where the check says that its files are.
+REPORTED_IN = Path("reports/admin/20261123T201500.000001Z-1")
 
 _VERDICTS = (
     ("permission", 1, ("SSE-3", "SSE-4"), "Five kinds of credentials answered as declared."),
@@ -78,7 +82,17 @@ def check_of(
 
 
 def usual(folder: Path | None = None) -> Check:
-    """Three runs on sim and one on server, all that was judged passed."""
+    """Three runs on sim and one on server, all that was judged passed; made once."""
+    return replace(_usual(), folder=folder)
+
+
+def usual_anew(folder: Path | None = None) -> Check:
+    """The same from new runs: for tests that ask whether they give the same."""
+    return replace(_usual.__wrapped__(), folder=folder)
+
+
+@cache
+def _usual() -> Check:
     scene = scenario()
     histories = [play(scene, "sim", seed) for seed in (1, 2, 3)] + [play(scene, "server", 1)]
-    return check_of(histories, scene, folder=folder)
+    return check_of(histories, scene)

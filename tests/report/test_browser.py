@@ -1,9 +1,11 @@
 """The page in a real browser: no errors, no requests, no overflow, legible in both themes."""
 
+from shutil import copytree
+
 import pytest
 
 from simrt.report import write_index, write_report
-from tests.report.checks import check_of, usual
+from tests.report.checks import check_of
 from tests.report.synthetic import play, scenario
 
 pytestmark = pytest.mark.real
@@ -26,9 +28,9 @@ SMALLEST = """() => Math.min(...[...document.querySelectorAll('figure svg text')
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory):
+def pages(tmp_path_factory, written_report):
     reports = tmp_path_factory.mktemp("reports")
-    both = write_report(usual(), reports / "both" / "20261123T090000.000000Z-1")
+    both = copytree(written_report, reports / "both" / "20261123T090000.000000Z-1") / "report.html"
     workload = scenario().normalised()["workload"]
     workload["publish"][0]["arrivals"] = {"poisson": "15/s"}
     long = "a-group-with-a-name-as-long-as-names-may-be-which-is-quite-long"

@@ -108,9 +108,12 @@ def test_ids_are_unique_in_a_page_and_each_reference_has_one(usual, crowded):
         assert set(used) <= set(ids)
 
 
-def test_the_same_history_gives_the_same_bytes(usual):
-    again = panels(stories(play(), play(target="server", seed=2)))
-    assert [f.svg for f in every(again)] == [f.svg for f in every(usual)]
+def test_the_same_history_gives_the_same_bytes(crowded):
+    """The one figure that no written report of tests holds; test_files.py compares the others."""
+    found = stories(busy(), busy("server"))
+    again = closeup(found, lanes_of(found))
+    assert [f.svg for f in again] == [f.svg for f in every(crowded) if f.key == "closeup"]
+    assert again
 
 
 def test_few_events_are_single_marks_and_many_are_shares():

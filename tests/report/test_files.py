@@ -3,7 +3,7 @@
 import csv
 import json
 from dataclasses import replace
-from pathlib import Path
+from shutil import copytree
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -17,7 +17,7 @@ from simrt.report.tables import COLUMNS, metrics_csv, verdicts_json
 from simrt.report.text import annotation_lines, check_lines
 from simrt.scenario import load
 from simrt.scenario.model import Scenario
-from tests.report.checks import check_of, usual, verdict
+from tests.report.checks import REPORTED_IN, check_of, usual, usual_anew, verdict
 from tests.report.page import Page
 from tests.report.synthetic import play, scenario
 
@@ -28,17 +28,29 @@ FILES = {
 
 @pytest.fixture(scope="module")
 def check():
-    return usual(Path("reports/admin/20261123T201500.000001Z-1"))
+    return usual(REPORTED_IN)
 
 
-def test_the_folder_holds_what_is_promised_and_nothing_else(check, tmp_path):
+def test_the_folder_holds_what_is_promised_and_nothing_else(written_report):
+    assert {file.name for file in written_report.iterdir()} == FILES
+
+
+def test_the_same_runs_give_the_same_bytes_also_over_an_old_report(written_report, tmp_path):
+    """Figures, page and tables, from runs that were made, measured and drawn anew."""
     folder = tmp_path / "deep" / "er"
-    path = write_report(check, folder)
-    assert path == folder / "report.html"
+    copytree(written_report, folder)
+    (folder / "report.html").write_text("old")
+    assert write_report(usual_anew(REPORTED_IN), folder) == folder / "report.html"
+    first, again = (
+        {file.name: file.read_bytes() for file in one.iterdir()} for one in (written_report, folder)
+    )
+    assert again == first
+
+
+def test_folders_that_are_missing_are_made(check, tmp_path):
+    folder = tmp_path / "deep" / "er"
+    assert write_report(replace(check, runs=()), folder) == folder / "report.html"
     assert {file.name for file in folder.iterdir()} == FILES
-    first = {file.name: file.read_bytes() for file in folder.iterdir()}
-    write_report(check, folder)
-    assert {file.name: file.read_bytes() for file in folder.iterdir()} == first
 
 
 def test_the_scenario_loads_back_equal(check, tmp_path):
@@ -75,9 +87,8 @@ def test_verdicts_name_every_verdict(check):
     assert json.loads(json.dumps(data)) == data
 
 
-def test_the_environment_says_what_repeats_it(check, tmp_path):
-    write_report(check, tmp_path)
-    data = json.loads((tmp_path / "environment.json").read_text())
+def test_the_environment_says_what_repeats_it(check, written_report):
+    data = json.loads((written_report / "environment.json").read_text())
     assert data["command"] == check.command
     assert data["versions"] == {"python": "3.11.7", "simrt": "0.1.0"}
     assert data["seeds"] == {"sim": [1, 2, 3], "server": [1]}
