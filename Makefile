@@ -20,9 +20,8 @@ check: $(VENV)/.ready ## judge the patterns and the first question; reports/inde
 check-all: $(VENV)/.ready ## judge every scenario that ships; twice as long
 	$(BIN)/simrt check scenarios
 
-test: lint ## lint, types, then all tests: virtual time in parallel, real sockets one by one
-	$(BIN)/pytest -q -n $(WORKERS) -m "not real"
-	$(BIN)/pytest -q -m real
+test: lint ## lint, types, then all tests: virtual time beside real sockets
+	$(BIN)/python -m tests --workers $(WORKERS)
 
 test-fast: $(VENV)/.ready-test ## only what needs no sockets, processes or browser
 	$(BIN)/pytest -q -n $(WORKERS) -m "not real"

@@ -5,6 +5,7 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.__main__ import SAYS_REAL
 from tests.chromium import ARGUMENTS, PROGRAM
 from tests.histories import Histories
 
@@ -15,6 +16,18 @@ settings.register_profile(
 )
 settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_collection_modifyitems(items):
+    """Each test runs in one part of `python -m tests`, and one that must be alone says why."""
+    reals = {item.path for item in items if item.get_closest_marker("real")}
+    for path in reals:
+        if SAYS_REAL not in path.read_text("utf-8"):
+            raise pytest.UsageError(f"{path}: mark its real tests in it, by {SAYS_REAL}")
+    for item in items:
+        for mark in item.iter_markers("alone"):
+            if not mark.args or item.get_closest_marker("real") is None:
+                raise pytest.UsageError(f"{item.nodeid}: mark it real, and alone with a reason")
 
 
 @pytest.fixture(scope="session")

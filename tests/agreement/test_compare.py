@@ -24,6 +24,7 @@ from simrt.scenario.model import Scenario
 from simrt.targets import lockstep, sim
 from tests.agreement.test_figures import lively, simulated
 from tests.checkers.histories import OLDEST, OLDEST_ROWS, edited, history, oldest
+from tests.marks import paced
 from tests.test_cli import SIMRT
 from tests.test_cli import simrt as command
 
@@ -232,6 +233,7 @@ def test_stored_figures_of_one_run_each_have_no_interval(tmp_path: Path) -> None
     assert "cannot be said" in str(found)
 
 
+@paced
 @pytest.mark.real
 @pytest.mark.rules("NET-9")
 def test_a_server_that_runs_freely_lies_within_the_interval(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from simrt.checkers import judge
 from simrt.checkers.verdict import Status
 from simrt.history import History
 from simrt.targets import sim
+from tests.marks import paced
 from tests.targets.small import simulate, small
 
 RESUME = {"resume": "last-event-id"}
@@ -112,6 +113,7 @@ def test_the_checker_asks_nothing_of_it_without_the_variant():
     assert verdict(scenario, rows).status is Status.PASS
 
 
+@paced
 @pytest.mark.real
 def test_real_clients_and_a_real_server_do_the_same(tmp_path):
     """Over TCP, at 5 times the speed: nothing sent while away is missed, and nothing repeated."""

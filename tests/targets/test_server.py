@@ -28,6 +28,7 @@ from simrt.history import History, Row, read_history
 from simrt.scenario import Scenario, scenario
 from simrt.targets import server
 from simrt.targets.server.run import default_speed
+from tests.marks import paced
 
 pytestmark = pytest.mark.real
 
@@ -148,6 +149,7 @@ def eventful(tmp_path_factory: pytest.TempPathFactory) -> History:
     return read_history(path).load()
 
 
+@paced
 @pytest.mark.rules("ACC-1", "ACC-2", "ACC-3", "RST-2", "DLV-2", "DLV-3", "PRJ-1", "SSE-4")
 def test_every_promise_holds_on_a_real_server(eventful: History) -> None:
     """All checkers: nothing fails on a real run with every fault that there is."""
@@ -157,6 +159,7 @@ def test_every_promise_holds_on_a_real_server(eventful: History) -> None:
     assert eventful.header.resolution_ns > 0
 
 
+@paced
 def test_rows_stand_in_time_order_causes_first(eventful: History) -> None:
     """No receive before its take, no take before its send, no row after the last."""
     times = [row.t_ns for row in eventful]
@@ -179,6 +182,7 @@ def test_rows_stand_in_time_order_causes_first(eventful: History) -> None:
     assert last.detail["run"] == "complete"
 
 
+@paced
 @pytest.mark.rules("RST-1", "RST-3", "NET-8")
 def test_a_restart_is_a_kill_and_a_new_process(eventful: History) -> None:
     """RST-1, RST-3: one epoch ends, another begins at seq 1; nothing is written in between."""
@@ -196,6 +200,7 @@ def test_a_restart_is_a_kill_and_a_new_process(eventful: History) -> None:
     assert {"office/0", "office/1", "office/2", "stuck/0", "stuck/1"} <= ended
 
 
+@paced
 @pytest.mark.rules("RST-5", "HOK-3")
 def test_what_found_the_server_down_is_no_send(eventful: History) -> None:
     """RST-5: hook calls and the cron instant in the down time are `reject` rows, cause `down`."""
@@ -215,6 +220,7 @@ def test_what_found_the_server_down_is_no_send(eventful: History) -> None:
     assert ends == calls
 
 
+@paced
 @pytest.mark.rules("BUF-2", "SSE-6", "NET-6")
 def test_a_stall_makes_the_server_drop_by_policy(eventful: History) -> None:
     """BUF-2, SSE-6: of a stalled client's messages the oldest are lost, and nothing is received."""
@@ -235,6 +241,7 @@ def test_a_stall_makes_the_server_drop_by_policy(eventful: History) -> None:
     assert set(eventful.header.window) == {"office", "stuck", "train", "locked"}
 
 
+@paced
 @pytest.mark.rules("CLI-1", "CLI-2")
 def test_offline_periods_end_connections_and_with_the_workload(eventful: History) -> None:
     """CLI-2: the client's close has cause `offline`; all are online when the workload is over."""
@@ -252,6 +259,7 @@ def test_offline_periods_end_connections_and_with_the_workload(eventful: History
         assert sorted(set(attempts)) == list(range(1, max(attempts) + 1))
 
 
+@paced
 def test_a_share_is_disconnected_by_the_named_stream(eventful: History) -> None:
     from simrt.scenario import Randomness
 
@@ -262,6 +270,7 @@ def test_a_share_is_disconnected_by_the_named_stream(eventful: History) -> None:
     assert hit == {f"office/{number}" for number in chosen}
 
 
+@paced
 @pytest.mark.rules("CLI-3", "SSE-4")
 def test_wrong_credentials_end_a_client_for_good(eventful: History) -> None:
     about = [row for row in eventful if row.subscriber == "locked/0"]
@@ -271,6 +280,7 @@ def test_wrong_credentials_end_a_client_for_good(eventful: History) -> None:
     ]
 
 
+@paced
 @pytest.mark.rules("SSE-4")
 def test_the_permission_is_probed(eventful: History) -> None:
     """Each kind of credentials is tried once, after the quiet phase, and its answer kept."""
@@ -289,6 +299,7 @@ def test_the_permission_is_probed(eventful: History) -> None:
     assert first >= 90 * 10**9
 
 
+@paced
 @pytest.mark.rules("ACC-1", "ACC-3")
 def test_the_run_ends_when_nothing_waits(eventful: History) -> None:
     """Both sides write an `end` for each open stream; nothing is pending or in flight."""
@@ -306,6 +317,7 @@ def test_the_run_ends_when_nothing_waits(eventful: History) -> None:
             assert row.detail["received"] == len(taken)
 
 
+@paced
 @pytest.mark.rules("BUF-3", "RST-1")
 def test_drop_newest_and_many_restarts(tmp_path: Path, no_strays: None) -> None:
     """BUF-3; the last restart heals with the end of the workload."""
@@ -342,6 +354,7 @@ def test_drop_newest_and_many_restarts(tmp_path: Path, no_strays: None) -> None:
     assert of(history, "end", subscriber="tunnel/0")
 
 
+@paced
 def test_restarts_come_faster_than_servers_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_strays: None
 ) -> None:

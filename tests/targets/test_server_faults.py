@@ -18,9 +18,10 @@ from simrt.history import History, Row, read_history
 from simrt.scenario.model import Scenario
 from simrt.targets import server
 from simrt.targets.server.namespace import why_none
+from tests.marks import paced
 from tests.targets import small as smallest
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, paced]
 
 S = 1_000_000_000
 small: Callable[..., Scenario] = smallest.small

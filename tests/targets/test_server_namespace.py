@@ -16,6 +16,7 @@ from simrt.errors import TargetError
 from simrt.history import Row
 from simrt.targets.server import namespace
 from simrt.targets.server.namespace import own_network, remove_left_overs, why_none
+from tests.marks import paced
 from tests.targets.small import small
 from tests.targets.test_server_faults import history_of, of, own
 
@@ -43,6 +44,7 @@ def ends(rows: list[Row], who: str) -> list[tuple[str, str]]:
     return [((row.detail or {})["side"], row.cause) for row in closed]
 
 
+@paced
 @lost_packets
 @pytest.mark.rules("SSE-5", "NET-7")
 def test_the_server_notices_a_peer_that_acknowledges_nothing(tmp_path: Path) -> None:
@@ -81,6 +83,7 @@ def test_the_server_notices_a_peer_that_acknowledges_nothing(tmp_path: Path) -> 
     assert mine(names(), os.getpid()) == []
 
 
+@paced
 @pytest.mark.rules("NET-7")
 def test_where_packets_cannot_be_lost_a_proxy_does_and_the_rows_say_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -32,6 +32,7 @@ from simrt.targets.server.punctuality import Punctuality
 from simrt.targets.server.record import Part
 from simrt.targets.server.sockets import buffers_of, rcvbuf_of, typical_event
 from simrt.targets.server.wire import Loopback
+from tests.marks import calibrated
 from tests.targets import small as smallest
 
 small: Callable[..., Scenario] = smallest.small
@@ -446,6 +447,7 @@ def test_a_process_that_ignores_the_end_is_killed(
 # --- the window -------------------------------------------------------------------------------
 
 
+@calibrated
 @pytest.mark.real
 @pytest.mark.rules("SSE-6", "NET-9")
 def test_the_window_is_measured(tmp_path: Path) -> None:
@@ -467,6 +469,7 @@ def test_the_window_is_measured(tmp_path: Path) -> None:
     run(main)
 
 
+@calibrated
 @pytest.mark.real
 @pytest.mark.rules("NET-7", "NET-9")
 @pytest.mark.skipif(bool(why_none(1)), reason=f"no packets can be lost here: {why_none(1)}")
@@ -495,6 +498,7 @@ def test_what_the_kernel_does_in_silence_is_measured(tmp_path: Path) -> None:
     run(main)
 
 
+@calibrated
 @pytest.mark.real
 @pytest.mark.rules("SSE-6", "NET-9")
 def test_the_systems_own_buffers_hold_far_more(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from simrt.scenario.model import Scenario
 from simrt.testing import repeatable, scenarios
 from tests.agreement.both import possible
 from tests.histories import Histories
+from tests.marks import paced
 from tests.properties.runs import SEEDS, corpus_size
 
 ROOT = Path(__file__).parents[2]
@@ -83,9 +84,15 @@ def test_generated_in_virtual_time(target: str) -> None:
     assert seen["accounts"] > 20 * seen["scenarios"], seen
 
 
+ways = pytest.mark.parametrize(
+    "lockstep",
+    [pytest.param(False, id="freely", marks=paced), pytest.param(True, id="lockstep")],
+)
+
+
 @pytest.mark.real
 @pytest.mark.rules("ACC-1", "ACC-2")
-@pytest.mark.parametrize("lockstep", [False, True], ids=["freely", "lockstep"])
+@ways
 def test_generated_on_a_server(lockstep: bool) -> None:
     seen = generated(REAL, "server", lockstep=lockstep)
     assert seen["scenarios"] > 0.5 * REAL, seen
@@ -101,7 +108,7 @@ def test_shipped_in_virtual_time(path: Path, target: str, histories: Histories) 
 
 @pytest.mark.real
 @pytest.mark.rules("ACC-1", "ACC-2")
-@pytest.mark.parametrize("lockstep", [False, True], ids=["freely", "lockstep"])
+@ways
 @pytest.mark.parametrize("name", QUICK)
 def test_shipped_on_a_server(name: str, lockstep: bool) -> None:
     """Two; `make check-all` judges every one on a server that runs freely."""
