@@ -111,9 +111,14 @@ def test_ctrl_c_ends_what_runs_beside_a_loop():
         beside_any_loop(work)
 
     loop = asyncio.new_event_loop()  # asyncio.run would hear the signal itself
-    with pytest.raises(KeyboardInterrupt):
-        loop.run_until_complete(cell())
-    loop.close()
+    # Under a shell's background job SIGINT is ignored, and that is inherited.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            loop.run_until_complete(cell())
+    finally:
+        signal.signal(signal.SIGINT, before)
+        loop.close()
     assert ended.wait(60)
 
 
