@@ -191,7 +191,12 @@ def test_news_that_no_longer_helps_must_not_resurface(useful, replayed, resurfac
     data = small().normalised()
     data["intent"]["useful_for"] = useful
     measured = Measured(replayed=replayed, resurfaced=resurfaced)
-    assert judge_stale(scenario(data), measured).status is status
+    found = judge_stale(scenario(data), measured)
+    assert found.status is status
+    judged = 0 if status is Status.NOT_APPLICABLE else replayed
+    assert (found.judged, found.item) == (judged, 3)
+    if judged:
+        assert f"{replayed} " in found.sentence
 
 
 def verdict(status, item=3, check="loss", judged=1, target="sim"):

@@ -335,6 +335,29 @@ def test_a_login_dials_unless_it_waits_for_the_network(online: bool, at_once: bo
     run(main)
 
 
+@pytest.mark.rules("CLI-3", "SSE-2")
+def test_a_login_of_who_never_gave_up_forgets_no_id() -> None:
+    async def main() -> None:
+        async def once(peer: Peer) -> None:
+            await peer.say(STREAM + block(7))
+            await peer.gone()
+
+        server = Server(once)
+        async with server.listening():
+            notes = Notes()
+            async with using(Client(Standing(), server.endpoint, notes)) as client:
+                await notes.until("receive")
+                client.disconnect()
+                client.log_in_again()  # it waits already, and goes on waiting
+                assert client._timer is not None
+                client.dial()
+                while len(server.peers) < 2 or not server.peers[1].request:
+                    await turns(1)
+                assert b"Last-Event-ID: e1:7" in server.peers[1].request
+
+    run(main)
+
+
 # --- draining, reading ----------------------------------------------------------------------------
 
 
@@ -489,6 +512,32 @@ def test_what_the_kernel_says_is_told_in_scenario_time(
                 else:
                     assert notes.of("close") == []
                     assert clock.waits[-1] == watchdog_ns - speed * said_ms * 1_000_000
+
+    run(main)
+
+
+@pytest.mark.rules("CLI-4")
+def test_a_network_that_knows_when_data_came_is_believed() -> None:
+    class Network(asyncio.Transport):
+        def pause_reading(self) -> None:
+            pass
+
+        def write(self, data: bytes | bytearray | memoryview) -> None:
+            pass
+
+        def is_closing(self) -> bool:
+            return False
+
+    async def main() -> None:
+        notes = Notes()
+        client = Client(Standing(), Endpoint("h", 1, "/"), notes)
+        made = connections.Connection(client, b"", connections.Parser())
+        assert made.heard_ns() is None
+        made.connection_made(Network({connections.HEARD_NS: 300}))
+        assert made.heard_ns() == 300
+        assert made.unheard_ns(1000, 1) is None  # it reads: nothing waits
+        made.read(wanted=False)
+        assert made.unheard_ns(1000, 1) == 700
 
     run(main)
 

@@ -234,3 +234,27 @@ def test_a_number_with_a_unit_says_the_plain_number_where_there_is_one(
         parse_expectation(text)
     said = re.findall(r"write ([\d.]+);", str(raised.value))
     assert said == ([instead] if instead else [])
+
+
+@pytest.mark.parametrize(
+    ("written", "instead"),
+    [
+        *((sign, "and") for sign in ("&&", "&", "AND")),
+        *((sign, "not (not … and not …), which is an or") for sign in ("||", "|", "or", "OR")),
+    ],
+)
+def test_each_join_of_another_language_says_what_stands_for_it(written: str, instead: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"write {instead}; all that can be written")):
+        parse_expectation(f"missed(all) <= 1 {written} sent(all) > 0")
+
+
+@pytest.mark.parametrize("written", ["NOT", "!"])
+def test_so_does_each_not(written: str) -> None:
+    with pytest.raises(ValueError, match="write not; all that can be written"):
+        parse_expectation(f"{written} reached(restart)")
+
+
+def test_what_is_said_of_nothing_in_particular_holds_all_that_can_be_written() -> None:
+    with pytest.raises(ValueError, match=r"where .* should stand; write metric") as raised:
+        parse_expectation("missed(all) ? 1")
+    assert "None" not in str(raised.value)
