@@ -50,7 +50,7 @@ def checked(folder, waits, *scenarios, runs=4):
 def test_what_had_ended_is_judged_and_kept(tmp_path):
     (found,) = checked(tmp_path, 3, lively())
     assert (found.cut_short, found.status.value) == (True, "inconclusive")
-    assert "time-limit: Not done within the time limit of 5 s" in found.sentence
+    assert "Not done within the time limit of 5 s" in found.sentence
     assert "3 of 4 on sim" in found.sentence
     assert {item.status.value for item in found.items} == {"inconclusive"}
     kept = sorted(found.folder.glob("runs/*"))

@@ -27,6 +27,7 @@ FILES = (
     "tests/properties/test_corpus.py",
     "tests/properties/test_metamorphic.py",
     "tests/properties/test_failures.py",
+    "tests/properties/test_counts.py",
     "tests/targets/test_determinism.py",
 )
 _STATE = re.compile(r"^\| `([\w-]+)` \| (.+) \| ([\d,]+) \|$", re.MULTILINE)
