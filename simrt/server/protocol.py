@@ -32,7 +32,7 @@ Fields = Sequence[tuple[bytes, bytes]]
 RELIED_ON = {
     "attributes": (
         "access_log", "connections", "cycle", "flow", "loop", "parser", "pipeline", "scope",
-        "tasks", "transport",
+        "tasks", "timeout_keep_alive", "timeout_keep_alive_task", "transport",
     ),
     "methods": (
         "connection_made", "connection_lost", "eof_received", "on_header",
@@ -170,6 +170,11 @@ class Connection(HttpToolsProtocol):
             self._parse()
         else:
             self.flow.pause_reading()
+
+    def eof_received(self) -> None:
+        """The client sends no more; what it does not read of its answer holds nothing for ever."""
+        super().eof_received()
+        self._watch_unread()
 
     @property
     def may_read(self) -> bool:
@@ -335,6 +340,12 @@ class Connection(HttpToolsProtocol):
         self._body_left = 0
         self._in_head = True
         super().on_message_complete()
+        if not self._busy and not self.transport.is_closing():
+            # It was answered before its body was there, and the rest ended uvicorn's wait.
+            self._unset_keepalive_if_required()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - our words are our own
         """Refuse what is no request, or too large a one; a small JSON body like every refusal."""

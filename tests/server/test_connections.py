@@ -71,6 +71,30 @@ def test_an_unread_last_answer_does_not_keep_a_connection(then: str) -> None:
     test()
 
 
+EARLY = request("POST", "/shop/content", b'{"id":"7"}', token="wrong")
+"""A request that is refused by its head, before its body is there."""
+
+
+@pytest.mark.parametrize("window", [0, 1 << 20])
+@pytest.mark.parametrize("then", ["nothing", "eof"])
+def test_an_answer_before_the_body_does_not_keep_a_connection(then: str, window: int) -> None:
+    """Idle time is bounded too where the rest of a body ended the wait for a next request."""
+
+    @virtual
+    async def test() -> None:
+        on = await rig(limits=Limits(request_s=10, idle_s=50, farewell_s=1))
+        client = on.dial(window)
+        for byte in EARLY:
+            client.transport.arrive(bytes([byte]))
+            await settle()
+        if then == "eof":
+            client.transport.eof()
+        await asyncio.sleep(61)
+        assert client.gone()
+
+    test()
+
+
 @virtual
 async def test_a_last_answer_that_is_read_in_part_does_not_keep_a_connection() -> None:
     """The transport may ask for more when little is left; but nothing more will come."""
