@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from simrt.checkers.verdict import Status, Verdict
 from simrt.fit import Fit
@@ -10,6 +10,9 @@ from simrt.metrics import Estimate
 from simrt.results import Item
 from simrt.scenario.model import Scenario
 from simrt.text import exact_duration, listing, number, seconds, share
+
+# (group, metric) -> the figure over all runs
+_Figures = Mapping[tuple[str, str], float | None]
 
 # metric -> what happened, in a product owner's words
 _CAUSES = {
@@ -77,12 +80,44 @@ def _experience(scenario: Scenario, figures: Sequence[Estimate]) -> str:
     """What the group that fares worst experiences."""
     target = "sim" if any(figure.target == "sim" for figure in figures) else "server"
     of = {(f.group, f.metric): f.value for f in figures if f.target == target}
+    sentence = _state(scenario, of) if scenario.intent.kind == "state" else _events(scenario, of)
+    if not sentence:
+        return "No subscriber was there to miss anything."
+    if scenario.intent.useful_for_ns is not None:
+        useful = exact_duration(scenario.intent.useful_for_ns)
+        stale = of.get(("all", "resurfaced")) or 0
+        sentence += (
+            f"; no replay brought news older than {useful}"
+            if not stale
+            else f"; replays brought {number(stale)} events older than {useful}"
+        )
+    return f"{sentence}."
+
+
+def _state(scenario: Scenario, of: _Figures) -> str:
+    """Of a state: how long what is on screen is outdated. A value that was replaced is no loss."""
+    shares = [(of.get((name, "outdated_fraction")), name) for name in scenario.workload.subscribers]
+    known = [(outdated, group) for outdated, group in shares if outdated is not None]
+    if not known:
+        return ""
+    outdated, group = max(known)
+    if not outdated:
+        return "Nobody sees an outdated value"
+    sentence = f"Members of {group} see an outdated value {share(outdated)} of the time"
+    longest = of.get((group, "p99(outdated_s)"))
+    if longest:
+        sentence += f"; for 99 % of the time it has been outdated for less than {seconds(longest)}"
+    return sentence
+
+
+def _events(scenario: Scenario, of: _Figures) -> str:
+    """Of events that each count: how many are missed, why, and how old the newest is."""
     groups = [
         (of.get((group, "missed_fraction")), group) for group in scenario.workload.subscribers
     ]
     known = [(missed, group) for missed, group in groups if missed is not None]
     if not known:
-        return "No subscriber was there to miss anything."
+        return ""
     missed, group = max(known)
     sentence = (
         f"Members of {group} miss {share(missed)} of events" if missed else "Nobody misses an event"
@@ -95,12 +130,4 @@ def _experience(scenario: Scenario, figures: Sequence[Estimate]) -> str:
     seen = [age for age in ages if age is not None]
     if seen:
         sentence += f"; what users see is younger than {seconds(max(seen))} for 90 % of the time"
-    if scenario.intent.useful_for_ns is not None:
-        useful = exact_duration(scenario.intent.useful_for_ns)
-        stale = of.get(("all", "resurfaced")) or 0
-        sentence += (
-            f"; no replay brought news older than {useful}"
-            if not stale
-            else f"; replays brought {number(stale)} events older than {useful}"
-        )
-    return f"{sentence}."
+    return sentence

@@ -17,6 +17,8 @@ from simrt.results import Check, Run
 ALL = "all"
 HEADLINES = (
     "missed_fraction",
+    "outdated_fraction",
+    "p90(outdated_s)",
     "staleness_s",
     "p50(staleness_s)",
     "p90(staleness_s)",

@@ -63,7 +63,7 @@ def experience(
         GroupExperience(
             group=group,
             who=_who(declared),
-            summary=_summary(check, stories[0], group),
+            summary=_summary(check, runs[0], stories[0], group),
             targets=tuple(run.target for run in runs),
             lines=_lines(runs, stories, group),
             numbers=_numbers(runs[0], stories[0], group, declared),
@@ -122,13 +122,15 @@ def _estimate(check: Check, target: str, group: str, metric: str) -> Estimate | 
     return None
 
 
-def _summary(check: Check, story: Story, group: str) -> str:
+def _summary(check: Check, run: Run, story: Story, group: str) -> str:
     counts = story.counts(group)
     sent = sum(counts.values())
     where = f"On {story.target}, seed {story.seed}"
     if not sent:
         return f"{where}: no event was sent while anybody of this group was connected."
     arrived = counts["received"] / sent
+    if check.scenario.intent.kind == "state":
+        return f"{where}: {_outdated(run, group)}{_arrive(arrived)}{_over_runs(check, run, group)}"
     late = sum(person.late for person in story.members(group)) / sent
     limit = story.scenario.intent.useful_for_ns
     text = f"{where}: of 100 events {words.of_hundred(arrived)} arrive"
@@ -149,15 +151,38 @@ def _summary(check: Check, story: Story, group: str) -> str:
     if counts[UNFINISHED.name]:
         share = words.of_hundred(counts[UNFINISHED.name] / sent)
         text += f"; {share} were still on their way at the end"
-    return text + "." + _over_runs(check, story.target, group)
+    return text + "." + _over_runs(check, run, group)
 
 
-def _over_runs(check: Check, target: str, group: str) -> str:
-    found = _estimate(check, target, group, "missed_fraction")
+def _outdated(run: Run, group: str) -> str:
+    outdated = run.metrics.value("outdated_fraction", group)
+    if not outdated:
+        return "what is on screen is never outdated."
+    longest = metric_text("outdated_max_s", run.metrics.value("outdated_max_s", group))
+    return (
+        f"what is on screen is outdated {words.share(outdated)} of the time, at worst for {longest}"
+        " on end."
+    )
+
+
+def _arrive(arrived: float) -> str:
+    if arrived == 1:
+        return " All events arrive."
+    said = words.of_hundred(arrived)
+    return f" Of 100 events {said} arrive; one that a newer one has replaced is no loss."
+
+
+def _over_runs(check: Check, run: Run, group: str) -> str:
+    state = check.scenario.intent.kind == "state"
+    metric = "outdated_fraction" if state else "missed_fraction"
+    found = _estimate(check, run.target, group, metric)
     if found is None or found.value is None or found.runs < 2:
         return ""
     low, high = found.low or 0.0, found.high or 0.0
     span = "" if low == high else f" (95 % interval {words.share(low)} to {words.share(high)})"
+    if state:
+        said = words.share(found.value)
+        return f" Over {found.runs} runs it is outdated {said} of the time{span}."
     return f" Over {found.runs} runs {words.share_and_odds(found.value)} are missed{span}."
 
 
@@ -176,13 +201,21 @@ def _lines(runs: Sequence[Run], stories: Sequence[Story], group: str) -> tuple[L
             metric_text(metric, run.metrics.quantile(p, metric, group)) for p in (0.5, 0.9, 1.0)
         )
 
+    state = runs[0].scenario.intent.kind == "state"
+    outdated = [
+        measured("Time in which what is on screen is outdated", figure("outdated_fraction")),
+        measured("For how long it has been outdated: half / 90 % / all of the time below",
+                 spread("outdated_s")),
+    ]  # fmt: skip
     lines = [
+        *(outdated if state else ()),
         told("Events sent to it", lambda story: words.count(_sent(story, group))),
-        told("Missed", lambda story: _missed(story, group)),
+        told("Never arrived; replaced by a newer one is no loss" if state else "Missed",
+             lambda story: _missed(story, group)),
         measured("Delay until it arrives: half / 90 % / all are below", spread("latency_s")),
-        measured("Age of what is on screen: half / 90 % / all of the time below",
-                 spread("staleness_s")),
-        measured("Most events missed in a row", figure("gap_messages")),
+        measured("Age of what is on screen, also while nothing is sent: "
+                 "half / 90 % / all of the time below", spread("staleness_s")),
+        *(() if state else (measured("Most events missed in a row", figure("gap_messages")),)),
         measured("Longest time without hearing of an event that had been sent", figure("blind_s")),
         told("Came by replay / came twice", lambda story: _replays(story, group)),
         measured("Broken connections", figure("outages")),
@@ -244,19 +277,33 @@ def _numbers(run: Run, story: Story, group: str, declared: Subscribers) -> tuple
     pace = len(story.send_ns) / length_s
     per_day = pace * DAY_S
     missed = sum(person.missed for person in members) / sent
-    lines = [
-        f"At this pace ({_pace(pace)}), with as much going wrong as here, one client misses about "
-        f"{words.number(missed * per_day)} of {words.number(per_day)} events a day."
-        if missed
-        else f"At this pace ({_pace(pace)}) one client gets all of about {words.number(per_day)} "
-        "events a day, as long as nothing worse happens than here."
-    ]
+    state = run.scenario.intent.kind == "state"
+    outdated = run.metrics.value("outdated_fraction", group) or 0.0
+    much = f"At this pace ({_pace(pace)}), with as much going wrong as here, one client"
+    well = f"At this pace ({_pace(pace)}) one client"
+    if state and outdated:
+        a_day = words.seconds(outdated * DAY_S)
+        lines = [f"{much} shows an outdated value for about {a_day} a day."]
+    elif state:
+        lines = [f"{well} always shows the newest value, as long as nothing worse happens."]
+    elif missed:
+        of = f"{words.number(missed * per_day)} of {words.number(per_day)}"
+        lines = [f"{much} misses about {of} events a day."]
+    else:
+        of = words.number(per_day)
+        lines = [f"{well} gets all of about {of} events a day, as long as nothing worse happens."]
     each = _per_reconnect(run, group)
     lines += [each] if each else []
     wait_s = _mean_wait_s(story, declared)
     meanwhile = pace * (TUNNEL_S + wait_s)
     back = _replayable(story, pace)
-    if not back:
+    if state:
+        rest = (
+            "replay brings the newest, and the screen is right again"
+            if back >= 1
+            else "replay brings none for sure: the screen can stay outdated until the next event"
+        )
+    elif not back:
         rest = "there is no replay, so all of them are missed"
     elif back >= meanwhile:
         rest = "replay can bring them all back"
@@ -282,6 +329,11 @@ def _per_reconnect(run: Run, group: str) -> str:
     lost = f"misses about {words.number(gap / outages)} events" if gap else "misses nothing"
     twice = found("duplicates") / outages
     again = f"gets about {words.number(twice)} again" if twice else "gets none twice"
+    if run.scenario.intent.kind == "state":
+        return (
+            f"A reconnect here, on average: the client {again}, and shows the newest value again "
+            f"{words.seconds(back_s)} after the connection ended."
+        )
     return (
         f"A reconnect here, on average: the client {lost} by it, {again}, and is current again "
         f"{words.seconds(back_s)} after the connection ended."

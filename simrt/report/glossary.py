@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from simrt.report.palette import OUTCOMES, RING
 
+_OUTDATED = (
+    "Something newer was sent than what is on screen. While nothing is sent, nothing gets "
+    "outdated, but staleness grows, which no setting can mend."
+)
+
 GLOSSARY: tuple[tuple[str, str], ...] = (
     ("event", "One piece of news that the site sends, such as “this page was updated”."),
     ("subscriber, client", "One user's page that listens."),
@@ -14,7 +19,8 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     ("buffer", "Where events wait on the server for one slow client; bufferSize is its length."),
     ("window, network", "Events already on their way to a client; no setting can drop them."),
     ("replay", "Earlier events that a client gets when it connects, as lastN and maxAge allow."),
-    ("staleness", "Age of what is on screen: time since the newest received event was sent."),
+    ("staleness", "Age of what is on screen: now minus the time of sending of the newest event."),
+    ("outdated", _OUTDATED),
     ("delay", "From the sending of an event to its arrival."),
     ("current again", "The client has the newest event that was sent."),
     ("fit", "Whether channels are the right tool: good, weak, wrong abstraction, or undecided."),

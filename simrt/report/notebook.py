@@ -44,7 +44,8 @@ def run_html(run: Run) -> str:
 def _table(run: Run, groups: tuple[str, ...]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     from simrt.report.experience import metric_label, metric_text
 
-    metrics = ("sent", "missed_fraction", "latency_s", "staleness_s")
+    counts = "outdated_fraction" if run.scenario.intent.kind == "state" else "missed_fraction"
+    metrics = ("sent", counts, "latency_s", "outdated_s", "staleness_s")
     head = ("group", *(metric_label(metric) for metric in metrics))
     rows = [
         (group, *(metric_text(metric, run.metrics.value(metric, group)) for metric in metrics))
