@@ -1,5 +1,6 @@
 """The verdict in a sentence: the number that decides, and no cause that is not the main one."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,34 @@ def test_a_counterexample_that_fails_as_declared_says_why_and_what_to_do_instead
     sentence = told({("slow", "missed_fraction"): 0.0}, Status.PASS, (item,), scenario(data))
     assert sentence.startswith("Fails as declared. It keeps what no longer helps (sim). Wrong abs")
     assert "use a database, and a signal that it changed." in sentence
+
+
+def a_state(**subscribers):
+    data = needing([], small(subscribers=subscribers)).normalised()
+    data["intent"]["kind"] = "state"
+    return scenario(data)
+
+
+def test_of_a_state_the_group_that_is_outdated_longest_is_told_and_no_miss():
+    values = {
+        ("fast", "missed_fraction"): 0.9, ("fast", "outdated_fraction"): 0.01,
+        ("slow", "missed_fraction"): 0.17, ("slow", "outdated_fraction"): 0.21,
+        ("slow", "p99(outdated_s)"): 65.0, ("fast", "p99(outdated_s)"): 1.0,
+    }  # fmt: skip
+    sentence = told(values, made=a_state(slow={}, fast={}))
+    assert "Members of slow see an outdated value 21 % of the time" in sentence
+    assert "for 99 % of the time it has been outdated for less than 65 s" in sentence
+    assert not re.search("miss|lost|17 %|90 %", sentence)
+    # the same figures of events that each count: what is missed
+    events = told(values, made=needing([], small(subscribers={"slow": {}, "fast": {}})))
+    assert "Members of fast miss 90 % of events" in events
+    assert "outdated" not in events
+
+
+def test_of_a_state_that_is_never_outdated_nobody_sees_an_outdated_value():
+    values = {("slow", "missed_fraction"): 0.4, ("slow", "outdated_fraction"): 0.0}
+    assert "Nobody sees an outdated value." in told(values, made=a_state(slow={}))
+    assert "No subscriber was there" in told({}, made=a_state(slow={}))
 
 
 def test_where_nothing_is_missed_nobody_misses():

@@ -23,6 +23,8 @@ COMPARED = (
     "missed_dropped_newest",
     "missed_expired",
     "missed_offline",
+    "outdated_fraction",
+    "p90(outdated_s)",
     "p50(latency_s)",
     "p90(latency_s)",
     "staleness_s",

@@ -213,7 +213,7 @@ def _lines(runs: Sequence[Run], stories: Sequence[Story], group: str) -> tuple[L
         told("Never arrived; replaced by a newer one is no loss" if state else "Missed",
              lambda story: _missed(story, group)),
         measured("Delay until it arrives: half / 90 % / all are below", spread("latency_s")),
-        measured("Age of what is on screen, also while nothing is sent: "
+        measured(f"{words.capital(metric_label('staleness_s').removesuffix(', average'))}: "
                  "half / 90 % / all of the time below", spread("staleness_s")),
         *(() if state else (measured("Most events missed in a row", figure("gap_messages")),)),
         measured("Longest time without hearing of an event that had been sent", figure("blind_s")),

@@ -125,7 +125,7 @@ METRICS = _table(
     Metric("staleness_s", "s", "mean", "time",
            "age of information: now minus the send time of the latest-sent message received; "
            "time average from the first receive to the end of the workload",
-           "age of what is on screen"),
+           "age of what is on screen, also while nothing is sent"),
     Metric("peak_staleness_s", "s", "mean", "messages",
            "that age just before each receive that lowers it",
            "age of what is on screen just before news"),

@@ -61,7 +61,7 @@ def test_cells_show_value_and_interval_in_their_unit(base):
     assert [cell.replace("\u00a0", " ") for cell in row.cells] == ["10 % [8 % to 12 %]", "20 %"]
     (row,) = rows(base, ("sim", 45.0, 0.1, 20), metric="p90(staleness_s)")
     assert [cell.replace("\u00a0", " ") for cell in row.cells] == ["45 s", "—"]
-    assert row.label == "Age of what is on screen, 90 % are below"
+    assert row.label == "Age of what is on screen, also while nothing is sent, 90 % are below"
 
 
 def test_zero_everywhere_is_left_out_and_unknown_figures_are_not(base):
