@@ -10,7 +10,7 @@ import os
 import shlex
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
@@ -18,7 +18,7 @@ from typing import IO
 
 from simrt.checkers.verdict import Status, Verdict, worst
 from simrt.metrics import Metrics
-from simrt.results import ITEMS, Item, finding
+from simrt.results import ITEMS, Item, acted, finding
 from simrt.scenario.model import Scenario
 
 SITE_TIME_LIMIT_S = 600
@@ -98,10 +98,17 @@ def _weight(verdict: Verdict, number: int) -> tuple[bool, int]:
     return verdict.check == _TELLING[number], verdict.judged
 
 
-def judge_settings(scenario: Scenario) -> Verdict:
+def judge_settings(
+    scenario: Scenario, states: Mapping[str, Mapping[str, int]] | None = None
+) -> Verdict:
     """Are the five settings decided, and do they promise no more than the channel keeps?
 
     Undecided settings fail (OPT-3). What is merely clipped (REP-6) or risky (REP-7) is said.
+    How often each setting acted is said.
+
+    Arguments:
+        scenario: what was run.
+        states: per target, how often each state was reached, over all its runs.
     """
     feature = scenario.feature
     options, replay = feature.options, feature.stream.replay
@@ -121,10 +128,14 @@ def judge_settings(scenario: Scenario) -> Verdict:
         sentence = f"Left to default: {', '.join(feature.undecided)}. Decide each, or write none."
         status = Status.FAIL
     elif warnings:
-        sentence = f"All five settings are decided; but {'; '.join(warnings)}."
+        sentence = f"All five settings are written down; but {'; '.join(warnings)}."
         status = Status.PASS
     else:
-        sentence, status = "All five settings are decided and consistent.", Status.PASS
+        sentence, status = "All five settings are written down and consistent.", Status.PASS
+    if status is Status.PASS:
+        for target, reached in (states or {}).items():
+            did = "; ".join(f"{name}: {said}" for name, said in acted(reached).items())
+            sentence += f" How often each acted on {target}: {did}."
     return Verdict("settings", status, 5, sentence, ("OPT-3", "REP-6", "REP-7"), 3, tuple(warnings))
 
 

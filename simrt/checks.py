@@ -326,7 +326,8 @@ def _conclude(
         )
         verdicts.extend(expected)
         figures.extend(estimates(measured, target))
-    verdicts.append(judge_settings(scenario))
+    states = _totals(done)
+    verdicts.append(judge_settings(scenario, states))
     misuse = judge_antipatterns(scenario)
     verdicts.extend(misuse)
     if cut is None:
@@ -369,6 +370,7 @@ def _conclude(
             for target in dict.fromkeys(one.target for one in done)
         },
         errors={target: str(error) for target, error in plan.errors.items()},
+        states=states,
     )
     write_report(result, folder)
     return result
@@ -405,6 +407,16 @@ def _with_probe(verdicts: list[Verdict], probes: Sequence[_Done]) -> list[Verdic
     judged = {verdict.check for verdict in told if verdict.check in _PROBED}
     rest = [verdict for verdict in verdicts if verdict.check not in judged or verdict.judged]
     return rest + told
+
+
+def _totals(done: Sequence[_Done]) -> dict[str, dict[str, int]]:
+    """Per target, how often each state was reached, over all its runs."""
+    totals: dict[str, dict[str, int]] = {}
+    for one in done:
+        states = totals.setdefault(one.target, {})
+        for state, times in one.states.items():
+            states[state] = states.get(state, 0) + times
+    return totals
 
 
 def _cut_short(plan: _Plan, limit: TimeLimit) -> Verdict | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from simrt.fit import Fit
 from simrt.history import History
 from simrt.metrics import Estimate, Metrics
 from simrt.scenario.model import Scenario
+from simrt.text import listing, many
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +31,7 @@ ITEMS = {
 
 # The verdict that stands for what a time limit did not leave time for.
 CUT_SHORT = "time-limit"
+NEVER = "never acted here"
 # The verdict that stands for a target that could not be started or did not keep up.
 NOT_RUN = "not-run"
 
@@ -111,6 +114,41 @@ def finding(verdict: Verdict) -> str:
     return f"{verdict.check}{where}: {verdict.sentence.rstrip('.')}.{seen}"
 
 
+def acted(states: Mapping[str, int]) -> dict[str, str]:
+    """How often each of the five settings acted, in words, in the order of the report.
+
+    A limit acts on a replay where it alone keeps events out; where two limits keep out the same
+    events, neither counts (REP-2, REP-6).
+
+    Arguments:
+        states: how often each state was reached; what is missing counts as never.
+    """
+
+    def met(state: str, what: str) -> str:
+        times = states.get(state, 0)
+        return many(times, *what.split("/")) if times else ""
+
+    dropped = (
+        met("drop-oldest", "event dropped as the oldest/events dropped as the oldest"),
+        met("drop-newest", "event refused as the newest/events refused as the newest"),
+    )
+    expired = met(
+        "expired-while-pending", "event expired while waiting/events expired while waiting"
+    )
+    clipped = {
+        limit: met(f"replay-clipped-by-{limit}", "replay clipped/replays clipped")
+        for limit in ("bufferSize", "messageTTL", "lastN", "maxAge")
+    }
+    did = {
+        "bufferSize": (*dropped, clipped["bufferSize"]),
+        "onFull": dropped,
+        "messageTTL": (expired, clipped["messageTTL"]),
+        "lastN": (clipped["lastN"],),
+        "maxAge": (clipped["maxAge"],),
+    }
+    return {name: listing([one for one in found if one]) or NEVER for name, found in did.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """One item of the verification checklist, over all targets that can see it.
@@ -163,6 +201,7 @@ class Check:
         command: the command that repeats it.
         took_s: per target, real seconds.
         errors: why a target gave no run, for each that gave none; the others are judged.
+        states: per target, how often each state was reached, over all its runs.
     """
 
     scenario: Scenario
@@ -178,6 +217,7 @@ class Check:
     command: str
     took_s: dict[str, float]
     errors: dict[str, str] = field(default_factory=dict)
+    states: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @property
     def cut_short(self) -> bool:

@@ -29,7 +29,7 @@ ALLOWED = {
         "sse", "text",
     },
     "fit": {"checkers", "scenario"},
-    "results": {"checkers", "errors", "fit", "history", "metrics", "scenario", "report"},
+    "results": {"checkers", "errors", "fit", "history", "metrics", "scenario", "report", "text"},
     "report": {
         "agreement", "checkers", "clock", "errors", "fit", "history", "metrics", "results",
         "scenario", "text",

@@ -167,7 +167,7 @@ def test_a_promise_that_the_channel_cannot_keep_is_said(options, replay, words):
 
 def test_decided_and_consistent_settings_pass_without_a_word():
     found = judge_settings(small(replay={"lastN": 2, "maxAge": "none"}))
-    assert found.sentence == "All five settings are decided and consistent."
+    assert found.sentence == "All five settings are written down and consistent."
 
 
 class Measured:
@@ -335,7 +335,7 @@ def test_the_sentence_of_a_probe_run_says_itself_which_run_it_was():
 def test_what_the_channel_just_keeps_is_consistent(options, replay):
     found = judge_settings(small(options=options, replay=replay))
     assert (found.status, found.judged, found.item, found.evidence) == (Status.PASS, 5, 3, ())
-    assert found.sentence == "All five settings are decided and consistent."
+    assert found.sentence == "All five settings are written down and consistent."
 
 
 def test_two_warnings_are_both_said():

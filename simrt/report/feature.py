@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from simrt import text as words
 from simrt.history import Header
-from simrt.results import Check
+from simrt.results import Check, acted
 from simrt.scenario.model import Permission, Scenario, Sender
 
 
@@ -21,12 +21,14 @@ class Setting:
         value: in words.
         decided: whether somebody wrote it down.
         meaning: what this value does, in a sentence.
+        acted: how often it acted, a line a target; empty where nothing ran.
     """
 
     name: str
     value: str
     decided: bool
     meaning: str
+    acted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def feature(check: Check) -> Feature:
         permission=who_may(declared.stream.permission),
         senders=tuple(_sender(sender, scenario) for sender in declared.senders),
         events=tuple(_event(name, schema) for name, schema in declared.events.items()),
-        settings=settings(scenario),
+        settings=_with_acts(check),
         windows=windows(check),
     )
 
@@ -153,6 +155,14 @@ def settings(scenario: Scenario) -> tuple[Setting, ...]:
     )  # fmt: skip
     return tuple(
         Setting(name, value, name not in undecided, meaning) for name, value, meaning in rows
+    )
+
+
+def _with_acts(check: Check) -> tuple[Setting, ...]:
+    did = {target: acted(states) for target, states in check.states.items()}
+    return tuple(
+        replace(one, acted=tuple(f"{target}: {each[one.name]}" for target, each in did.items()))
+        for one in settings(check.scenario)
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from simrt.fit import open_questions
 from simrt.report.experience import metric_unit
-from simrt.results import Check, finding
+from simrt.results import Check, acted, finding
 
 VERDICTS_FORMAT = "simrt-verdicts/1"
 COLUMNS = ("target", "group", "metric", "unit", "value", "low", "high", "runs")
@@ -42,6 +42,7 @@ def verdicts_json(check: Check) -> dict[str, Any]:
         "targets": list(check.seeds),
         "seeds": {target: list(seeds) for target, seeds in check.seeds.items()},
         "errors": check.errors,
+        "settings": {target: acted(states) for target, states in check.states.items()},
         "command": check.command,
         "items": [
             {

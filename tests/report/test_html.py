@@ -110,7 +110,7 @@ def test_what_users_experience_is_said_for_every_group(page):
 def test_settings_say_whether_they_were_decided(page):
     section = " ".join(page.all("section", id="feature")[0][2].split())
     assert "maxAge none left to default" in section
-    assert "bufferSize 8 decided" in section
+    assert "bufferSize 8 written down" in section
     assert (
         "On sim, for office and train: up to 12 events wait for a slow client: 8 in the buffer, "
         "which your settings govern, and 4 in the network, which they don't." in section
