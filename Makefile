@@ -9,7 +9,7 @@ WORKERS ?= 2
 # What is never imported need not be compiled: that is most of what is installed.
 INSTALL := install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 
-.PHONY: help check check-all test test-fast test-long agreement reality states coverage planted mutants lint fuzz bench clean validate theory
+.PHONY: help interval-coverage check check-all test test-fast test-long agreement reality states coverage planted mutants lint fuzz bench clean validate theory
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -54,6 +54,9 @@ else
 mutants: $(VENV)/mutants/.ready ## change the engine in a thousand ways; its tests must notice; half an hour
 	$(BIN)/python -m tests.mutants
 endif
+
+interval-coverage: $(VENV)/.ready-test ## how often intervals cover and verdicts err; docs/statistics.md; half an hour
+	$(BIN)/python -m tests.intervals
 
 lint: $(VENV)/.ready-test ## style and types
 	$(BIN)/ruff check .

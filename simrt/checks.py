@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from simrt.antipatterns import judge_antipatterns
-from simrt.checkers.expectations import judge_expectations
+from simrt.checkers.expectations import Runs, judge_expectations
 from simrt.checkers.reached import reached_states
 from simrt.checkers.verdict import Status, Verdict, worst
 from simrt.checklist import items, judge_settings, judge_site
@@ -22,11 +22,14 @@ from simrt.metrics import Estimate, Metrics, estimates
 from simrt.probe import probe_of
 from simrt.results import CUT_SHORT, ITEMS, NOT_RUN, Check, Run
 from simrt.runs import TARGETS, USUAL_TARGETS, VIRTUAL, judge, record
+from simrt.scenario.expect import RUNS, parse_expectation
 from simrt.scenario.model import Scenario
 from simrt.summary import sentence_of
 from simrt.workers import play_all, simulate_all
 
-DEFAULT_RUNS = 20
+MOST_RUNS = 300
+"""So many runs are made at most where nobody says how many."""
+
 # Where a history is written until it is whole.
 _PART = "part-"
 # What a probe run is made for.
@@ -94,18 +97,19 @@ def check(
     *,
     on: Sequence[str] = USUAL_TARGETS,
     seed: int = 1,
-    runs: int = DEFAULT_RUNS,
+    runs: int | None = None,
     speed: float | None = None,
     reports: Path | str = "reports",
     progress: Progress | None = None,
 ) -> Check:
-    """Judge a scenario: `sim` with `runs` seeds from `seed` on, `app` and `server` once.
+    """Judge a scenario: `sim` with many seeds from `seed` on, `app` and `server` once.
 
     Arguments:
         scenario: what to judge.
         on: the targets, of `sim`, `app` and `server`.
         seed: the first seed.
-        runs: how many seeds `sim` runs.
+        runs: how many seeds `sim` runs; without `sim`, each target. None: as `runs_for` says, and
+            one where `sim` is left out.
         speed: for `server`; None: fast enough to end within half a minute.
         reports: the folder that gets `SCENARIO/TIME-SEED/` with the report and all its files.
         progress: told what is being done, and how far.
@@ -133,7 +137,7 @@ def check_all(
     *,
     on: Sequence[str] = USUAL_TARGETS,
     seed: int = 1,
-    runs: int = DEFAULT_RUNS,
+    runs: int | None = None,
     speed: float | None = None,
     reports: Path | str = "reports",
     progress: Progress | None = None,
@@ -152,7 +156,7 @@ def check_all(
     unknown = [target for target in on if target not in TARGETS]
     if unknown or not on:
         raise UsageError(f"no target {', '.join(unknown)}; there are {', '.join(TARGETS)}")
-    if runs < 1:
+    if runs is not None and runs < 1:
         raise UsageError(f"runs must be 1 or more; found {runs}")
     tell = progress or (lambda _what, _share: None)
     limit = limit or TimeLimit()
@@ -211,11 +215,35 @@ def _note(plan: _Plan, job: _Job, result: _Done | Exception) -> None:
         plan.done.append(result)
 
 
+def runs_for(scenario: Scenario) -> int:
+    """How many seeds the simulator runs where nobody says: so many that each line can pass.
+
+    20, and more for a line about a share of runs, up to `MOST_RUNS`.
+    """
+    needed = [parse_expectation(line).runs_needed for line in scenario.expect]
+    return min(MOST_RUNS, max([RUNS, *needed]))
+
+
+def runs_note(scenario: Scenario) -> str:
+    """What to say before so many runs are made; empty where it is the usual number."""
+    needed = {line: parse_expectation(line).runs_needed for line in scenario.expect}
+    line = max(needed, key=needed.__getitem__, default="")
+    if not line or needed[line] <= RUNS:
+        return ""
+    made = runs_for(scenario)
+    if needed[line] <= made:
+        return f"{made} runs on sim: with fewer, `{line}` cannot pass."
+    return (
+        f"{made} runs on sim, the most that are made without --runs: `{line}` cannot pass with "
+        f"fewer than {needed[line]:,} (--runs {needed[line]})."
+    )
+
+
 def _plan(
     scenario: Scenario,
     on: Sequence[str],
     seed: int,
-    runs: int,
+    runs: int | None,
     speed: float | None,
     reports: Path,
     number: int,
@@ -230,7 +258,7 @@ def _plan(
         ) from error
     jobs = []
     for target in TARGETS:
-        for run in range(runs if target == "sim" else 1):
+        for run in range(_many(scenario, target, on, runs)):
             if target in on:
                 path = folder / "runs" / f"{target}-{seed + run}.jsonl.gz"
                 jobs.append(
@@ -244,6 +272,13 @@ def _plan(
         path = folder / "runs" / f"{target}-probe-{seed}.jsonl.gz"
         jobs.append(_Job(number, probe, target, seed, path, True, True, speed, limited))
     return _Plan(scenario, folder, jobs)
+
+
+def _many(scenario: Scenario, target: str, on: Sequence[str], runs: int | None) -> int:
+    """How many seeds a target runs: one beside the simulator, whose runs say how runs differ."""
+    if target == "sim":
+        return runs_for(scenario) if runs is None else runs
+    return 1 if "sim" in on or runs is None else runs
 
 
 def _run_one(job: _Job, progress: Callable[[float], None] | None = None) -> _Done:
@@ -291,7 +326,7 @@ def _conclude(
     plan: _Plan,
     on: Sequence[str],
     seed: int,
-    runs: int,
+    runs: int | None,
     speed: float | None,
     limit: TimeLimit,
 ) -> Check | TargetError:
@@ -312,20 +347,14 @@ def _conclude(
     verdicts = [v for one in done for v in one.verdicts if v.check != "reached"]
     verdicts = _with_probe(verdicts, [one for one in plan.done if one.probe])
     figures: list[Estimate] = []
-    for target in dict.fromkeys(one.target for one in done):
-        of_target = [one for one in done if one.target == target]
-        measured = [one.metrics for one in of_target]
-        resolution_ns = max(one.header.resolution_ns for one in of_target)
-        expected = judge_expectations(
-            scenario,
-            target,
-            measured,
-            [one.states for one in of_target],
-            resolution_ns,
-            judged_elsewhere=target != "sim" and "sim" in on,
+    shown = _by_target(done)
+    for target, of_target in shown.items():
+        resolution_ns = max(one.header.resolution_ns for one in done if one.target == target)
+        beside = None if target == "sim" else shown.get("sim")
+        verdicts += judge_expectations(
+            scenario, of_target, resolution_ns, beside=beside, targets=len(shown)
         )
-        verdicts.extend(expected)
-        figures.extend(estimates(measured, target))
+        figures.extend(estimates(of_target.metrics, target))
     states = _totals(done)
     verdicts.append(judge_settings(scenario, states))
     misuse = judge_antipatterns(scenario)
@@ -371,9 +400,24 @@ def _conclude(
         },
         errors={target: str(error) for target, error in plan.errors.items()},
         states=states,
+        measured={target: tuple(of_target.metrics) for target, of_target in shown.items()},
     )
     write_report(result, folder)
     return result
+
+
+def _by_target(done: Sequence[_Done]) -> dict[str, Runs]:
+    """What the runs of each target showed, in the order of targets."""
+    found = {}
+    for target in dict.fromkeys(one.target for one in done):
+        of = [one for one in done if one.target == target]
+        found[target] = Runs(
+            target,
+            tuple(one.metrics for one in of),
+            tuple(one.states for one in of),
+            tuple(one.seed for one in of),
+        )
+    return found
 
 
 def _shown(done: Sequence[_Done]) -> Iterator[_Done]:
@@ -468,10 +512,10 @@ def _status(scenario: Scenario, verdicts: Sequence[Verdict], *, cut: bool) -> St
 
 
 def _command(
-    scenario: Scenario, on: Sequence[str], seed: int, runs: int, speed: float | None
+    scenario: Scenario, on: Sequence[str], seed: int, runs: int | None, speed: float | None
 ) -> str:
     targets = "" if tuple(on) == USUAL_TARGETS else "".join(f" --on {target}" for target in on)
-    many = "" if runs == DEFAULT_RUNS else f" --runs {runs}"
+    many = "" if runs is None else f" --runs {runs}"
     fast = "" if speed is None else f" --speed {speed:g}"
     file = shlex.quote(scenario.file or scenario.name)
     return f"simrt check {file}{targets} --seed {seed}{many}{fast}"

@@ -61,7 +61,14 @@ def check(
     ] = None,
     on: Targets = None,
     seed: Seed = 1,
-    runs: Annotated[int, typer.Option(help="How many seeds the simulator runs.", min=1)] = 20,
+    runs: Annotated[
+        int | None,
+        typer.Option(
+            help="How many seeds the simulator runs; without it, each target. Default: 20, or as "
+            "many as a line of expect needs to be able to pass, up to 300.",
+            min=1,
+        ),
+    ] = None,
     speed: Speed = None,
     reports: Annotated[Path, typer.Option(help="Folder for the reports.")] = Path("reports"),
     quiet: Annotated[
@@ -83,7 +90,7 @@ def check(
 
     Example: simrt check scenarios/patterns --on sim --runs 5
     """
-    from simrt.checks import check_all
+    from simrt.checks import check_all, runs_note
     from simrt.errors import SimrtError, UsageError
     from simrt.limit import TimeLimit
     from simrt.report import prune, write_index
@@ -95,6 +102,10 @@ def check(
         raise UsageError("--against holds one scenario against one other; name one file before it")
     codes: list[int] = []
     done: list[Check] = []
+    if runs is None and "sim" in (on or USUAL_TARGETS) and not (as_json or quiet):
+        for scenario in scenarios:
+            if note := runs_note(scenario):
+                say(f"{scenario.name}: {note}")
     many = "1 scenario" if len(scenarios) == 1 else f"{len(scenarios)} scenarios"
     with TimeLimit(time_limit) as limit, progress(many) as tell:
         checked = check_all(
@@ -437,14 +448,15 @@ def _again(
     paths: list[Path] | None,
     on: list[str] | None,
     seed: int,
-    runs: int,
+    runs: int | None,
     speed: float | None,
     against: Path | None,
 ) -> str:
     parts = ["simrt", "check", *(str(path) for path in paths or [])]
     for target in on or []:
         parts += ["--on", target]
-    parts += ["--seed", str(seed), "--runs", str(runs)]
+    parts += ["--seed", str(seed)]
+    parts += [] if runs is None else ["--runs", str(runs)]
     parts += [] if speed is None else ["--speed", f"{speed:g}"]
     parts += [] if against is None else ["--against", str(against)]
     return shlex.join(parts)

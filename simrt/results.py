@@ -11,7 +11,7 @@ from simrt.checkers.verdict import Status, Verdict, worst
 from simrt.errors import EXIT_ERROR, EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS
 from simrt.fit import Fit
 from simrt.history import History
-from simrt.metrics import Estimate, Metrics
+from simrt.metrics import Estimate, Metrics, split_figure, values_of
 from simrt.scenario.model import Scenario
 from simrt.text import listing, many
 
@@ -202,6 +202,7 @@ class Check:
         took_s: per target, real seconds.
         errors: why a target gave no run, for each that gave none; the others are judged.
         states: per target, how often each state was reached, over all its runs.
+        measured: per target what each run measured, in the order of `seeds`.
     """
 
     scenario: Scenario
@@ -218,6 +219,22 @@ class Check:
     took_s: dict[str, float]
     errors: dict[str, str] = field(default_factory=dict)
     states: dict[str, dict[str, int]] = field(default_factory=dict)
+    measured: dict[str, tuple[Metrics, ...]] = field(default_factory=dict)
+
+    def values(self, target: str, figure: str, group: str) -> dict[int, float]:
+        """One figure in each run on a target, by seed; runs without a value are left out.
+
+        Arguments:
+            target: where.
+            figure: such as `staleness_s` or `p90(staleness_s)`.
+            group: whose.
+        """
+        percent, metric = split_figure(figure)
+        runs = self.measured.get(target, ())
+        found = zip(
+            self.seeds.get(target, ()), values_of(runs, metric, group, percent), strict=False
+        )
+        return {seed: value for seed, value in found if value is not None}
 
     @property
     def cut_short(self) -> bool:

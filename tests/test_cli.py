@@ -101,7 +101,7 @@ def test_a_check_that_passes_ends_with_0_and_leaves_its_files(lively, tmp_path):
 
 
 def test_a_check_that_fails_ends_with_1_and_says_last_how_to_repeat_it(lively, tmp_path):
-    path = lively(expect=["received(g) <= 1"])
+    path = lively(expect=["received(g) <= 0"])
     out = tmp_path / "out"
     done = simrt("check", path, "--on", "sim", "--runs", 2, "--reports", out)
     assert done.returncode == 1
@@ -118,7 +118,7 @@ def test_what_cannot_be_decided_ends_with_3(lively, tmp_path):
 
 
 def test_a_declared_counterexample_passes_when_exactly_that_fails(lively, tmp_path):
-    text = "received(g) <= 1"
+    text = "received(g) <= 0"
     path = lively(expect=[text], outcome={"fail": [text]})
     done = simrt("check", path, "--on", "sim", "--runs", 1, "--reports", tmp_path)
     assert done.returncode == 0
@@ -128,7 +128,7 @@ def test_a_declared_counterexample_passes_when_exactly_that_fails(lively, tmp_pa
 
 
 def test_what_programs_read(lively, tmp_path):
-    failing = lively(expect=["received(g) <= 1"])
+    failing = lively(expect=["received(g) <= 0"])
     command = ("check", failing, "--on", "sim", "--runs", 1, "--reports", tmp_path)
     done = simrt(*command, "--json", env={**os.environ, "GITHUB_ACTIONS": ""})
     said = json.loads(done.stdout)

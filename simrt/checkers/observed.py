@@ -11,14 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from simrt.checkers.expectations import (
-    ITEM,
-    Runs,
-    asked_text,
-    judge_expectations,
-    subject_of,
-    too_fine,
-)
+from simrt.checkers import told
+from simrt.checkers.expectations import ITEM, Runs, judge_expectations
+from simrt.checkers.one_run import Times, truth
+from simrt.checkers.unsettled import left_open
 from simrt.checkers.verdict import Status, Verdict
 from simrt.metrics import Metrics
 from simrt.scenario.expect import (
@@ -31,6 +27,7 @@ from simrt.scenario.expect import (
     parse_expectation,
 )
 from simrt.scenario.model import Scenario
+from simrt.text import many
 
 OVER_RUNS = "simrt check judges it over many runs"
 """Said wherever one run is held against a line."""
@@ -42,22 +39,7 @@ class _OneRun:
 
     metrics: Metrics
     states: Mapping[str, int]
-    runs: Runs
-
-    def holds(self, term: Term) -> bool | None:
-        """Whether a term is so in this run; None where the run cannot tell."""
-        match term:
-            case And(terms):
-                told = [self.holds(one) for one in terms]
-                return False if False in told else None if None in told else True
-            case Reached(state):
-                return bool(self.states.get(state, 0))
-            case Comparison():
-                value = self.value(term)
-                return None if value is None or too_fine(term, self.runs) else term.holds(value)
-            case _:
-                inner = self.holds(term.term)
-                return (not inner) if isinstance(term, Not) and inner is not None else inner
+    times: Times
 
     def value(self, term: Comparison) -> float | None:
         """The figure that a comparison is about."""
@@ -72,17 +54,16 @@ class _OneRun:
                 for one in terms:
                     yield from self.told(one)
             case Reached(state):
-                times = self.states.get(state, 0)
-                yield f"{state} was reached {times:,} time{'' if times == 1 else 's'}"
+                yield f"{state} was reached {many(self.states.get(state, 0), 'time')}"
             case Comparison():
                 value = self.value(term)
-                subject = subject_of(term)
                 if value is None:
-                    yield f"{subject}: no value"
+                    yield f"{told.subject(term)}: no value"
                 else:
-                    fine = too_fine(term, self.runs)
-                    why = f"; cannot be judged: {fine}" if fine else ""
-                    yield f"{subject} {asked_text(term, value)}{why}"
+                    fine = self.times.too_fine(term) or left_open([self.metrics], term)
+                    untold = fine and truth(term, self.metrics, self.states, self.times) is None
+                    why = f"; cannot be judged: {fine}" if untold else ""
+                    yield f"{told.beside_bound(term, value)}{why}"
             case _:
                 lead = "not wanted: " if isinstance(term, Not) else ""
                 yield from (f"{lead}{said}" for said in self.told(term.term))
@@ -113,8 +94,8 @@ def observe_expectations(
     Raises:
         ValueError: where a line of `expect` cannot be read; the loader finds that earlier.
     """
-    over = judge_expectations(scenario, target, [metrics], [states], resolution_ns)
-    seen = _OneRun(metrics, states, Runs(target, [metrics], [states], resolution_ns, False))
+    over = judge_expectations(scenario, Runs(target, [metrics], [states], [seed]), resolution_ns)
+    seen = _OneRun(metrics, states, Times.of(scenario, target, resolution_ns))
     return tuple(
         _observe(parse_expectation(text), seen, judged.status).at(target, seed)
         for text, judged in zip(scenario.expect, over, strict=True)
@@ -122,16 +103,16 @@ def observe_expectations(
 
 
 def _observe(expectation: Expectation, seen: _OneRun, over_runs: Status) -> Verdict:
-    holds = seen.holds(expectation.term)
-    told = "; ".join(seen.told(expectation.term))
+    holds = truth(expectation.term, seen.metrics, seen.states, seen.times)
+    shown = "; ".join(seen.told(expectation.term))
     if holds:
-        status, sentence = Status.PASS, f"Kept in this run: {told}."
+        status, sentence = Status.PASS, f"Kept in this run: {shown}."
     elif holds is None:
-        status, sentence = Status.INCONCLUSIVE, f"This run cannot tell: {told}."
+        status, sentence = Status.INCONCLUSIVE, f"This run cannot tell: {shown}."
     elif over_runs is Status.FAIL:
-        status, sentence = Status.FAIL, f"Not kept in this run: {told}."
+        status, sentence = Status.FAIL, f"Not kept in this run: {shown}."
     else:
         status = Status.INCONCLUSIVE
-        sentence = f"Not kept in this run: {told}; {OVER_RUNS}."
+        sentence = f"Not kept in this run: {shown}; {OVER_RUNS}."
     rules = ("ACC-2",) if expectation.comparisons else ()
     return Verdict(expectation.text, status, int(holds is not None), sentence, rules, ITEM)

@@ -1,6 +1,6 @@
 """What users experienced, in numbers: folds over the rows of a history, in bounded memory."""
 
-from simrt.metrics.estimate import METHOD, Estimate, estimate, estimates
+from simrt.metrics.estimate import METHOD, Estimate, estimate, estimates, split_figure, values_of
 from simrt.metrics.facts import Listener, Receipt
 from simrt.metrics.meter import Meter, measure
 from simrt.metrics.result import Metrics
@@ -30,5 +30,7 @@ __all__ = [
     "estimate",
     "estimates",
     "METHOD",
+    "split_figure",
+    "values_of",
     "RELATIVE_ERROR",
 ]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from simrt.metrics import limits
+from simrt.metrics.limits import ENOUGH
 from simrt.metrics.result import SHOWN_PERCENTILES, Metrics
 from simrt.scenario.metric_names import METRICS, Metric
 
 METHOD = (
-    "mean over independent runs with a 95 % confidence interval from Student's t, cut at 0 and, "
-    "for fractions, at 1; with one run the value alone"
+    f"mean over independent runs, from {ENOUGH} runs on with a 95 % confidence interval (Student's "
+    "t, widened where runs are skewed); with fewer the same limits, which are no interval of 95 %; "
+    "with one run, and where all runs are equal, the value alone"
 )
 """How every `Estimate` is made; printed in reports."""
 
@@ -25,8 +27,8 @@ class Estimate:
         group: the subscribers, or `all`.
         metric: its name, with its unit, such as `staleness_s` or `p90(staleness_s)`.
         value: the mean over runs, or None where no run had a value.
-        low: lower end of the 95 % interval; equal to `value` with one run.
-        high: upper end.
+        low: the lower limit of the mean; None with one run, and where all runs are equal.
+        high: the upper limit.
         runs: how many runs had a value.
     """
 
@@ -37,6 +39,34 @@ class Estimate:
     low: float | None
     high: float | None
     runs: int
+
+    @property
+    def named(self) -> bool:
+        """Whether its limits are an interval of 95 %: fewer runs may show too little of a law."""
+        return self.low is not None and self.runs >= ENOUGH
+
+
+def values_of(runs: Sequence[Metrics], metric: str, group: str, percent: str) -> list[float | None]:
+    """One figure in each run; None where it has none.
+
+    Arguments:
+        runs: the runs of one target.
+        metric: a name of `METRICS`.
+        group: whose.
+        percent: which percentile, such as `90` or `99.9`; empty for the metric's value.
+    """
+    if percent:
+        p = float(percent) / 100
+        return [run.quantile(p, metric, group) for run in runs]
+    return [run.value(metric, group) for run in runs]
+
+
+def split_figure(figure: str) -> tuple[str, str]:
+    """The percentile and the metric of a figure: `p90(latency_s)` is `90` and `latency_s`."""
+    if not figure.startswith("p") or not figure.endswith(")"):
+        return "", figure
+    percent, _, metric = figure[1:-1].partition("(")
+    return percent, metric
 
 
 def estimate(
@@ -51,21 +81,16 @@ def estimate(
         group: whose.
         percent: which percentile, such as `90` or `99.9`; empty for the metric's value.
     """
-    if percent:
-        p = float(percent) / 100
-        found = [run.quantile(p, metric, group) for run in runs]
-    else:
-        found = [run.value(metric, group) for run in runs]
-    values = [value for value in found if value is not None]
+    values = [one for one in values_of(runs, metric, group, percent) if one is not None]
     name = f"p{percent}({metric})" if percent else metric
     if not values:
         return Estimate(target, group, name, None, None, None, 0)
-    mean = math.fsum(values) / len(values)
-    half = _half_width(values, mean)
-    high = mean + half
-    if METRICS[metric].kind == "fraction":
-        high = min(high, max(1.0, mean))
-    return Estimate(target, group, name, mean, max(mean - half, 0.0), high, len(values))
+    seen = limits.spread_of(values)
+    if not seen.deviation:
+        return Estimate(target, group, name, seen.mean, None, None, seen.runs)
+    top = METRICS[metric].top
+    low, high = limits.lower(seen, top), limits.upper(seen, top)
+    return Estimate(target, group, name, seen.mean, low, high, seen.runs)
 
 
 def estimates(runs: Sequence[Metrics], target: str) -> tuple[Estimate, ...]:
@@ -88,14 +113,3 @@ def _figures() -> Iterator[tuple[Metric, str]]:
         if metric.over:
             for percent in SHOWN_PERCENTILES:
                 yield metric, str(percent)
-
-
-def _half_width(values: Sequence[float], mean: float) -> float:
-    number = len(values)
-    if number == 1 or max(values) == min(values):
-        return 0.0
-    # The light half of scipy: the quantile of Student's t without loading scipy.stats.
-    from scipy.special import stdtrit
-
-    variance = math.fsum((value - mean) ** 2 for value in values) / (number - 1)
-    return float(stdtrit(number - 1, 0.975)) * math.sqrt(variance / number)

@@ -70,12 +70,14 @@ class Outcomes:
         tail: the code of the last run.
         counts: settled messages by code, sent while a member.
         longest_gap: the longest run of settled missed messages.
+        longest_gap_unfinished: the same, if what is unfinished were missed too.
         gaps: reconnects after which a message was missed for good.
     """
 
     __slots__ = (
-        "_codes", "_first", "_gap", "_last_missed", "_member_from", "_patience", "_reconnects",
-        "_settled", "_told", "counts", "gaps", "longest_gap", "tail", "top",
+        "_codes", "_first", "_gap", "_gap_unfinished", "_last_missed", "_member_from", "_patience",
+        "_reconnects", "_settled", "_told", "counts", "gaps", "longest_gap",
+        "longest_gap_unfinished", "tail", "top",
     )  # fmt: skip
 
     def __init__(self, member_from: int, floor: int, settled: Settled | None = None) -> None:
@@ -88,11 +90,13 @@ class Outcomes:
         self._told = settled
         self._member_from = member_from
         self._gap = 0
+        self._gap_unfinished = 0
         self._last_missed = 0
         self._patience = _PATIENCE
         self._reconnects: list[list[int]] = []  # from, to, whether one of these was missed
         self.counts = [0] * _CODES
         self.longest_gap = 0
+        self.longest_gap_unfinished = 0
         self.gaps = 0
 
     def code(self, message: int) -> int:
@@ -198,6 +202,8 @@ class Outcomes:
         self.counts[code] += last - first + 1
         if self._told is not None:
             self._told(first, last, OUTCOMES[code])
+        self._gap_unfinished = 0 if code == RECEIVED else self._gap_unfinished + last - first + 1
+        self.longest_gap_unfinished = max(self.longest_gap_unfinished, self._gap_unfinished)
         if code in (RECEIVED, UNFINISHED):
             self._gap = 0
             return

@@ -272,5 +272,6 @@ class Subscriber:
         totals.outcomes = self.outcomes.counts[: UNFINISHED + 1]
         totals.live_latencies = totals.outcomes[RECEIVED] - totals.replay_latencies
         totals.longest_gap = self.outcomes.longest_gap
+        totals.longest_gap_unfinished = self.outcomes.longest_gap_unfinished
         totals.gaps = self.outcomes.gaps
         totals.not_recovered = int(self.lagging_ns != NEVER)

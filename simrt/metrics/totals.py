@@ -38,6 +38,7 @@ class Totals:
         pending_area: the integral of the number of pending messages, in messages times nanoseconds.
         doubled_outdated_area: twice the integral of how long the screen has been outdated.
         longest_gap, blind_ns, outdated_max_ns, pending_max, in_flight_max: the largest of all.
+        longest_gap_unfinished: the longest gap, if what is unfinished were missed.
     """
 
     outcomes: list[int] = field(default_factory=lambda: [0] * len(OUTCOMES))
@@ -78,6 +79,7 @@ class Totals:
     pending_area: int = 0
     refetches: int = 0
     longest_gap: int = 0
+    longest_gap_unfinished: int = 0
     blind_ns: int = 0
     pending_max: int = 0
     in_flight_max: int = 0
@@ -112,7 +114,10 @@ class Totals:
         return self.sent - self.outcomes[RECEIVED] - self.outcomes[UNFINISHED]
 
 
-_MAXIMA = ("longest_gap", "blind_ns", "outdated_max_ns", "pending_max", "in_flight_max")
+_MAXIMA = (
+    "longest_gap", "longest_gap_unfinished", "blind_ns", "outdated_max_ns", "pending_max",
+    "in_flight_max",
+)  # fmt: skip
 _SUMS = tuple(
     one.name for one in fields(Totals) if one.name not in (*_MAXIMA, "outcomes", "first_ns")
 )

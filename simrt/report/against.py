@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from simrt import text as words
 from simrt.errors import UsageError
-from simrt.metrics import Estimate
+from simrt.metrics.limits import ENOUGH, apart, spread_of
 from simrt.report.drawing import draw
 from simrt.report.experience import metric_label, metric_text, metric_unit
 from simrt.report.feature import settings
 from simrt.report.html import FIGURES, environment, shown_runs
 from simrt.results import Check
+from simrt.scenario.chance import draws_of
 
 # What a product owner compares, in this order; what neither check has a value for is left out.
 COMPARED = (
@@ -43,9 +45,9 @@ class Difference:
     Attributes:
         group: the subscribers.
         label: the metric in a product owner's words.
-        first: its value in the first check, as text.
-        second: its value in the second.
-        change: second minus first, with its 95 % interval, as text.
+        first: its mean in the first check over the seeds of both, as text.
+        second: its mean in the second.
+        change: second minus first, with the paired interval, as text.
         clear: whether that interval leaves out zero.
     """
 
@@ -110,53 +112,47 @@ def _settings(first: Check, second: Check) -> list[tuple[str, str, str]]:
 def differences(first: Check, second: Check, target: str) -> list[Difference]:
     """Each compared metric of each group that both scenarios have, and of all of several.
 
-    The interval of a change takes the two checks as independent: on the same seeds they share
-    their arrivals, so it is rather too wide than too narrow.
+    Both checks ran on the same seeds, so they share their chance: each seed gives a pair, and the
+    interval of a change is that of the mean of the differences within pairs.
     """
     groups = [g for g in first.scenario.workload.subscribers if g in
               second.scenario.workload.subscribers]  # fmt: skip
+    fixed = not draws_of(first.scenario) and not draws_of(second.scenario)
     found = []
     for group in [*groups, *(["all"] if len(groups) > 1 else [])]:
         for metric in COMPARED:
-            one, other = _of(first, target, group, metric), _of(second, target, group, metric)
-            if one is None or other is None or one.value is None or other.value is None:
-                continue
-            if one.value == other.value == 0:
-                continue
-            found.append(_difference(group, metric, one, other))
+            one, other = (check.values(target, metric, group) for check in (first, second))
+            seeds = [seed for seed in one if seed in other]
+            pairs = [(one[seed], other[seed]) for seed in seeds]
+            if any(value for pair in pairs for value in pair):
+                found.append(_difference(group, metric, pairs, fixed=fixed))
     return found
 
 
-def _of(check: Check, target: str, group: str, metric: str) -> Estimate | None:
-    wanted = (target, group, metric)
-    return next((e for e in check.estimates if (e.target, e.group, e.metric) == wanted), None)
-
-
-def _difference(group: str, metric: str, one: Estimate, other: Estimate) -> Difference:
-    assert one.value is not None
-    assert other.value is not None
-    change = other.value - one.value
-    half = math.hypot(_half(one), _half(other))
-    sign = "+" if change > 0 else "-" if change < 0 else ""
-    text = f"{sign}{_change(metric, abs(change))}"
-    if half:
-        text += f" ± {_change(metric, half)}"
+def _difference(
+    group: str, metric: str, pairs: Sequence[tuple[float, float]], *, fixed: bool = False
+) -> Difference:
+    means = [math.fsum(side) / len(pairs) for side in zip(*pairs, strict=True)]
+    seen = spread_of([other - one for one, other in pairs])
+    text = _signed(metric, seen.mean)
+    low = high = seen.mean
+    sure = fixed or seen.runs >= ENOUGH
+    if seen.deviation:
+        low, high = apart(seen)
+        text += f" ({_signed(metric, low)} to {_signed(metric, high)})"
+        sure = True
     return Difference(
         group,
         metric_label(metric),
-        metric_text(metric, one.value),
-        metric_text(metric, other.value),
+        metric_text(metric, means[0]),
+        metric_text(metric, means[1]),
         text,
-        abs(change) > half and min(one.runs, other.runs) > 1,
+        sure and not low <= 0 <= high,
     )
 
 
-def _half(estimate: Estimate) -> float:
-    assert estimate.low is not None
-    assert estimate.high is not None
-    assert estimate.value is not None
-    # An interval is cut at 0, and at 1 for shares: its longer side is the whole half.
-    return max(estimate.high - estimate.value, estimate.value - estimate.low)
+def _signed(metric: str, change: float) -> str:
+    return f"{'+' if change > 0 else '-' if change < 0 else ''}{_change(metric, abs(change))}"
 
 
 def _change(metric: str, size: float) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from simrt import text as words
 from simrt.checkers.verdict import Status
-from simrt.metrics import METHOD, Estimate
+from simrt.metrics import METHOD, METRICS, Estimate, limits, split_figure
 from simrt.report.checklist import STATUS_WORD
 from simrt.report.experience import metric_label, metric_text, metric_unit
 from simrt.report.story import Story
@@ -77,7 +77,7 @@ def compared(check: Check) -> tuple[Compared, ...]:
         if not any(estimate.value for estimate in found.values()):
             continue  # undefined or zero everywhere: metrics.csv has it
         fine = resolution_s if metric_unit(metric) == "s" else 0.0
-        agree, differ = _agree([found[t] for t in targets if t in found], fine)
+        agree, differ = _agree(check, group, metric, targets, fine)
         rows.append(
             Compared(
                 group=group,
@@ -100,9 +100,7 @@ def _cell(estimate: Estimate | None) -> str:
     if estimate is None or estimate.value is None:
         return words.NOTHING
     text = metric_text(estimate.metric, estimate.value)
-    if estimate.low is None or estimate.high is None or estimate.runs < 2:
-        return text
-    if estimate.low == estimate.high:
+    if estimate.low is None or estimate.high is None:
         return text
     low, high = (metric_text(estimate.metric, v) for v in (estimate.low, estimate.high))
     if low == high == text:
@@ -110,42 +108,50 @@ def _cell(estimate: Estimate | None) -> str:
     return f"{text} [{low.split(' (')[0]} to {high.split(' (')[0]}]"
 
 
-def _agree(estimates: Sequence[Estimate], resolution_s: float) -> tuple[str, bool]:
+def _agree(
+    check: Check, group: str, metric: str, targets: Sequence[str], resolution_s: float
+) -> tuple[str, bool]:
     """How a figure compares between its targets: in words, and whether it differs.
 
-    One run is compared with the range in which 95 % of single runs fall (Student's t again: the
-    interval of the mean, times the root of runs + 1); series of runs by their intervals.
+    What ran on the same seed is compared as a pair. A single run that is not like its pair is held
+    against the range of single runs of the first target; series of runs by the interval of their
+    paired differences.
     """
-    known = [e for e in estimates if e.value is not None]
+    if split_figure(metric)[1] not in METRICS:
+        return "", False  # of another version
+    found = {target: check.values(target, metric, group) for target in targets}
+    known = {target: values for target, values in found.items() if values}
     if len(known) < 2:
         return "", False
-    first, rest = known[0], known[1:]
-    if max(e.runs for e in known) < 2:
+    first, *rest = known.values()
+    if max(len(values) for values in known.values()) < 2:
         return "one run each", False
-    apart = [e for e in rest if _gap(first, e) > resolution_s]
-    if not apart:
+    top = METRICS[split_figure(metric)[1]].top
+    differing = [values for values in rest if _differ(first, values, top, resolution_s)]
+    if not differing:
         return "agree", False
-    if min(e.runs for e in known) < 2:
+    if min(len(values) for values in known.values()) < 2:
         return "differ, more than single runs do", True
-    return "differ: the intervals do not meet", True
+    return "differ: the paired differences leave out zero", True
 
 
-def _gap(one: Estimate, other: Estimate) -> float:
-    """How far two figures lie apart beyond what chance explains; 0 or less where they meet."""
-    assert one.value is not None
-    assert other.value is not None
-    halves = [_half(one), _half(other)]
-    single = min(one.runs, other.runs) < 2
-    reach = max(halves) * math.sqrt(max(one.runs, other.runs) + 1) if single else sum(halves)
-    distance = abs(one.value - other.value)
-    return distance - reach if distance > 1e-9 * max(abs(one.value), abs(other.value)) else 0.0
-
-
-def _half(estimate: Estimate) -> float:
-    """Half of an interval; it is cut at 0 and 1, so the longer side is the whole half."""
-    if estimate.value is None or estimate.low is None or estimate.high is None:
-        return 0.0
-    return max(estimate.high - estimate.value, estimate.value - estimate.low)
+def _differ(
+    one: dict[int, float], other: dict[int, float], top: float | None, resolution_s: float
+) -> bool:
+    """Whether two series differ by more than chance and the resolution of time explain."""
+    differences = [other[seed] - one[seed] for seed in one if seed in other]
+    slack = resolution_s + 1e-9 * max(map(abs, (*one.values(), *other.values())))
+    if differences and max(map(abs, differences)) <= slack:
+        return False
+    if len(differences) > 1:
+        seen = limits.spread_of(differences)
+        low, high = limits.apart(seen) if seen.deviation else (seen.mean, seen.mean)
+        return low > slack or high < -slack
+    many, few = (one, other) if len(one) >= len(other) else (other, one)
+    seen = limits.spread_of(list(many.values()))
+    below, above = limits.one_more(seen, top)
+    distance = math.fsum(few.values()) / len(few) - seen.mean
+    return distance < -below - slack or distance > above + slack
 
 
 def difference(rows: Sequence[Compared]) -> str:
@@ -175,8 +181,9 @@ def certainty(check: Check, runs: Sequence[Run], stories: Sequence[Story]) -> tu
     many = max((estimate.runs for estimate in check.estimates), default=0)
     if many > 1:
         lines.append(
-            f"Figures over several runs: {METHOD}. Intervals stand in square brackets. A single "
-            "run agrees where it lies in the range that holds 95 % of single runs."
+            f"Figures over several runs: {METHOD}. Limits stand in square brackets. A single run "
+            "agrees where it is like the run with its seed, or lies in the range that holds 95 % "
+            "of single runs."
         )
     else:
         lines.append("One run: its figures are what happened once, without an interval.")
@@ -219,7 +226,8 @@ def _about(run: Run, story: Story) -> list[str]:
     if unfinished:
         lines.append(
             f"{words.many(unfinished, 'event')} on {run.target} were still on their way when the "
-            "run ended; they count neither as arrived nor as missed."
+            "run ended; they count neither as arrived nor as missed, and expectations are judged "
+            "both ways."
         )
     return lines
 

@@ -178,8 +178,9 @@ def _over_runs(check: Check, run: Run, group: str) -> str:
     found = _estimate(check, run.target, group, metric)
     if found is None or found.value is None or found.runs < 2:
         return ""
-    low, high = found.low or 0.0, found.high or 0.0
-    span = "" if low == high else f" (95 % interval {words.share(low)} to {words.share(high)})"
+    span = ""
+    if found.low is not None and found.high is not None and found.named:
+        span = f" (95 % interval {words.share(found.low)} to {words.share(found.high)})"
     if state:
         said = words.share(found.value)
         return f" Over {found.runs} runs it is outdated {said} of the time{span}."

@@ -4,14 +4,20 @@
     term         =  "not" term  |  "(" expectation ")"  |  "reached(" state ")"
                  |  metric "(" [group] ")" OP number
                  |  pNN "(" metric [ "," group ] ")" OP number
+                 |  "always(" expectation ")"
+                 |  "in" number "% of runs" term
+
+A comparison is about the mean over runs. Inside `always(...)` it is about every run, and after
+`in 95 % of runs` about that share of all runs.
 
 Python's own parser is of no use here: group and state names hold hyphens, and may be its keywords.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -23,10 +29,14 @@ OPERATORS: tuple[Operator, ...] = ("<", "<=", ">", ">=", "==")
 
 EXPECT_ALLOWED = (
     "metric(group) OP number, pNN(metric, group) OP number or reached(state), joined by and, "
-    "negated by not; OP is one of < <= > >= =="
+    "negated by not; always(…) for every run, in 95 % of runs … for a share of them; "
+    "OP is one of < <= > >= =="
 )
 EVERYONE = "all"
 """The group that stands for every subscriber; `metric()` means it."""
+
+RUNS = 20
+"""With how many runs a line that is not about a share of runs can pass."""
 
 _LONGEST = 500  # characters; also bounds how deep a text can nest
 _TOKEN = re.compile(
@@ -45,7 +55,8 @@ _COMPARES = {
     "!=": "not before it, and ==", "<>": "not before it, and ==", "≠": "not before it, and ==",
 }  # fmt: skip
 _BEGINS = {"NOT": "not", "!": "not"}
-_TERM = "a metric, pNN, reached, not or ("
+_TERM = "a metric, pNN, reached, always, in … % of runs, not or ("
+_SMALLEST = 0.0001 - 1e-12  # a share of runs that nobody will see is not asked for
 _NUMBER = re.compile(r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$")
 
 
@@ -132,12 +143,65 @@ class And:
         )
 
 
-Term = Comparison | Reached | Not | And
+@dataclass(frozen=True, slots=True)
+class Every:
+    """`always(…)`: it is so in every run."""
+
+    term: Term
+
+    def __str__(self) -> str:
+        return f"always({self.term})"
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """`in 95 % of runs …`: it is so in that share of all runs, at least.
+
+    Attributes:
+        percent: as it was written, more than 0 and less than 100.
+        term: what.
+    """
+
+    percent: str
+    term: Term
+
+    @property
+    def share(self) -> float:
+        """The share, such as 0.95."""
+        return float(self.percent) / 100
+
+    @property
+    def runs_needed(self) -> int:
+        """With how many runs, if it is so in all of them, it can pass: 59 for 95 %.
+
+        The smallest n with share^n <= 5 %: were it so in no more than that share of runs, it would
+        be so in all n with a probability of at most 5 %.
+        """
+        return math.ceil(math.log(0.05) / math.log(self.share) - 1e-9)
+
+    def __str__(self) -> str:
+        text = f"({self.term})" if isinstance(self.term, And) else str(self.term)
+        return f"in {self.percent} % of runs {text}"
+
+
+Term = Comparison | Reached | Not | And | Every | Share
+
+
+def leaves_of(term: Term) -> Iterator[Comparison | Reached | Every | Share]:
+    """What a term is joined of, in order; what is about single runs is one leaf."""
+    match term:
+        case Not(inner):
+            yield from leaves_of(inner)
+        case And(terms):
+            for one in terms:
+                yield from leaves_of(one)
+        case _:
+            yield term
 
 
 def _leaves(term: Term) -> Iterator[Comparison | Reached]:
     match term:
-        case Not(inner):
+        case Not(inner) | Every(inner) | Share(term=inner):
             yield from _leaves(inner)
         case And(terms):
             for one in terms:
@@ -174,6 +238,12 @@ class Expectation:
         return tuple(dict.fromkeys(one.group for one in self.comparisons))
 
     @property
+    def runs_needed(self) -> int:
+        """How many runs it needs to be able to pass, if the scenario draws anything at random."""
+        shares = [leaf.runs_needed for leaf in leaves_of(self.term) if isinstance(leaf, Share)]
+        return max([RUNS, *shares])
+
+    @property
     def states(self) -> tuple[str, ...]:
         """The states it names, each once, in order."""
         leaves = (leaf for leaf in _leaves(self.term) if isinstance(leaf, Reached))
@@ -198,6 +268,7 @@ class _Reader:
             for match in _TOKEN.finditer(text.rstrip())
         ]
         self._at = 0
+        self._within = ""  # what is about single runs, while that is read
 
     def read(self) -> Term:
         if not self._tokens:
@@ -220,6 +291,8 @@ class _Reader:
             term = self._all()
             self._need(")")
             return term
+        if self._skip("in"):
+            return self._share()
         kind, word = self._next(_TERM)
         if kind not in ("name", "quantile"):
             self._at -= 1
@@ -228,14 +301,43 @@ class _Reader:
             if word in _BEGINS:
                 self._at -= 1
                 raise self._unexpected(_TERM, _BEGINS)
-            if word == "reached" or word in METRICS:
+            if word in ("reached", "always") or word in METRICS:
                 raise _wrong(f"{word} needs brackets: {word}(…)")
             raise _wrong(f"{word!r} is not followed by (")
+        if word == "always":
+            term = self._single("always", self._all)
+            self._need(")")
+            return Every(term)
         if word == "reached":
             state = self._name("a state, such as drop-oldest")
             self._need(")")
             return Reached(state)
         return self._quantile(word) if kind == "quantile" else self._value(word)
+
+    def _share(self) -> Term:
+        kind, number = self._next("a number of percent")
+        if kind == "number" and number.endswith("%"):
+            number = number[:-1]
+        else:
+            self._need("%")
+        for word in ("of", "runs"):
+            self._need(word)
+        if not _NUMBER.match(number) or not 0 < float(number) <= 100:
+            raise _wrong(f"found {number} %, where a share above 0 and below 100 % should stand")
+        if float(number) == 100:
+            raise _wrong("found in 100 % of runs", "always(…)")
+        if 1 - float(number) / 100 < _SMALLEST:
+            raise _wrong(f"found in {number} % of runs, at most 99.99 %", "always(…)")
+        return Share(number, self._single("in … % of runs", self._one))
+
+    def _single(self, name: str, read: Callable[[], Term]) -> Term:
+        """What is asked of single runs; it is not about runs once more."""
+        if self._within:
+            raise _wrong(f"{name} inside of {self._within}: both say of which runs")
+        self._within = name
+        term = read()
+        self._within = ""
+        return term
 
     def _value(self, name: str) -> Comparison:
         metric = known_metric(name).name

@@ -54,6 +54,11 @@ class Metric:
     meaning: str
     phrase: str
 
+    @property
+    def top(self) -> float | None:
+        """What it cannot exceed: 1 for a fraction; None where there is no such number."""
+        return 1.0 if self.kind == "fraction" else None
+
 
 def _table(*metrics: Metric) -> dict[str, Metric]:
     return {metric.name: metric for metric in metrics}

@@ -23,7 +23,10 @@ def scenario(
     on_full: str = "drop-oldest",
     groups: dict[str, int] | None = None,
     expect: tuple[str, ...] = (),
+    poisson: bool = False,
 ) -> Scenario:
+    senders = [{"hook": "POST /news", "permission": {"user": ["POST"]}, "sends": "e"}]
+    publish = [{"event": "e", "arrivals": {"poisson": "1/s"}}]
     return Scenario.model_validate(
         {
             "title": "a tale",
@@ -34,9 +37,11 @@ def scenario(
                 "options": {"bufferSize": buffer_size, "onFull": on_full},
                 "stream": {"path": "/news", "permission": {"public": ["GET"]}},
                 "events": {"e": {"type": "object", "examples": [{}]}},
+                "senders": senders if poisson else [],
             },
             "workload": {
                 "duration": duration,
+                "publish": publish if poisson else [],
                 "subscribers": {
                     name: {"count": count} for name, count in (groups or {"g": 1}).items()
                 },

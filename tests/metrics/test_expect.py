@@ -15,8 +15,10 @@ from simrt.scenario.expect import (
     OPERATORS,
     And,
     Comparison,
+    Every,
     Not,
     Reached,
+    Share,
     Term,
     parse_expectation,
 )
@@ -52,6 +54,16 @@ MISSED = Comparison("missed_fraction", "office", "<=", 0.1)
         ("reached(x) and reached(y) and reached(z)",
          And((Reached("x"), Reached("y"), Reached("z")))),
         ("reached(x)\nand reached(y)", And((Reached("x"), Reached("y")))),
+        ("always(missed_fraction(office) <= 0.1)", Every(MISSED)),
+        ("always( reached(x) and not reached(y) )", Every(And((Reached("x"), Not(Reached("y")))))),
+        ("not always(reached(x))", Not(Every(Reached("x")))),
+        ("in 95 % of runs missed_fraction(office) <= 0.1", Share("95", MISSED)),
+        ("in 95% of runs reached(x) and reached(y)",
+         And((Share("95", Reached("x")), Reached("y")))),
+        ("in 99.5 % of runs (reached(x) and reached(y))",
+         Share("99.5", And((Reached("x"), Reached("y"))))),
+        ("missed(in) > 0 and missed(always) > 0",
+         And((Comparison("missed", "in", ">", 0), Comparison("missed", "always", ">", 0)))),
     ],
 )  # fmt: skip
 def test_reads(text: str, term: Term) -> None:
@@ -81,7 +93,10 @@ def test_reads(text: str, term: Term) -> None:
         ("missed(office < 3", "found <, where ) should stand"),
         ("missed(3) < 3", "found 3, where a group should stand"),
         ("missed(office, train) < 3", "found ,, where ) should stand"),
-        ("0 < missed(office)", "found 0, where a metric, pNN, reached, not or ( should stand"),
+        (
+            "0 < missed(office)",
+            "found 0, where a metric, pNN, reached, always, in … % of runs, not or ( should",
+        ),
         ("missed(a) < 3 or missed(b) < 3", "found or, where and, or the end should stand"),
         ("missed(a) < 3 missed(b) < 3", "found missed, where and, or the end should stand"),
         ("missed(a) < 3 and", "found the end, where a metric"),
@@ -101,6 +116,17 @@ def test_reads(text: str, term: Term) -> None:
         ("p50(latency_s, ) < 3", "found ), where a group should stand"),
         ("reached()", "found ), where a state, such as drop-oldest should stand"),
         ("reached(a, b)", "found ,, where ) should stand"),
+        ("always missed(a) < 3", "always needs brackets: always(…)"),
+        ("always(always(reached(x)))", "always inside of always: both say of which runs"),
+        ("in 9 % of runs always(reached(x))", "always inside of in … % of runs"),
+        ("always(in 9 % of runs reached(x))", "in … % of runs inside of always"),
+        ("in 95 runs reached(x)", "found runs, where % should stand"),
+        ("in 95 % runs reached(x)", "found runs, where of should stand"),
+        ("in many % of runs reached(x)", "found many %, where a share above 0 and below 100 %"),
+        ("in 0 % of runs reached(x)", "found 0 %, where a share above 0 and below 100 %"),
+        ("in 101 % of runs reached(x)", "found 101 %, where a share above 0 and below 100 %"),
+        ("in 99.999 % of runs reached(x)", "found in 99.999 % of runs, at most 99.99 %"),
+        ("in 95 % of runs", "found the end, where a metric"),
         ("reached(x) == 3", "found ==, where and, or the end should stand"),
         ("__import__('os').system('x')", "unknown metric '__import__'"),
         ("missed(a) < (lambda: 3)()", "found (, where a plain number"),
@@ -124,6 +150,7 @@ def test_refuses(text: str, problem: str) -> None:
         ("latency_s(office) < 1.5 m", "write 90;"),
         ("memory_bytes() < 4KiB", "write 4096;"),
         ("missed(office) = 3", "write ==;"),
+        ("in 100 % of runs missed(office) == 3", "write always(…);"),
         ("missed(office) =3", "write ==;"),
         ("missed(office) =< 3", "write <=;"),
         ("missed(office) ≥3", "write >=;"),
@@ -258,3 +285,24 @@ def test_what_is_said_of_nothing_in_particular_holds_all_that_can_be_written() -
     with pytest.raises(ValueError, match=r"where .* should stand; write metric") as raised:
         parse_expectation("missed(all) ? 1")
     assert "None" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "runs"),
+    [
+        ("missed(a) < 3", 20),
+        ("always(missed(a) < 3)", 20),
+        ("reached(x)", 20),
+        ("in 50 % of runs missed(a) < 3", 20),
+        ("in 90 % of runs missed(a) < 3", 29),
+        ("in 95 % of runs missed(a) < 3", 59),
+        ("not in 95 % of runs missed(a) < 3 and in 99 % of runs reached(x)", 299),
+    ],
+)
+def test_so_many_runs_can_pass(text: str, runs: int) -> None:
+    """With one run less, all of them alike leave more than 5 % for a share that is too small."""
+    found = parse_expectation(text).runs_needed
+    assert found == runs
+    if found > 20:
+        share = {29: 0.9, 59: 0.95, 299: 0.99}[found]
+        assert share**found <= 0.05 < share ** (found - 1)

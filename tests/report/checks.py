@@ -78,6 +78,7 @@ def check_of(
         folder=folder,
         command="simrt check admin.yml --seed 1",
         took_s=dict.fromkeys(targets, 1.5),
+        measured={t: tuple(r.metrics for r in runs if r.target == t) for t in targets},
     )
 
 

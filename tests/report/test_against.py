@@ -1,31 +1,45 @@
 """Two checks side by side: what a change is, and how far it can be trusted."""
 
-from simrt.metrics import Estimate
+import pytest
+
 from simrt.report.against import _difference, differences
 from tests.report.checks import usual
 
 
-def told(metric, one, other, runs=3):
-    pair = (Estimate("sim", "g", metric, *values, runs) for values in (one, other))
-    return _difference("g", metric, *pair)
+def told(metric, pairs, fixed=False):
+    return _difference("g", metric, pairs, fixed=fixed)
 
 
 def test_a_change_of_a_share_is_in_points():
-    found = told("missed_fraction", (0.32, 0.3, 0.34), (0.077, 0.067, 0.087))
+    found = told("missed_fraction", [(0.30, 0.06), (0.32, 0.08), (0.34, 0.09)])
     assert (found.first, found.second) == ("32 %", "7.7 %")
-    assert found.change == "-24 points ± 2.2 points"
+    assert found.change == "-24 points (-26 points to -23 points)"
     assert found.clear
 
 
-def test_an_interval_that_was_cut_at_zero_is_taken_whole():
-    """1 ± 3 was cut to 0 to 4: half of what is left would be 2, and the change of 2.5 clear."""
-    found = told("staleness_s", (1.0, 0.0, 4.0), (3.5, 3.5, 3.5))
-    assert found.change == "+2.5 s ± 3 s"
+def test_pairs_on_the_same_seeds_share_their_chance():
+    """Runs differ by a thousand, the two of a pair by one: the change is as sure as that."""
+    pairs = [(1000.0 * n, 1000.0 * n + 1 + 0.1 * (n % 2)) for n in range(1, 21)]
+    found = told("staleness_s", pairs)
+    assert found.change == "+1 s (+1 s to +1.1 s)"
+    assert found.clear
+
+
+def test_a_change_that_can_be_none_is_not_clear():
+    found = told("staleness_s", [(1.0, 3.5), (3.0, 2.0), (2.0, 4.0)])
     assert not found.clear
+    assert "(-" in found.change
+    assert " to +" in found.change
 
 
-def test_one_run_makes_no_change_clear():
-    assert not told("staleness_s", (1.0, 1.0, 1.0), (3.5, 3.5, 3.5), runs=1).clear
+@pytest.mark.parametrize(
+    ("runs", "fixed", "clear"), [(1, False, False), (19, False, False), (20, False, True),
+                                 (1, True, True)]
+)  # fmt: skip
+def test_equal_changes_are_clear_where_equal_runs_say_all(runs, fixed, clear):
+    found = told("staleness_s", [(1.0, 3.5)] * runs, fixed)
+    assert found.change == "+2.5 s"
+    assert found.clear is clear
 
 
 def test_all_is_told_beside_several_groups_only():
