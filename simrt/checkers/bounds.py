@@ -163,18 +163,20 @@ def _single(
     if beside is None or not beside.values:
         return Judged(Status.INCONCLUSIVE)
     sims = limits.spread_of(beside.values)
-    alike = not sims.deviation
-    if alike and not (beside.fixed or limits.equal_enough(sims.runs, min(below, above))):
-        return Judged(Status.INCONCLUSIVE)
     top = METRICS[term.metric].top
     reach = limits.one_more(sims, top)
     distance = one.value - sims.mean
     agrees = -reach[0] <= distance <= reach[1]
     apart = 0.0 if agrees else abs(distance)
-    low = one.low - limits.one_more(sims, top, below)[1] - apart
+    low = max(0.0, one.low - limits.one_more(sims, top, below)[1] - apart)
     high = one.high + limits.one_more(sims, top, above)[0] + apart
-    low, high = max(0.0, low), high if top is None else min(high, top)
-    return Judged(_status(term, low, high), low, high, equal=low == high, agrees=agrees)
+    high = high if top is None else min(high, top)
+    if not sims.deviation and not beside.fixed:  # equal values have a spread once they are enough
+        low = low if limits.equal_enough(sims.runs, below) else -math.inf
+        high = high if limits.equal_enough(sims.runs, above) else math.inf
+    status = _status(term, low, high)
+    equal = one.low == one.high and not distance and not sims.deviation
+    return Judged(status, _known(low), _known(high), equal=equal, agrees=agrees)
 
 
 def _status(term: Comparison, low: float, high: float) -> Status:

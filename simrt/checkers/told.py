@@ -111,14 +111,14 @@ def _how(
     unit = METRICS[term.metric].unit
     if number > 1 and judged.equal:
         return f"the same in all {of_runs}"
+    if number == 1 and judged.equal and judged.agrees:
+        return f"{of_runs}, like each on the simulator"
     if (judged.low is None and judged.high is None) or (number == 1 and judged.agrees is None):
         return of_runs
     low = measured(judged.low or 0.0, unit, digits)
     high = "any number" if judged.high is None else measured(judged.high, unit, digits)
     ends = f"{low} to {high}"
     if number == 1:
-        if judged.equal:
-            return f"{of_runs}, like each on the simulator"
         return f"{ends}: {of_runs}, with the spread of single runs on the simulator"
     if number < ENOUGH or judged.high is None:
         few = ", too few for an interval of 95 %" if number < ENOUGH else ""
