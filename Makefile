@@ -55,7 +55,7 @@ mutants: $(VENV)/mutants/.ready ## change the engine in a thousand ways; its tes
 	$(BIN)/python -m tests.mutants
 endif
 
-interval-coverage: $(VENV)/.ready-test ## how often intervals cover and verdicts err; docs/statistics.md; half an hour
+interval-coverage: $(VENV)/.ready-test ## how often intervals cover and verdicts err; docs/statistics.md; a quarter of an hour
 	$(BIN)/python -m tests.intervals
 
 lint: $(VENV)/.ready-test ## style and types

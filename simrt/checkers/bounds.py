@@ -137,6 +137,11 @@ def _sides(term: Comparison, errors: Errors) -> tuple[float, float]:
     return errors.failing / 2, errors.failing / 2
 
 
+def usual(term: Comparison, errors: Errors) -> bool:
+    """Whether its limits are those of an interval of 95 %, and none of them is surer."""
+    return term.op in ("<", "<=") and errors == Errors()
+
+
 def _limit(
     term: Comparison, values: Sequence[float], level: float, *, fixed: bool, up: bool
 ) -> float:
@@ -149,7 +154,10 @@ def _limit(
             return seen.mean
         return math.inf if up else -math.inf
     top = METRICS[term.metric].top
-    return limits.upper(seen, top, level) if up else limits.lower(seen, top, level)
+    if not up:
+        return limits.lower(seen, top, level)
+    alarms = term.op not in ("<", "<=")  # an upper limit that is too low is a false alarm
+    return limits.upper(seen, top, limits.firm(level, seen.runs) if alarms else level)
 
 
 def _single(
@@ -170,12 +178,12 @@ def _single(
     apart = 0.0 if agrees else abs(distance)
     low = max(0.0, one.low - limits.one_more(sims, top, below)[1] - apart)
     high = one.high + limits.one_more(sims, top, above)[0] + apart
+    # No surer than the simulator's own mean: it may have shown too little of what happens seldom.
+    low = min(low, _limit(term, beside.values, below, fixed=beside.fixed, up=False))
+    high = max(high, _limit(term, beside.values, above, fixed=beside.fixed, up=True))
     high = high if top is None else min(high, top)
-    if not sims.deviation and not beside.fixed:  # equal values have a spread once they are enough
-        low = low if limits.equal_enough(sims.runs, below) else -math.inf
-        high = high if limits.equal_enough(sims.runs, above) else math.inf
-    status = _status(term, low, high)
     equal = one.low == one.high and not distance and not sims.deviation
+    status = _status(term, low, high)
     return Judged(status, _known(low), _known(high), equal=equal, agrees=agrees)
 
 

@@ -5,11 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from simrt.checkers.bounds import Errors, Judged, at_the_edge
+from simrt.checkers.bounds import Errors, Judged, at_the_edge, usual
 from simrt.checkers.unsettled import Seen
 from simrt.checkers.verdict import Status
 from simrt.metrics import Metrics
-from simrt.metrics.limits import ENOUGH, MOST_RUNS, further_runs, most_often, spread_of
+from simrt.metrics.limits import (
+    ENOUGH,
+    MOST_RUNS,
+    further_runs,
+    most_often,
+    spread_of,
+)
 from simrt.scenario.expect import And, Comparison, Every, Not, Operator, Reached, Share, Term
 from simrt.scenario.metric_names import METRICS
 from simrt.text import (
@@ -123,8 +129,8 @@ def _how(
     if number < ENOUGH or judged.high is None:
         few = ", too few for an interval of 95 %" if number < ENOUGH else ""
         return f"{ends} by {of_runs}{few}"
-    sure = rounded(100 * (1 - errors.passing - errors.failing), 3)
-    return f"{sure} % interval {ends}, {of_runs}"
+    name = "95 % interval" if usual(term, errors) else "interval of more than 95 %:"
+    return f"{name} {ends}, {of_runs}"
 
 
 def _of(term: Comparison, runs: Sequence[Metrics]) -> str:
@@ -173,12 +179,17 @@ def further(term: Comparison, seen: Sequence[Seen], errors: Errors) -> str:
     return near(found)
 
 
-def near(found: tuple[int, int] | None) -> str:
+def near(found: tuple[int, int | None] | None) -> str:
     """The range of further runs, in words."""
     if found is None:
         return f"too near the bound for {MOST_RUNS:,} runs"
-    fewest, most = (_about(number) for number in found)
-    span = _further(fewest) if fewest == most else f"{count(fewest)} to {_further(most)}"
+    fewest, most = _about(found[0]), found[1]
+    if most is None:
+        span = f"at least {_further(fewest)}, perhaps more than {MOST_RUNS:,},"
+    elif fewest == _about(most):
+        span = _further(fewest)
+    else:
+        span = f"{count(fewest)} to {_further(_about(most))}"
     return f"the bound lies inside that interval; {span} may decide it (--runs)"
 
 

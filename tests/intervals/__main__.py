@@ -1,9 +1,6 @@
-"""`python -m tests.intervals`: measure anew, and print the rates."""
+"""`python -m tests.intervals`: measure anew, and write docs/statistics.md; a quarter of an hour."""
 
-from tests.intervals.cases import BEYOND, LAWS, WHOLE
-from tests.intervals.measure import POOL, WHOLE_POOL, measure
+from tests.intervals.document import write
 
 if __name__ == "__main__":
-    for case in (*LAWS, *WHOLE, *BEYOND):
-        for size, rates in measure(case, pool=POOL if case.draw else WHOLE_POOL).items():
-            print(case.name, size, rates)
+    write(lambda what: print(what, flush=True))

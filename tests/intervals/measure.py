@@ -113,6 +113,44 @@ def _judge(scene: Scenario, runs: Sequence[Metrics]) -> list[Status]:
     return [verdict.status for verdict in judge_expectations(scene, shown, 0)]
 
 
+# --- a single run ---
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """Of many checks with one run beside 20 of the simulator, the same shares.
+
+    Attributes:
+        false_passes: `<= truth / 1.5` passed.
+        false_alarms: `<= truth` failed, or `>= truth` did: the larger of both.
+    """
+
+    false_passes: float
+    false_alarms: float
+
+
+def alone(case: Case, repetitions: int = REPETITIONS, pool: int = POOL) -> Alone:
+    """The rates of a single run on another target that is like the simulator."""
+    chance = np.random.default_rng(SEED)
+    runs = runs_of(case, pool, chance)
+    checks = [_some(runs, ENOUGH + 1, chance) for _ in range(repetitions)]
+
+    def share(asks: str, status: Status) -> float:
+        scene = scenario(expect=(f"{case.figure} {asks}",), poisson=True)
+        return sum(_beside(scene, check) is status for check in checks) / repetitions
+
+    alarms = [share(f"{op} {case.truth!r}", Status.FAIL) for op in ("<=", ">=")]
+    return Alone(share(f"<= {case.truth / 1.5!r}", Status.PASS), max(alarms))
+
+
+def _beside(scene: Scenario, runs: Sequence[Metrics]) -> Status:
+    one, *others = runs
+    sims = Runs("sim", others, [{}] * len(others), range(1, len(others) + 1))
+    # Its times are exact to the nanosecond: what is judged here is chance alone.
+    (verdict,) = judge_expectations(scene, Runs("server", [one], [{}], [1]), 1, beside=sims)
+    return verdict.status
+
+
 # --- the scenario as a whole --------------------------------------------------------------------
 
 
@@ -181,11 +219,11 @@ def forecast(case: Case, size: int, factor: float, repetitions: int = REPETITION
             near += 1
             held += needed is None
             continue
-        spans.append(said[1] / said[0])
+        spans.append((said[1] or MOST_RUNS) / said[0])
         if needed is None:
-            held += said[1] >= MOST_RUNS - size
+            held += said[1] is None
         else:
-            held += said[0] <= needed <= said[1]
+            held += said[0] <= needed <= (said[1] or MOST_RUNS)
     return Forecast(
         number,
         held / number if number else math.nan,
