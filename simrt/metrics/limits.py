@@ -188,8 +188,8 @@ def _student(freedom: int, level: float) -> float:
 MOST_RUNS = 10_000
 """A bound that so many runs would not decide is called too near."""
 
-# The quantiles of the distance to the bound that give the ends of the range.
-_NEAR, _FAR = 0.02, 0.97
+# The quantiles of the distance to the bound that give the ends of the range, and say "too near".
+_NEAR, _LIKELY, _FAR = 0.02, 0.8, 0.97
 
 
 def further_runs(
@@ -198,20 +198,24 @@ def further_runs(
     """How many further runs may decide on which side of a bound the mean lies, from and to.
 
     The distance of the true mean to the bound is known no better than the mean is; its quantiles
-    give the range. Its end is None where the least likely distance needs more than `MOST_RUNS`; all
-    is None where even the largest does.
+    give the range. Its end is None where a small distance needs more than `MOST_RUNS`; all is None
+    where four of five likely ones do.
     """
     error = seen.deviation / math.sqrt(seen.runs)
     gap = abs(seen.mean - bound)
     side = 1 if seen.mean < bound else -1
     room = seen.mean if side > 0 else (None if top is None else top - seen.mean)
     skewness = _skewness(seen, side, room)
-    fewest = _runs_for(_distance(_FAR, gap, error, seen.runs - 1), seen, skewness, level)
-    if fewest is None:
+
+    def needed(share: float, of: Spread) -> int | None:
+        return _runs_for(_distance(share, gap, error, seen.runs - 1), of, skewness, level)
+
+    fewest = needed(_FAR, seen)
+    if fewest is None or needed(_LIKELY, seen) is None:
         return None
     # Few runs show too little of the spread, too.
     wide = replace(seen, deviation=seen.deviation * (1 + 1 / math.sqrt(seen.runs)))
-    most = _runs_for(_distance(_NEAR, gap, error, seen.runs - 1), wide, skewness, level)
+    most = needed(_NEAR, wide)
     return max(fewest - seen.runs, 1), None if most is None else max(most - seen.runs, 1)
 
 

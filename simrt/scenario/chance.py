@@ -76,7 +76,7 @@ def _can_end(scenario: Scenario, name: str, group: Subscribers) -> bool:
         if fault.kind == "slow" and fault.whom == name and fault.by is not None:
             factor *= max(1.0, float(fault.by))
     # A window is full for no longer than one event takes, if nothing stalls.
-    longest_ns = group.drain.constant_ns
+    longest_ns = group.drain.uniform.high_ns if group.drain.uniform else group.drain.constant_ns
     deadline_ns = scenario.server.write_deadline_ns
     if deadline_ns is None:
         return False

@@ -154,7 +154,12 @@ def _beside(scene: Scenario, runs: Sequence[Metrics]) -> Status:
 # --- the scenario as a whole --------------------------------------------------------------------
 
 
-def family(cases: Sequence[Case], repetitions: int = REPETITIONS, size: int = ENOUGH) -> float:
+def family(
+    cases: Sequence[Case],
+    repetitions: int = REPETITIONS,
+    pool: int = POOL,
+    size: int = ENOUGH,
+) -> float:
     """How often a scenario fails whose lines are all kept, and none by more than nothing.
 
     Each case gives one line with its mean as the bound, from runs of its own.
@@ -164,7 +169,7 @@ def family(cases: Sequence[Case], repetitions: int = REPETITIONS, size: int = EN
     for case in cases:
         text = f"{case.figure} <= {case.truth!r}"
         lines = scenario(expect=(text,) * len(cases), poisson=True)
-        runs = runs_of(case, POOL, chance)
+        runs = runs_of(case, pool, chance)
         for place in range(repetitions):
             failed[place] |= _judge(lines, _some(runs, size, chance))[0] is Status.FAIL
     return float(failed.mean())

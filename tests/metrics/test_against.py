@@ -36,6 +36,11 @@ def test_outcomes(seed: int) -> None:
             gap = 0 if outcome in ("received", "unfinished") else gap + 1
             longest = max(longest, gap)
         assert totals[who].longest_gap == longest
+        longest = gap = 0
+        for outcome in found.values():
+            gap = 0 if outcome == "received" else gap + 1
+            longest = max(longest, gap)
+        assert totals[who].longest_gap_unfinished == longest
         receipts = Counter((row.epoch, row.seq) for row in one.receives)
         earlier = [message for message in receipts if message not in found]
         assert totals[who].earlier == len(earlier)
