@@ -13,7 +13,7 @@ def told(metric, pairs, fixed=False):
 def test_a_change_of_a_share_is_in_points():
     found = told("missed_fraction", [(0.30, 0.06), (0.32, 0.08), (0.34, 0.09)])
     assert (found.first, found.second) == ("32 %", "7.7 %")
-    assert found.change == "-24 points (-26 points to -23 points)"
+    assert found.change == "-24 points (-28 points to -22 points)"
     assert found.clear
 
 
