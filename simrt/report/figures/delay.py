@@ -17,9 +17,11 @@ from simrt.report.figures.canvas import (
 )
 from simrt.report.palette import group_dashes, group_look
 from simrt.report.story import DELAY_BINS, Story, delay_edge_s
+from simrt.scenario.units import NS_PER_S
 
 MAX_GROUPS = 6
 QUANTILES = (0.5, 0.9, 0.99, 1.0)
+WAYS = ("live", "by replay")
 
 
 def delay(stories: Sequence[Story]) -> tuple[Figure, ...]:
@@ -88,23 +90,23 @@ def _draw(story: Story, low_s: float, high_s: float) -> Figure:
     )
 
 
-def quantile_s(counts: Sequence[int], p: float) -> float | None:
-    """Upper edge of the bin that holds the p-quantile, seconds; at most 6 % above the value."""
-    total = sum(counts)
-    if not total:
-        return None
-    running = 0
-    for place, number in enumerate(counts):
-        running += number
-        if number and running >= p * total:
-            return delay_edge_s(place)
-    raise AssertionError("the last bin holds the rest")
+def quantiles_s(story: Story, group: str, *, by_replay: bool) -> tuple[float, ...]:
+    """The `QUANTILES` of a group's delays in seconds, those of the metrics; empty without any."""
+    live = story.metrics.sketch("live_latency_s", group)
+    found = story.metrics.sketch("latency_s", group).less(live) if by_replay else live
+    values = [found.quantile(p) for p in QUANTILES]
+    return tuple(value / NS_PER_S for value in values if value is not None)
+
+
+def _high_s(story: Story, group: str) -> float | None:
+    values = quantiles_s(story, group, by_replay=False)
+    return values[QUANTILES.index(0.9)] if values else None
 
 
 def _shown(story: Story) -> list[str]:
     ranked = sorted(
         (group for group in story.groups if any(map(sum, story.delays[group]))),
-        key=lambda group: -(quantile_s(story.delays[group][0], 0.9) or 0.0),
+        key=lambda group: -(_high_s(story, group) or 0.0),
     )[:MAX_GROUPS]
     return [group for group in story.groups if group in ranked]
 
@@ -117,7 +119,7 @@ def _note(story: Story, groups: Sequence[str]) -> str:
 def _finding(story: Story, groups: Sequence[str]) -> str:
     parts = []
     for group in groups:
-        high = quantile_s(story.delays[group][0], 0.9)
+        high = _high_s(story, group)
         if high is not None:
             parts.append((high, group))
     if not parts:
@@ -131,11 +133,10 @@ def _finding(story: Story, groups: Sequence[str]) -> str:
 def _alt(story: Story, groups: Sequence[str]) -> str:
     parts = []
     for group in groups:
-        for counts, how in zip(story.delays[group], ("live", "by replay"), strict=True):
-            values = [quantile_s(counts, p) for p in QUANTILES]
-            if values[0] is None:
+        for by_replay, how in enumerate(WAYS):
+            texts = [words.seconds(s) for s in quantiles_s(story, group, by_replay=bool(by_replay))]
+            if not texts:
                 continue
-            texts = [words.seconds(value) for value in values if value is not None]
             parts.append(
                 f"{group}, {how}: half within {texts[0]}, 90 % within {texts[1]}, "
                 f"99 % within {texts[2]}, all within {texts[3]}."
@@ -147,11 +148,9 @@ def _table(story: Story) -> Table:
     head = ("group", "came", "events", "half within", "90 % within", "99 % within", "all within")
     rows = []
     for group in story.groups:
-        for counts, how in zip(story.delays[group], ("live", "by replay"), strict=True):
-            if sum(counts):
-                values = [quantile_s(counts, p) for p in QUANTILES]
-                rows.append(
-                    (group, how, words.count(sum(counts)),
-                     *(words.seconds(value) for value in values if value is not None))
-                )  # fmt: skip
+        for by_replay, how in enumerate(WAYS):
+            number = sum(story.delays[group][by_replay])
+            if number:
+                values = quantiles_s(story, group, by_replay=bool(by_replay))
+                rows.append((group, how, words.count(number), *map(words.seconds, values)))
     return head, tuple(rows)

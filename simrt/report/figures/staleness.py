@@ -101,23 +101,20 @@ def _draw(story: Story, length_s: float, top_s: float, near: bool) -> Figure:
 def _shown(story: Story) -> list[str]:
     ranked = sorted(
         (group for group in story.groups if story.staleness[group].worst_s is not None),
-        key=lambda group: -(story.staleness[group].worst_s or 0.0),
+        key=lambda group: -(_overall(story, group) or (0.0,))[-1],
     )[:MAX_GROUPS]
     return [group for group in story.groups if group in ranked]
 
 
-def _overall(story: Story, group: str) -> tuple[float, float, float] | None:
-    """Middle of the medians, middle of the 90 % quantiles, worst; or None where undefined."""
-    import numpy as np
-
-    curve = story.staleness[group]
-    if curve.worst_s is None:
-        return None
-    return float(np.nanmedian(curve.median)), float(np.nanmedian(curve.high)), curve.worst_s
+def _overall(story: Story, group: str) -> tuple[float, ...] | None:
+    """Median, 90 % quantile and maximum of the metric, seconds; None where undefined."""
+    found = [story.metrics.quantile(p, "staleness_s", group) for p in (0.5, 0.9, 1.0)]
+    values = tuple(value for value in found if value is not None)
+    return values or None
 
 
 def _finding(story: Story) -> str:
-    worst = [(story.staleness[g].worst_s or 0.0, g) for g in story.groups if _overall(story, g)]
+    worst = [(found[-1], g) for g in story.groups if (found := _overall(story, g))]
     if not worst:
         return "Nobody saw any event, so there is no age to show"
     oldest, group = max(worst)
@@ -160,7 +157,7 @@ def _alt(story: Story) -> str:
             continue
         middle, high, worst = figures
         parts.append(
-            f"{group}: median age {words.seconds(middle)}, 90 % of moments below about "
+            f"{group}: median age {words.seconds(middle)}, 90 % of moments below "
             f"{words.seconds(high)}, at most {words.seconds(worst)}."
         )
     return " ".join(parts) or "No groups."
