@@ -58,7 +58,9 @@ def test_every_row_of_what_users_experience_is_explained() -> None:
 
 
 def test_every_column_of_the_tables_is_explained() -> None:
-    for head in ("Setting", "Value", "Decided?", "What it means", "Group", "Figure", "Compared"):
+    acted = "How often it acted, over all runs"
+    settings = ("Setting", "Value", "In the file", "What it means", acted)
+    for head in (*settings, "Group", "Figure", "Compared"):
         assert f'<th scope="col">{head}</th>' in TEMPLATE
         assert f"| {head} |" in TEXT
     columns = TEXT.split("### The columns of metrics.csv\n")[1].split("\n## ")[0]
@@ -66,8 +68,8 @@ def test_every_column_of_the_tables_is_explained() -> None:
 
 
 def keys_of(value: object, path: str = "") -> Iterator[str]:
-    """The keys of nested data, such as `items[].number`; those of `seeds` are targets."""
-    if isinstance(value, dict) and path != "seeds.":
+    """The keys of nested data, such as `items[].number`; not the targets of `seeds`, `settings`."""
+    if isinstance(value, dict) and path not in ("seeds.", "settings."):
         for key, inner in value.items():
             yield f"{path}{key}"
             yield from keys_of(inner, f"{path}{key}.")
