@@ -16,10 +16,8 @@ from tests.docs.rules import ROOT
 from tests.docs.theory import bare
 from tests.intervals.cases import BEYOND, LAWS, WHOLE, Case
 from tests.intervals.measure import (
-    POOL,
     REPETITIONS,
     SIZES,
-    WHOLE_POOL,
     Alone,
     Rates,
     alone,
@@ -60,8 +58,7 @@ def write(tell: Callable[[str], None]) -> None:
     found: dict[str, tuple[dict[int, Rates], Alone]] = {}
     for case in cases:
         tell(case.name)
-        pool = WHOLE_POOL if case.draw is None else POOL
-        found[case.name] = (measure(case, pool=pool), alone(case, pool=pool))
+        found[case.name] = (measure(case), alone(case))
     tell("the scenario as a whole")
     together = family([case for case in LAWS if not case.rare][:8])
     text = PAGE.read_text("utf-8")

@@ -29,7 +29,6 @@ from tests.metrics.tales import scenario
 SIZES = (2, 3, 5, 20, 100)
 REPETITIONS = 2000
 POOL = 20_000
-WHOLE_POOL = 2_000
 SEED = 2026
 
 

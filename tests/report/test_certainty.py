@@ -80,8 +80,7 @@ def test_cells_show_value_and_limits_in_their_unit(base):
     assert [cell.replace("\u00a0", " ") for cell in row.cells] == ["10 %", "10 %"]
     (row,) = rows(base, ("sim", [45.0, 46.0]), metric="latency_s")
     assert row.cells[1] == "—"
-    (row,) = rows(base, ("sim", [45.0, 46.0]), metric="staleness_s")
-    assert row.label == "Age of what is on screen, also while nothing is sent"
+    assert row.label == "Delay of an event, average"
 
 
 def test_zero_everywhere_is_left_out_and_unknown_figures_are_not(base):
