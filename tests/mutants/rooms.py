@@ -52,8 +52,15 @@ class Room:
 
 _EXPECTATIONS = (
     "simrt/checkers/expectations.py",
+    "simrt/checkers/bounds.py",
+    "simrt/checkers/observed.py",
+    "simrt/checkers/one_run.py",
+    "simrt/checkers/told.py",
+    "simrt/checkers/unsettled.py",
+    "simrt/scenario/chance.py",
     "simrt/scenario/expect.py",
     "simrt/metrics/estimate.py",
+    "simrt/metrics/limits.py",
     "simrt/checklist.py",
 )
 
@@ -87,7 +94,10 @@ ROOMS = {
                 "tests/metrics/test_expect.py",
                 "tests/metrics/test_expectations.py",
                 "tests/metrics/test_estimates.py",
+                "tests/metrics/test_limits.py",
                 "tests/checkers/test_expectations.py",
+                "tests/checkers/test_observed.py",
+                "tests/scenario/test_chance.py",
                 "tests/test_checklist.py",
                 "tests/test_summary.py",
             ),
