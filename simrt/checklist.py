@@ -77,7 +77,7 @@ def _told(first: Verdict, counted: Sequence[Verdict]) -> str:
     if total == 1:
         return f"{first.sentence} ({judged:,} things judged in 1 run on {next(iter(runs))})"
     each = [f"{len(seeds)} on {target}" for target, seeds in runs.items()]
-    each[0] = each[0].replace(" on ", " run on " if each[0].startswith("1 ") else " runs on ", 1)
+    each[0] = each[0].replace(" on ", " run on " if each[0].startswith("1 ") else " runs on ")
     beside = ", and in the file" if any(not verdict.target for verdict in counted) else ""
     seed = "" if first.seed is None else f" with seed {first.seed}"
     where = f"On {first.target}{seed}: " if first.target else ""

@@ -95,8 +95,8 @@ def judge_bound(
     seen: Sequence[Seen],
     errors: Errors,
     *,
-    fixed: bool = False,
-    beside: Beside | None = None,
+    fixed: bool,
+    beside: Beside | None,
 ) -> Judged:
     """Hold the mean of some runs, at least one, against a bound.
 

@@ -65,7 +65,7 @@ def spread_of(values: Sequence[float]) -> Spread:
     """Mean, standard deviation and skewness of the figure in some runs, at least one."""
     number = len(values)
     mean = math.fsum(values) / number
-    if number == 1 or max(values) == min(values):
+    if max(values) == min(values):
         return Spread(number, values[0], 0.0, 0.0)
     second = math.fsum((value - mean) ** 2 for value in values) / number
     if not second:  # they differ by less than their squares can say

@@ -315,15 +315,16 @@ class _Reader:
         return self._quantile(word) if kind == "quantile" else self._value(word)
 
     def _share(self) -> Term:
-        kind, number = self._next("a number of percent")
-        if kind == "number" and number.endswith("%"):
+        _, number = self._next("a number of percent")
+        if number.endswith("%"):
             number = number[:-1]
         else:
             self._need("%")
         for word in ("of", "runs"):
             self._need(word)
         if not _NUMBER.match(number) or not 0 < float(number) <= 100:
-            raise _wrong(f"found {number} %, where a share above 0 and below 100 % should stand")
+            found = f"{number} %".strip()
+            raise _wrong(f"found {found}, where a share above 0 and below 100 % should stand")
         if float(number) == 100:
             raise _wrong("found in 100 % of runs", "always(…)")
         if 1 - float(number) / 100 < _SMALLEST:
@@ -360,9 +361,9 @@ class _Reader:
         if op not in OPERATORS:
             self._at -= 1
             raise self._unexpected("one of < <= > >= ==", _COMPARES)
-        kind, number = self._next("a number")
+        _, number = self._next("a number")
         unit = METRICS[metric].unit
-        if kind != "number" or not _NUMBER.match(number):
+        if not _NUMBER.match(number):
             raise _wrong(
                 f"found {number}, where a plain number in {unit} should stand",
                 _in_unit(number, unit),

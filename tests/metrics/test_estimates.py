@@ -40,6 +40,14 @@ def test_an_interval_is_students_where_runs_are_not_skewed() -> None:
     assert "Student" in METHOD
 
 
+def test_a_percentile_is_that_of_each_run() -> None:
+    """Hundredths apart, so that each percent is another value."""
+    run = a_run(100, 0, tuple(n / 100 for n in range(1, 101)))
+    for percent, value in (("50", 0.5), ("99", 0.99)):
+        found = estimate([run], "sim", "latency_s", "g", percent)
+        assert found.value == pytest.approx(value, rel=0.004)
+
+
 def test_fewer_than_20_runs_have_no_interval_of_95_percent() -> None:
     runs = [a_run(1, 0, (float(n),)) for n in range(1, 20)]
     assert not estimate(runs, "sim", "latency_s", "g").named

@@ -123,6 +123,7 @@ def test_reads(text: str, term: Term) -> None:
         ("in 95 runs reached(x)", "found runs, where % should stand"),
         ("in 95 % runs reached(x)", "found runs, where of should stand"),
         ("in many % of runs reached(x)", "found many %, where a share above 0 and below 100 %"),
+        ("in % of runs reached(x)", "found %, where a share above 0 and below 100 %"),
         ("in 0 % of runs reached(x)", "found 0 %, where a share above 0 and below 100 %"),
         ("in 101 % of runs reached(x)", "found 101 %, where a share above 0 and below 100 %"),
         ("in 99.999 % of runs reached(x)", "found in 99.999 % of runs, at most 99.99 %"),

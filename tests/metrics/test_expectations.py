@@ -11,6 +11,7 @@ from simrt.checkers.verdict import Status, Verdict
 from simrt.metrics import Metrics
 from simrt.metrics.sketch import Sketch
 from simrt.metrics.totals import Totals
+from simrt.scenario.metric_names import METRICS
 from tests.metrics.tales import Tale, scenario
 
 NEVER = "the contrary was not seen in 20 runs; it can still happen in up to 14 % of runs"
@@ -203,7 +204,11 @@ def test_nothing_to_compare_is_untold() -> None:
     assert verdict.status is UNTOLD
     assert verdict.sentence == "office: delay of an event: no value in 2 runs"
     assert verdict.judged == 0
-    assert judge("latency_s(office) < 1", []).sentence.endswith("nothing was run")
+    for text in ("latency_s(office) < 1", "reached(x)", "always(missed() < 1)",
+                 "in 90 % of runs missed() < 1"):  # fmt: skip
+        nothing = judge(text, [], [])
+        assert nothing.sentence.endswith("nothing was run")
+        assert (nothing.status, nothing.judged) == (UNTOLD, 0)
     assert judge("missed_fraction(other) < 1", [a_run()]).status is UNTOLD
 
 
@@ -263,6 +268,33 @@ def test_what_is_unfinished_is_counted_both_ways(text: str, status: Status) -> N
         ("staleness", "unfinished", "sent", "outdated", "reconnect", "p90")
     )
     assert told == touched
+
+
+@pytest.mark.parametrize("metric", [name for name in METRICS if name.startswith("missed_")])
+def test_each_cause_of_a_miss_can_become_more(metric: str) -> None:
+    runs = [a_run(received=85, missed=10, unfinished=5, outages=5)]
+    shown = runs[0].value(metric, "office")
+    assert shown is not None
+    share = METRICS[metric].unit == "fraction"
+    most = shown + (0.05 if share else 1 if metric == "missed_per_outage" else 5)
+    assert judge(f"{metric}(office) <= {most}", runs, drawn=False).status is PASS
+    assert judge(f"{metric}(office) <= {most - 0.01}", runs, drawn=False).status is UNTOLD
+
+
+def test_half_of_what_is_open_can_have_taken_no_time() -> None:
+    """Of four delays two are open: the median lies between 0 and 160 s, the longest possible."""
+    left = a_run(received=2, missed=0, unfinished=2, latencies_s=(1, 1))
+    assert judge("p50(latency_s) <= 1", [left], drawn=False).status is PASS
+    assert judge("p50(latency_s) >= 0.5", [left], drawn=False).status is UNTOLD
+    assert judge("p51(latency_s) >= 0.5", [left], drawn=False).status is PASS
+
+
+def test_limits_of_which_one_is_not_known() -> None:
+    """The least is the same in three runs, which is too few; the most is not."""
+    runs = [a_run(missed=10, unfinished=n) for n in (1, 2, 3)]
+    said = judge("missed(office) <= 11.9", runs).sentence
+    assert "(0 to " in said
+    assert "by 3 runs" in said
 
 
 def test_the_words_of_what_is_unfinished() -> None:
@@ -488,6 +520,7 @@ def test_a_single_run_is_as_uncertain_as_those_of_the_simulator(
     assert verdict.status is status
     if missed == 60:
         assert "outside of what single runs on the simulator show" in verdict.sentence
+    assert verdict.judged == (0 if status is Status.NOT_APPLICABLE else 1)
     if status is Status.NOT_APPLICABLE:
         assert verdict.sentence.endswith("one run cannot tell; the simulator's runs judge it")
 

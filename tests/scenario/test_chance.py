@@ -48,6 +48,9 @@ ENDS = {
     "stalled": {**SLOW, "publish": [{"event": "e", "arrivals": {"periodic": "10/s"}}],
                 "faults": [{"at": "3s", "stall": "g", "for": "3s"}],
                 "server": {"writeDeadline": "2s"}},
+    "slow": {**SLOW, "publish": [{"event": "e", "arrivals": {"periodic": "10/s"}}],
+             "faults": [{"at": "3s", "slow": "g", "for": "6s", "by": 10}],
+             "server": {"writeDeadline": "5s"}},
     "watchdog": {"watchdog": "2s", "publish": []},
 }  # fmt: skip
 
@@ -80,6 +83,11 @@ def test_what_ends_a_connection_draws_a_pause(what):
     scenario = small(**ENDS[what])
     assert draws_of(scenario) == ("pauses before a reconnect of g",)
     assert rows_of(scenario, 1)[0] != rows_of(scenario, 2)[0]
+
+
+def test_a_drain_without_a_longest_time_can_outlast_a_deadline():
+    drawn = draws_of(small(drain={"exponential": "1s"}, server={"writeDeadline": "5m"}))
+    assert drawn == ("drain of g", "pauses before a reconnect of g")
 
 
 def test_a_retry_of_another_length_is_another_size_in_a_window_of_bytes():
