@@ -89,7 +89,8 @@ class Totals:
         for index, number in enumerate(other.outcomes):
             self.outcomes[index] += number
         if other.first_ns is not None:
-            self.first_ns = min(other.first_ns, self.first_ns or other.first_ns)
+            first = other.first_ns if self.first_ns is None else self.first_ns
+            self.first_ns = min(first, other.first_ns)
         for name in _SUMS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in _MAXIMA:
@@ -154,7 +155,7 @@ FIGURES: dict[str, Figure] = {
     "missed_fraction": lambda t: _share(t.missed, t.sent),
     "loss_fraction": lambda t: _share(_dropped(t), t.sent),
     "expired_fraction": lambda t: _share(t.outcomes[EXPIRED], t.sent),
-    "gap_messages": lambda t: t.longest_gap if t.members else None,
+    "gap_messages": lambda t: t.longest_gap if t.first_ns is not None else None,
     "evicted_age_s": lambda t: _seconds(t.evicted_age_ns, t.evictions),
     "latency_s": lambda t: _seconds(
         t.live_latency_ns + t.replay_latency_ns, t.live_latencies + t.replay_latencies
@@ -182,8 +183,8 @@ FIGURES: dict[str, Figure] = {
     "gap_probability": lambda t: _share(t.gaps, t.reconnects),
     "replayed_per_reconnect": lambda t: _share(t.replay_sizes, t.reconnects),
     "age_after_replay_s": lambda t: _seconds(t.age_after_replay_ns, t.ages_after_replay),
-    "pending_max": lambda t: t.pending_max if t.members else None,
+    "pending_max": lambda t: t.pending_max if t.first_ns is not None else None,
     "mean_pending": lambda t: _share(t.pending_area, t.covered_ns),
-    "in_flight_max": lambda t: t.in_flight_max if t.members else None,
+    "in_flight_max": lambda t: t.in_flight_max if t.first_ns is not None else None,
 }
 """What each metric is in terms of the totals; those that need more stand in `Metrics`."""

@@ -115,7 +115,7 @@ def test_a_receipt_in_the_last_instant_informs_and_one_after_it_does_not() -> No
 def test_who_is_accepted_in_the_quiet_phase_was_never_informed_and_waited_for_nothing() -> None:
     tale = Tale().send(50, 1).connect(101, replay=(1, 1)).arrive(102, 1)
     values(tale, never_informed=1, uninformed_s=None, outdated_fraction=None, earlier=1, sent=0,
-           pending_max=None)  # fmt: skip
+           pending_max=1, blind_s=None, outdated_max_s=None)  # fmt: skip
 
 
 def test_an_earlier_message_informs() -> None:
