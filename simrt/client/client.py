@@ -93,7 +93,7 @@ class Client:
         self._failed = 0
         self._retry_ns: int | None = None
         self._last_event_id = ""
-        self._redirects = 0
+        self._redirects: int  # of the attempt under way
         self._closed = False
         self._away = 0
         self._stalls = 0
@@ -104,11 +104,11 @@ class Client:
         self._timer: Timer | None = None
         self._queue: deque[Event | End] = deque()
         self._draining: Timer | None = None
-        self._drain_key = 0
-        self._due_ns = 0
+        self._drain_key: int  # of the attempt under way
+        self._due_ns: int  # of the drain under way
         self._left_ns: int | None = None
         self._free_ns: int | None = None
-        self._heard_ns = 0
+        self._heard_ns: int  # where there is a watchdog
         self._watch: Timer | None = None
         self._watch_key = clock.order(Turn.TIMER, name)
         self._dial_key = clock.order(Turn.CONNECT, name)
@@ -157,7 +157,7 @@ class Client:
         self._connection = connection
         task = asyncio.get_running_loop().create_task(self._open(connection, endpoint))
         self._dials[task] = None
-        task.add_done_callback(lambda done: self._dials.pop(done, None))
+        task.add_done_callback(self._dials.pop)
 
     async def _open(self, connection: Connection, endpoint: Endpoint) -> None:
         try:
@@ -193,13 +193,13 @@ class Client:
 
     def lost(self, connection: Connection) -> None:
         """The transport is gone."""
-        gone = self._leaving.pop(connection, None)
-        if gone is not None and not gone.done():
+        gone = self._leaving.pop(connection)
+        if not gone.done():  # who waited for it may have been cancelled
             gone.set_result(None)
 
     def heard(self, connection: Connection) -> None:
         """Bytes came, whatever they say."""
-        if self._watchdog_ns is not None and connection is self._connection:
+        if self._watchdog_ns is not None:
             # What came while it did not read counts from when it came, if somebody knows.
             known_ns = connection.heard_ns()
             self._heard_ns = self._clock.now() if known_ns is None else known_ns
@@ -270,7 +270,7 @@ class Client:
             return None
         if date.tzinfo is None:
             date = date.replace(tzinfo=UTC)
-        return max(0, _ns_between(self._clock.wall(), date))
+        return _ns_between(self._clock.wall(), date)
 
     # --- handling events ----------------------------------------------------------------------
 
@@ -278,10 +278,10 @@ class Client:
         """Handle what waits, one at a time; when nothing waits, read on."""
         while not self.stalled and self._draining is None and self._left_ns is None:
             if not self._queue:
-                # What the kernel holds has waited as well.
-                if self._connection is None or not self._connection.waits():
-                    self._free_ns = None
                 if self._connection is not None:
+                    # What the kernel holds has waited as well.
+                    if not self._connection.waits():
+                        self._free_ns = None
                     self._connection.read(wanted=True)
                 return
             part = self._queue[0]
@@ -327,7 +327,6 @@ class Client:
 
     def _watch_over(self) -> None:
         """CLI-4: drop a stream on which nothing came, not even a heartbeat, for so long."""
-        self._watch = None
         if self._watchdog_ns is None or self._connection is None:
             return
         now = self._clock.now()

@@ -11,7 +11,6 @@ import asyncio
 import fcntl
 import socket
 import struct
-import sys
 import termios
 from dataclasses import dataclass
 from typing import Protocol
@@ -107,9 +106,9 @@ class Connection(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._headers: list[tuple[str, str]] = []
         self._head: Head | None = None
-        self._streaming = False
+        self._streaming: bool  # once there is a head
         self._head_bytes = 0
-        self._interim = False
+        self._interim: bool  # the head that came last
         self._parts: list[Part] = []
         self._over = False
         self._reading = True
@@ -130,13 +129,13 @@ class Connection(asyncio.BufferedProtocol):
     def waits(self) -> bool:
         """Whether the kernel says that something waits to be read."""
         sock = None if self._transport is None else self._transport.get_extra_info("socket")
-        if sock is None or sock.fileno() < 0:
+        if sock is None:
             return False
         try:
-            waiting = fcntl.ioctl(sock.fileno(), termios.FIONREAD, bytes(4))
-        except OSError:
+            waiting = fcntl.ioctl(sock.fileno(), termios.FIONREAD, bytes(struct.calcsize("i")))
+        except (OSError, ValueError):  # it cannot tell, or the socket is closed
             return False
-        return int.from_bytes(waiting, sys.byteorder) > 0
+        return any(waiting)
 
     def heard_ns(self) -> int | None:
         """When data last came, scenario time, where the network knows."""
