@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from simrt.antipatterns import judge_antipatterns
 from simrt.checkers.expectations import Runs, judge_expectations
@@ -21,7 +22,9 @@ from simrt.limit import OutOfTimeError, TimeLimit
 from simrt.metrics import Estimate, Metrics, estimates
 from simrt.probe import probe_of
 from simrt.results import CUT_SHORT, ITEMS, NOT_RUN, Check, Run
-from simrt.runs import TARGETS, USUAL_TARGETS, VIRTUAL, judge, record
+from simrt.runs import TARGETS, USUAL_TARGETS, VIRTUAL, judge_counted, record
+from simrt.scenario import opened
+from simrt.scenario.arguments import callback_of, path_of, runs_of, seed_of, some_of, speed_of
 from simrt.scenario.expect import RUNS, parse_expectation
 from simrt.scenario.model import Scenario
 from simrt.summary import sentence_of
@@ -93,49 +96,65 @@ class _Plan:
 
 
 def check(
-    scenario: Scenario,
+    scenario: Scenario | Path | str,
     *,
-    on: Sequence[str] = USUAL_TARGETS,
+    on: Sequence[str] | str = USUAL_TARGETS,
     seed: int = 1,
     runs: int | None = None,
     speed: float | None = None,
-    reports: Path | str = "reports",
+    reports: Path | str | None = "reports",
     progress: Progress | None = None,
 ) -> Check:
     """Judge a scenario: `sim` with many seeds from `seed` on, `app` and `server` once.
 
     Arguments:
-        scenario: what to judge.
-        on: the targets, of `sim`, `app` and `server`.
+        scenario: what to judge, or the path of its file.
+        on: the targets, of `sim`, `app` and `server`; or one of them.
         seed: the first seed.
         runs: how many seeds `sim` runs; without `sim`, each target. None: as `runs_for` says, and
             one where `sim` is left out.
         speed: for `server`; None: fast enough to end within half a minute.
-        reports: the folder that gets `SCENARIO/TIME-SEED/` with the report and all its files.
+        reports: the folder that gets `SCENARIO/TIME-SEED/` with the report and all its files. None:
+            no file stays, and the runs that a report would show keep their histories in memory.
         progress: told what is being done, and how far.
 
     Returns:
         The check, its report written.
 
     Raises:
-        UsageError: an unknown target, or fewer than one run.
+        UsageError: an argument that is none of these.
+        ScenarioError: with all mistakes of the file.
         TargetError: no target gave a run. Histories recorded so far are kept. Where only some gave
             none, what the others say is judged, and the check's `errors` says why.
     """
+    if reports is None:
+        with TemporaryDirectory(prefix="simrt-") as scratch:
+            found = check(
+                scenario, on=on, seed=seed, runs=runs, speed=speed, reports=scratch,
+                progress=progress,
+            )  # fmt: skip
+            kept = tuple(replace(run, history=run.history.load()) for run in found.runs)
+            return replace(found, runs=kept, folder=None)
     checks = check_all(
-        [scenario], on=on, seed=seed, runs=runs, speed=speed, reports=reports, progress=progress
+        [opened(scenario)],
+        on=on,
+        seed=seed,
+        runs=runs,
+        speed=speed,
+        reports=reports,
+        progress=progress,
     )
-    found = next(checks)
+    one = next(checks)
     checks.close()
-    if isinstance(found, Exception):
-        raise found
-    return found
+    if isinstance(one, Exception):
+        raise one
+    return one
 
 
 def check_all(
     scenarios: Sequence[Scenario],
     *,
-    on: Sequence[str] = USUAL_TARGETS,
+    on: Sequence[str] | str = USUAL_TARGETS,
     seed: int = 1,
     runs: int | None = None,
     speed: float | None = None,
@@ -153,15 +172,16 @@ def check_all(
     Yields:
         For each scenario, in order, its check, or the error that kept it from one.
     """
-    unknown = [target for target in on if target not in TARGETS]
-    if unknown or not on:
-        raise UsageError(f"no target {', '.join(unknown)}; there are {', '.join(TARGETS)}")
-    if runs is not None and runs < 1:
-        raise UsageError(f"runs must be 1 or more; found {runs}")
+    on = some_of("on", on, TARGETS)
+    seed = seed_of(seed)
+    runs = runs_of(runs)
+    speed = speed_of(speed)
+    reports = path_of("reports", reports, "the path of a folder, or None")
+    callback_of("progress", progress, "what is being done and the share of it that is done")
     tell = progress or (lambda _what, _share: None)
     limit = limit or TimeLimit()
     plans = [
-        _plan(scenario, on, seed, runs, speed, Path(reports), number, limit.seconds is not None)
+        _plan(scenario, on, seed, runs, speed, reports, number, limit.seconds is not None)
         for number, scenario in enumerate(scenarios)
     ]
     simulated = [job for plan in plans for job in plan.jobs if job.target in VIRTUAL]
@@ -289,7 +309,7 @@ def _run_one(job: _Job, progress: Callable[[float], None] | None = None) -> _Don
         job.scenario, job.target, job.seed, history=stored, speed=job.speed, progress=progress
     ).load()
     states = reached_states(history)
-    judged = judge(history, states=states)
+    judged = judge_counted(history, states)
     status = worst(verdict.status for verdict in judged.verdicts)
     failed = status not in (Status.PASS, Status.NOT_APPLICABLE)
     kept = path if job.keep or failed or job.limited else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -27,6 +28,16 @@ from simrt.errors import UsageError
 from simrt.history import Header, History, read_history
 from simrt.metrics import Metrics, measure
 from simrt.runs import TARGETS, record, require_a_way, simulated_metrics
+from simrt.scenario import opened
+from simrt.scenario.arguments import (
+    callback_of,
+    flag,
+    one_of,
+    path_of,
+    seed_of,
+    speed_of,
+    whole,
+)
 from simrt.scenario.model import Scenario
 from simrt.workers import simulate_all
 
@@ -58,7 +69,7 @@ def compare(
     """Hold the simulator against another target, or one history against another one.
 
     Arguments:
-        what: a scenario, which then runs; or a history, or the file of one.
+        what: a scenario or the path of its file, which then runs; or a history, or the file of one.
         other: the history to hold it against; only where `what` is one.
         on: the target to hold the simulator against.
         seed: the first seed.
@@ -76,21 +87,32 @@ def compare(
         UsageError: no such target, histories of different scenarios or seeds.
         TargetError: a target could not be started, or died.
     """
-    if isinstance(what, Scenario):
+    callback_of("progress", progress, "what is being done and the share of it that is done")
+    if isinstance(what, Scenario) or _names_a_scenario(what):
         if other is not None:
             raise UsageError("a scenario runs on two targets; to compare stored ones name two")
-        return _compare_targets(what, on, seed, runs, speed, lockstep, keep, progress or _nobody)
+        return _compare_targets(
+            opened(what), on, seed, runs, speed, lockstep, keep, progress or _nobody
+        )
+    ours = _opened("what", what)
     if other is None:
         raise UsageError("one history has nothing to be compared with; name a second one")
-    return _compare_histories(_opened(what), _opened(other))
+    return _compare_histories(ours, _opened("other", other))
+
+
+def _names_a_scenario(what: object) -> bool:
+    return isinstance(what, str | PathLike) and Path(what).suffix in (".yml", ".yaml")
 
 
 def _nobody(_what: str, _share: float) -> None:
     """No one is told."""
 
 
-def _opened(history: History | Path | str) -> History:
-    return history if isinstance(history, History) else read_history(history)
+def _opened(name: str, history: object) -> History:
+    if isinstance(history, History):
+        return history
+    what = "scenario, a history" if name == "what" else "history"
+    return read_history(path_of(name, history, f"a {what}, or the path of its file"))
 
 
 # --- stored histories ---------------------------------------------------------------------------
@@ -131,11 +153,11 @@ def _compare_targets(
     keep: Path | str | None,
     tell: Progress,
 ) -> Comparison:
-    if on == "sim" or on not in TARGETS:
-        others = ", ".join(target for target in TARGETS if target != "sim")
-        raise UsageError(f"the simulator cannot be held against {on!r}; there are {others}")
-    if runs is not None and runs < 1:
-        raise UsageError(f"runs must be 1 or more; found {runs}")
+    one_of("on", on, [target for target in TARGETS if target != "sim"])
+    seed = seed_of(seed)
+    runs = None if runs is None else whole("runs", runs, 1)
+    speed = speed_of(speed)
+    flag("lockstep", lockstep)
     require_a_way(on, speed, lockstep=lockstep)
     free = on in FREE and not lockstep
     many = runs or (DEFAULT_BAND if free else DEFAULT_SEEDS)
@@ -143,7 +165,7 @@ def _compare_targets(
     place = Path(scenario.file or scenario.name)
     command = command_of([place], on, seed, runs, speed, lockstep=lockstep)
     with TemporaryDirectory(prefix="simrt-") as scratch:
-        folder = Path(scratch) if keep is None else Path(keep)
+        folder = Path(scratch) if keep is None else path_of("keep", keep)
         if not folder.is_dir():
             raise UsageError(f"{folder}: no such folder for the histories; make it first")
         if free:

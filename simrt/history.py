@@ -16,7 +16,8 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, Self, cast
 
 import msgspec
 
-from simrt.errors import HistoryError
+from simrt.errors import HistoryError, UsageError
+from simrt.scenario.arguments import path_of
 from simrt.scenario.model import Scenario
 
 if TYPE_CHECKING:
@@ -292,8 +293,15 @@ class History:
         """The same history with its rows in memory."""
         return self if isinstance(self._rows, tuple) else History(self.header, self)
 
-    def save(self, path: Path) -> None:
-        """Write it to a file; `.gz` compresses."""
+    def save(self, path: Path | str) -> None:
+        """Write it to a file; `.gz` compresses.
+
+        Raises:
+            UsageError: where that is no path, or nothing can be written there.
+        """
+        path = path_of("save", path, "the path of the file to write")
+        if path.is_dir() or not path.parent.is_dir():
+            raise UsageError(f"{path}: no file can be made there; name one in a folder that exists")
         with HistoryWriter(path, self.header) as writer:
             for row in self:
                 writer.write(row)
@@ -333,7 +341,7 @@ def read_history(path: Path | str) -> History:
     Raises:
         HistoryError: where the file is missing or its first line is no header of this format.
     """
-    path = Path(path)
+    path = path_of("history", path, "the path of a history's file")
     try:
         with _read(path) as file:
             header = _header_decoder.decode(file.readline())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -183,7 +184,7 @@ class Item:
         return tuple(first.values())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Check:
     """A scenario judged: the runs on each target, the checklist, the verdict in a sentence.
 
@@ -254,3 +255,23 @@ class Check:
         items = (item for item in self.items if item.status is self.status)
         found = (verdict for item in items for verdict in item.deciding)
         return tuple({(one.check, one.target, one.probe): one for one in found}.values())
+
+    def __repr__(self) -> str:
+        made = ", ".join(f"{len(seeds)} on {target}" for target, seeds in self.seeds.items())
+        said = f"{self.scenario.title}: {self.status.value}, runs: {made}. {self.sentence}"
+        return "\n".join([said, *(f"  {finding(one)}" for one in self.deciding)])
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the verdict, the checklist, and where the report is."""
+        first, *found = (escape(line.strip()) for line in repr(self).splitlines())
+        rows = "".join(
+            f"<tr><td>{item.number}</td><td>{escape(item.title)}</td>"
+            f"<td>{item.status.value}</td><td>{escape(item.sentence)}</td></tr>"
+            for item in self.items
+        )
+        where = "" if self.folder is None else f"<p>Report: {escape(str(self.folder))}</p>"
+        return (
+            f"<p>{first}</p>{''.join(f'<p>{line}</p>' for line in found)}"
+            "<table><thead><tr><th>item</th><th>what</th><th>status</th><th>evidence</th></tr>"
+            f"</thead><tbody>{rows}</tbody></table>{where}"
+        )

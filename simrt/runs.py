@@ -16,6 +16,8 @@ from simrt.loops import beside_any_loop
 from simrt.metrics import Meter, Metrics, measure
 from simrt.network import KernelWindow
 from simrt.results import Run
+from simrt.scenario import opened
+from simrt.scenario.arguments import callback_of, flag, one_of, path_of, seed_of, speed_of
 from simrt.scenario.expect import parse_expectation
 from simrt.scenario.model import Scenario
 
@@ -29,7 +31,7 @@ Progress = Callable[[float], None]
 
 
 def run(
-    scenario: Scenario,
+    scenario: Scenario | Path | str,
     on: str = "sim",
     seed: int = 1,
     *,
@@ -41,7 +43,7 @@ def run(
     """Run a scenario once, judge it and measure it.
 
     Arguments:
-        scenario: what runs.
+        scenario: what runs, or the path of its file.
         on: the target: `sim`, `app` or `server`.
         seed: every random quantity follows from it.
         history: the file that the history is written to (`.gz` compresses); None keeps it in
@@ -56,12 +58,13 @@ def run(
         The run: `.history`, `.verdicts`, `.expected`, `.metrics`, `.status`.
 
     Raises:
-        UsageError: no such target, or a folder that does not exist.
+        UsageError: an argument that is none of these, or a folder that does not exist.
+        ScenarioError: with all mistakes of the file.
         TargetError: the target could not be started, or died.
     """
     return judge(
         record(
-            scenario,
+            opened(scenario),
             on,
             seed,
             history=history,
@@ -83,7 +86,12 @@ def record(
     progress: Progress | None = None,
 ) -> History:
     """Run a scenario once and only keep its history; arguments as for `run`."""
-    path = None if history is None else Path(history)
+    one_of("on", on, TARGETS)
+    seed = seed_of(seed)
+    flag("lockstep", lockstep)
+    speed = speed_of(speed)
+    callback_of("progress", progress, "the share that is done")
+    path = None if history is None else path_of("history", history)
     if path is not None and not path.parent.is_dir():
         raise UsageError(f"{path}: the folder {path.parent} does not exist; make it first")
     if path is not None and path.is_dir():
@@ -96,9 +104,7 @@ def record(
         return beside_any_loop(
             lambda tell: _in_virtual_time(name, scenario, seed, path, tell), progress
         )
-    if on == "server":
-        return beside_any_loop(lambda tell: _serve(scenario, seed, path, speed, tell), progress)
-    raise UsageError(f"no target {on!r}; there are {', '.join(TARGETS)}")
+    return beside_any_loop(lambda tell: _serve(scenario, seed, path, speed, tell), progress)
 
 
 def require_a_way(on: str, speed: float | None, *, lockstep: bool) -> None:
@@ -135,20 +141,30 @@ def simulated_metrics(
     return meter.finish()
 
 
-def judge(history: History | Path | str, *, states: Mapping[str, int] | None = None) -> Run:
+def judge(history: History | Path | str) -> Run:
     """Judge and measure a history by every checker, without running anything.
 
     Each line of `expect` is held against this one run too (`Run.expected`).
 
     Arguments:
         history: a history, or the file of one.
-        states: how often each state was reached, where the caller has counted it.
 
     Raises:
+        UsageError: an argument that is neither.
         HistoryError: where the file cannot be read.
     """
-    if not isinstance(history, History):
-        history = read_history(Path(history))
+    if isinstance(history, Run):
+        raise UsageError("history: found a Run; write its record: judge(run.history)")
+    return judge_counted(history if isinstance(history, History) else read_history(history))
+
+
+def judge_counted(history: History, states: Mapping[str, int] | None = None) -> Run:
+    """The same.
+
+    Arguments:
+        history: what was recorded.
+        states: how often each state was reached, where the caller has counted it.
+    """
     header, scenario = history.header, history.scenario
     measured = measure(history)
     verdicts = (*judge_history(history), judge_stale(scenario, measured))

@@ -19,7 +19,7 @@ ALLOWED = {
     "scenario": {"engine", "errors", "text"},
     "history": {"errors", "scenario"},
     "record": {"engine", "history"},
-    "metrics": {"errors", "history", "scenario"},
+    "metrics": {"errors", "history", "scenario", "text"},
     "checkers": {"errors", "history", "metrics", "scenario", "text"},
     "agreement": {"checkers", "errors", "history", "metrics", "network", "scenario", "text"},
     "client": {"clock", "errors", "history", "network", "scenario", "sse"},

@@ -65,7 +65,7 @@ class Figure:
     def of(self, metrics: Metrics) -> float | None:
         """Its value in one run; None where it has none."""
         if self.percent:
-            return metrics.quantile(self.percent / 100, self.metric, self.group)
+            return metrics.quantile(self.metric, self.group, self.percent / 100)
         return metrics.value(self.metric, self.group)
 
 

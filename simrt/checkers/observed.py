@@ -45,7 +45,7 @@ class _OneRun:
         """The figure that a comparison is about."""
         if term.p is None:
             return self.metrics.value(term.metric, term.group)
-        return self.metrics.quantile(term.p, term.metric, term.group)
+        return self.metrics.quantile(term.metric, term.group, term.p)
 
     def told(self, term: Term) -> Iterator[str]:
         """What the run shows of each part of a term."""

@@ -97,7 +97,7 @@ def seen_in(run: Metrics, seed: int, term: Comparison, longest_s: float) -> Seen
 def _read(run: Metrics, term: Comparison, p: float | None) -> float | None:
     if p is None:
         return run.value(term.metric, term.group)
-    return run.quantile(p, term.metric, term.group)
+    return run.quantile(term.metric, term.group, p)
 
 
 def _pooled(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
+from html import escape
 
 
 class Status(Enum):
@@ -25,7 +26,7 @@ def worst(statuses: Iterable[Status]) -> Status:
     return max(counted, key=_ORDER.index) if counted else Status.NOT_APPLICABLE
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Verdict:
     """The judgement of one checker on one history.
 
@@ -56,3 +57,14 @@ class Verdict:
     def at(self, target: str, seed: int) -> Verdict:
         """The same verdict, saying which run it is about."""
         return replace(self, target=target, seed=seed)
+
+    def __repr__(self) -> str:
+        where = f" on {self.target}" if self.target else ""
+        seed = "" if self.seed is None else f", seed {self.seed}"
+        said = f"{self.check}: {self.status.value}{where}{seed}. {self.sentence}"
+        return "\n".join([said, *(f"  {each}" for each in self.evidence)])
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the verdict, and what it was found from."""
+        first, *seen = (escape(line.strip()) for line in repr(self).splitlines())
+        return f"<p>{first}</p>" + "".join(f"<p><small>{line}</small></p>" for line in seen)

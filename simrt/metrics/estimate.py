@@ -57,7 +57,7 @@ def values_of(runs: Sequence[Metrics], metric: str, group: str, percent: str) ->
     """
     if percent:
         p = float(percent) / 100
-        return [run.quantile(p, metric, group) for run in runs]
+        return [run.quantile(metric, group, p) for run in runs]
     return [run.value(metric, group) for run in runs]
 
 

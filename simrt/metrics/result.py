@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from html import escape
 from typing import TYPE_CHECKING
 
+from simrt.errors import UsageError
 from simrt.metrics.sketch import Sketch
 from simrt.metrics.totals import FIGURES, NS_PER_S, Totals
-from simrt.scenario.metric_names import METRICS, OUTCOMES, known_metric
+from simrt.scenario.arguments import number, one_of, wrong
+from simrt.scenario.metric_names import METRICS, OUTCOMES, Metric, known_metric
+from simrt.scenario.words import nearest
+from simrt.text import count, many, measured, share
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,6 +73,8 @@ class Metrics:
 
     def sketch(self, metric: str, group: str = ALL) -> Sketch:
         """The distribution that the quantiles of a group follow from; empty if there is none."""
+        _metric(metric)
+        self._of(group, None)
         return self._sketches.get((group, metric), Sketch())
 
     def groups(self) -> tuple[str, ...]:
@@ -76,6 +83,7 @@ class Metrics:
 
     def subscribers(self, group: str = ALL) -> tuple[str, ...]:
         """The members of a group that ever subscribed, by group and number."""
+        self._of(group, None)
         return tuple(name for name in self._subscribers if group in (ALL, name.partition("/")[0]))
 
     def value(self, metric: str, group: str = ALL, subscriber: str | None = None) -> float | None:
@@ -87,9 +95,9 @@ class Metrics:
             subscriber: one member, such as `office/0`.
 
         Raises:
-            ValueError: an unknown metric, group or subscriber.
+            UsageError: an unknown metric, group or subscriber; the message names the nearest.
         """
-        known_metric(metric)
+        _metric(metric)
         totals = self._of(group, subscriber)
         if metric == "memory_bytes":
             return self._memory_bytes if group == ALL and subscriber is None else None
@@ -97,23 +105,29 @@ class Metrics:
             return self._asked(metric, totals)
         return FIGURES[metric](totals)
 
-    def quantile(self, p: float, metric: str, group: str = ALL) -> float | None:
+    def quantile(self, metric: str, group: str = ALL, p: float = 0.5) -> float | None:
         """The p-quantile (0 to 1) of a metric that has a distribution, pooled over the group.
 
         In the metric's unit; None where nothing was observed. At most 1 % from the exact one.
 
         Raises:
-            ValueError: an unknown metric or group, or a metric without a distribution.
+            UsageError: an unknown metric or group, a metric without a distribution, or a share that
+                is none.
         """
-        if not known_metric(metric).over:
-            raise ValueError(f"{metric} has one value and no quantiles")
+        if not _metric(metric).over:
+            raise UsageError(f"{metric} has one value and no quantiles; write value({metric!r})")
         self._of(group, None)
+        p = number("p", p, "a share from 0 to 1, such as 0.9", 0, 1)
         sketch = self._sketches.get((group, metric))
         value = None if sketch is None else sketch.quantile(p)
         return None if value is None else value / NS_PER_S
 
     def outcomes(self, group: str = ALL, subscriber: str | None = None) -> dict[str, int]:
-        """Messages by outcome (ACC-2), in the fixed order of `OUTCOMES`."""
+        """Messages by outcome (ACC-2), in the fixed order of `OUTCOMES`.
+
+        Raises:
+            UsageError: an unknown group or subscriber.
+        """
         return dict(zip(OUTCOMES, self._of(group, subscriber).outcomes, strict=True))
 
     def to_frame(self) -> pd.DataFrame:
@@ -131,7 +145,7 @@ class Metrics:
                 rows.append(("", group, metric.name, self.value(metric.name, group), metric.unit))
                 rows += [
                     ("", group, f"p{percent}({metric.name})",
-                     self.quantile(percent / 100, metric.name, group), metric.unit)
+                     self.quantile(metric.name, group, percent / 100), metric.unit)
                     for percent in SHOWN_PERCENTILES if metric.over
                 ]  # fmt: skip
         rows += [
@@ -143,14 +157,42 @@ class Metrics:
         frame["value"] = frame["value"].astype("float64")
         return frame
 
+    def __repr__(self) -> str:
+        told = [f"Metrics of {many(len(self._subscribers), 'subscriber')}"]
+        for group in self.groups():
+            missed = self.value("missed_fraction", group)
+            share_missed = "none" if missed is None else share(missed)
+            sent = count(self._of(group, None).sent)
+            told.append(f"  {group}: sent {sent}, missed {share_missed}")
+        return "\n".join(told)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: every metric as a row, every group as a column."""
+        rows = "".join(
+            f"<tr><td>{metric.name}</td>"
+            + "".join(
+                f"<td>{'' if value is None else escape(measured(value, metric.unit))}</td>"
+                for group in self.groups()
+                for value in [self.value(metric.name, group)]
+            )
+            + "</tr>"
+            for metric in METRICS.values()
+        )
+        heads = "".join(f"<th>{escape(group)}</th>" for group in self.groups())
+        return f"<table><thead><tr><th>metric</th>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+
     def _of(self, group: str, subscriber: str | None) -> Totals:
         if subscriber is not None:
-            if subscriber not in self._subscribers:
-                raise ValueError(f"no subscriber {subscriber!r} in this run")
+            if not isinstance(subscriber, str) or subscriber not in self._subscribers:
+                raise wrong(
+                    "subscriber",
+                    subscriber,
+                    "one of subscribers(), such as "
+                    + next(iter(self._subscribers), "office/0, though none subscribed here"),
+                    meant=nearest(subscriber, self._subscribers),
+                )
             return self._subscribers[subscriber]
-        if group not in self._totals:
-            raise ValueError(f"no group {group!r}; there are {', '.join(self.groups())}")
-        return self._totals[group]
+        return self._totals[one_of("group", group, self.groups())]
 
     def _asked(self, metric: str, totals: Totals) -> float | None:
         if not self._refetches:
@@ -160,3 +202,12 @@ class Metrics:
         if totals.first_ns is None or totals.first_ns >= self._end_ns:
             return None
         return totals.refetches / (self._end_ns - totals.first_ns) * NS_PER_S
+
+
+def _metric(name: object) -> Metric:
+    if not isinstance(name, str):
+        raise wrong("metric", name, "a name, such as missed_fraction; the metric comes first")
+    try:
+        return known_metric(name)
+    except ValueError as error:
+        raise UsageError(f"metric: {error}") from None

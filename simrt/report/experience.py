@@ -199,7 +199,7 @@ def _lines(runs: Sequence[Run], stories: Sequence[Story], group: str) -> tuple[L
 
     def spread(metric: str) -> Callable[[Run], str]:
         return lambda run: " / ".join(
-            metric_text(metric, run.metrics.quantile(p, metric, group)) for p in (0.5, 0.9, 1.0)
+            metric_text(metric, run.metrics.quantile(metric, group, p)) for p in (0.5, 0.9, 1.0)
         )
 
     state = runs[0].scenario.intent.kind == "state"

@@ -7,7 +7,7 @@ from typing import Any
 
 from simrt.scenario.arrivals import Arrival, arrivals, job_times, trace_notes
 from simrt.scenario.events import Shapes, payload, render, timestamp
-from simrt.scenario.loader import load, load_all, scenario
+from simrt.scenario.loader import load, load_all, opened, scenario
 from simrt.scenario.model import Distribution, Fault, Feature, Publish, Scenario, Sender
 from simrt.scenario.neighbour import neighbour_of
 from simrt.scenario.randomness import Draws, Randomness
@@ -16,6 +16,7 @@ from simrt.scenario.schema import json_schema
 __all__ = [
     "load",
     "load_all",
+    "opened",
     "scenario",
     "Scenario",
     "Feature",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from simrt.errors import Mistake, ScenarioError, UsageError
+from simrt.scenario.arguments import path_of, wrong
 from simrt.scenario.consistency import mistakes_between_parts
 from simrt.scenario.documents import MAX_MISTAKES, SCENARIO_ALLOWED, Document, read_data
 from simrt.scenario.draft import Draft
@@ -26,7 +27,7 @@ def load(path: str | Path) -> Scenario:
         ScenarioError: with all mistakes of the file, in its order.
         UsageError: where there is no such file.
     """
-    path = Path(path)
+    path = path_of("load", path, 'the path of a YAML file, such as "scenario.yml"')
     document = read_file(path)
     directory = str(path.parent)
     return _validated(document, directory).placed(path.stem, directory, str(path))
@@ -73,7 +74,25 @@ def scenario(data: dict[str, Any], directory: str | Path = "") -> Scenario:
     Raises:
         ScenarioError: with all mistakes, in the dict's order.
     """
+    if not isinstance(data, dict):
+        raise wrong("scenario", data, "a dict in the file's spelling; for a file, simrt.load(path)")
+    if directory != "":
+        path_of("directory", directory)
     return _validated(read_data(data), str(directory)).placed("", str(directory))
+
+
+def opened(what: object, name: str = "scenario") -> Scenario:
+    """A scenario, or the one in a file: what every public call takes.
+
+    Raises:
+        ScenarioError: with all mistakes of the file.
+        UsageError: where it is neither.
+    """
+    if isinstance(what, Scenario):
+        return what
+    if isinstance(what, dict):
+        raise UsageError(f"{name}: found a dict; write simrt.scenario({name})")
+    return load(path_of(name, what, 'a scenario, or the path of its file, such as "scenario.yml"'))
 
 
 def _validated(document: Document, directory: str) -> Scenario:

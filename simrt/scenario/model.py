@@ -7,6 +7,7 @@ group exist?) is asked in `simrt.scenario.consistency`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -27,6 +28,7 @@ from pydantic import (
 
 from simrt import engine
 from simrt.errors import UsageError
+from simrt.scenario.arguments import wrong
 from simrt.scenario.feature import Feature, Options, Replay, Sender, Stream
 from simrt.scenario.fields import (
     DurationNs,
@@ -51,6 +53,7 @@ from simrt.scenario.laws import (
     Trace,
     Uniform,
 )
+from simrt.scenario.paths import changed
 from simrt.scenario.units import (
     DURATION_PATTERN,
     POSITIVE_DURATION_PATTERN,
@@ -475,6 +478,9 @@ class Scenario(Part):
         ordinal = [(one.kind, one.whom) for one in self.faults[: index + 1]].count(of)
         return f"faults/{fault.kind}/{fault.whom}/{ordinal}"
 
+    def __repr__(self) -> str:
+        return f"Scenario {self.title!r}{f', {self.file}' if self.file else ''}"
+
     def normalised(self) -> dict[str, Any]:
         """The scenario as JSON data in the file's spelling; only what was written.
 
@@ -483,36 +489,40 @@ class Scenario(Part):
         """
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
-    def with_(self, **settings: Any) -> Scenario:
+    def with_(self, at: Mapping[str, Any] | None = None, /, **settings: Any) -> Scenario:
         """The same scenario with other settings; all else, the seed's chance too, stays as it is.
 
         Arguments:
-            settings: by their Python names, with values as in a file: `buffer_size=8`,
+            at: values as in a file, by the path of their key: `{"workload.duration": "1m",
+                "faults[0].for": "10s"}`; see `simrt.scenario.paths`.
+            settings: the five settings by their Python names: `buffer_size=8`,
                 `on_full="drop-newest"`, `message_ttl="10m"`, `last_n=5`, `max_age=None`.
 
         Raises:
-            ScenarioError: where a value is not allowed.
-            UsageError: where there is no such setting.
+            ScenarioError: with each value that is not allowed.
+            UsageError: where there is no such setting, or a path leads nowhere.
         """
         from simrt.scenario.loader import scenario  # the loader knows this model
 
-        data = self.normalised()
-        for name, value in settings.items():
+        if not isinstance(at, Mapping | None):
+            raise wrong("with_", at, 'values by path, such as {"workload.duration": "1m"}')
+        for name in settings:
             if name not in _SETTINGS:
                 known = ", ".join(_SETTINGS)
-                raise UsageError(f"there is no setting {name}; there are {known}")
-            part = data["feature"]
-            for step in _SETTINGS[name][:-1]:
-                part = part.setdefault(step, {})
-            part[_SETTINGS[name][-1]] = value
+                raise UsageError(
+                    f"there is no setting {name}; there are {known}, and every other key by its"
+                    ' path: with_({"workload.duration": "1m"})'
+                )
+        named = {_SETTINGS[name]: value for name, value in settings.items()}
+        data = changed(self.normalised(), {**named, **(at or {})})
         return scenario(data, self.directory).placed(self.name, self.directory, self.file)
 
 
-# Where the settings of a feature stand in a file, by their names in Python (OPT-2).
+# The settings of a feature by their names in Python (OPT-2).
 _SETTINGS = {
-    "buffer_size": ("options", "bufferSize"),
-    "on_full": ("options", "onFull"),
-    "message_ttl": ("options", "messageTTL"),
-    "last_n": ("stream", "replay", "lastN"),
-    "max_age": ("stream", "replay", "maxAge"),
+    "buffer_size": "bufferSize",
+    "on_full": "onFull",
+    "message_ttl": "messageTTL",
+    "last_n": "lastN",
+    "max_age": "maxAge",
 }

@@ -155,7 +155,7 @@ class _Figures:
         of = self._metrics
         if what in _QUANTILES:
             metric, p = _QUANTILES[what]
-            return seconds(of.quantile(p, metric, group) or 0)
+            return seconds(of.quantile(metric, group, p) or 0)
         metric, said = _METRICS[what]
         value = of.value(metric, group or "all")
         assert value is not None, f"{metric} of {group}"

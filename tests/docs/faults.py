@@ -176,7 +176,7 @@ def played(kind: str, scenario: Scenario, folder: Path) -> tuple[str, str]:
 
 def spread(run: Run) -> str:
     """How steep the wave of returning clients is, as it is and where nothing spreads it."""
-    half, most = (run.metrics.quantile(p, "reconnect_s", "all") or 0 for p in (0.5, 0.99))
+    half, most = (run.metrics.quantile("reconnect_s", p=p) or 0 for p in (0.5, 0.99))
     data = run.scenario.normalised()
     data["server"] = {"retrySpread": "none"}
     alone = simrt.run(simrt.scenario(data), on="sim", seed=SEED)

@@ -77,7 +77,7 @@ def test_staleness_by_two_methods(seed: int) -> None:
         assert totals[who].doubled_outdated_area == area
         assert totals[who].outdated_max_ns == max((stop for _, stop in spans), default=0)
     for p in (0.1, 0.5, 0.9, 0.99):
-        found = seen.quantile(p, "staleness_s")
+        found = seen.quantile("staleness_s", p=p)
         if found is not None:
             truth = exact_over_spans(everyone, p)
             assert abs(found * 1e9 - truth) <= RELATIVE_ERROR * truth + 1
@@ -101,7 +101,7 @@ def test_how_long_outdated_by_looking_at_every_nanosecond(seed: int) -> None:
     assert mean * 1e9 == pytest.approx(sum(t * n for t, n in ages.items()) / ages.total(), abs=1)
     for p in (0.1, 0.5, 0.9, 0.99):
         truth = exact(sorted(ages.elements()), p)
-        found = (seen.quantile(p, "outdated_s") or 0) * 1e9
+        found = (seen.quantile("outdated_s", p=p) or 0) * 1e9
         assert abs(found - truth) <= RELATIVE_ERROR * truth + 1
 
 
@@ -145,7 +145,7 @@ def test_latency(seed: int) -> None:
         assert seen.value(name) == pytest.approx(sum(values) / len(values) / 1e9)
         for p in (0.1, 0.5, 0.9, 0.99):
             truth = exact(values, p)
-            assert abs((seen.quantile(p, name) or 0) * 1e9 - truth) <= RELATIVE_ERROR * truth
+            assert abs((seen.quantile(name, p=p) or 0) * 1e9 - truth) <= RELATIVE_ERROR * truth
 
 
 @pytest.mark.parametrize("seed", SEEDS)

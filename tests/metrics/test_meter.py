@@ -6,6 +6,7 @@ import pickle
 
 import pytest
 
+from simrt.errors import UsageError
 from simrt.metrics import METRICS, OUTCOMES, Meter, Metrics
 from tests.metrics.tales import Tale
 
@@ -45,9 +46,9 @@ def test_latency() -> None:
     seen = steady()
     assert seen.value("latency_s") == pytest.approx(17 / 3)  # 2 + 5 + 10
     assert seen.value("live_latency_s") == pytest.approx(17 / 3)
-    assert seen.quantile(0, "latency_s") == 2
-    assert seen.quantile(0.5, "latency_s") == pytest.approx(5, rel=0.01)
-    assert seen.quantile(1, "latency_s") == 10
+    assert seen.quantile("latency_s", p=0) == 2
+    assert seen.quantile("latency_s", p=0.5) == pytest.approx(5, rel=0.01)
+    assert seen.quantile("latency_s", p=1) == 10
 
 
 def test_staleness() -> None:
@@ -57,14 +58,14 @@ def test_staleness() -> None:
     assert seen.value("staleness_s") == pytest.approx(2048 / 78)
     # 5 to 10 and 10 to 15 are covered twice and 2 to 5 once: below 10 lie 8 + 5 = 13 s; then
     # 10 to 15 is covered three times: 13 + 15 = 28 s below 15, 38 s below 20, and 1 s a second on.
-    assert seen.quantile(28 / 78, "staleness_s") == pytest.approx(15, rel=0.01)
-    assert seen.quantile(39 / 78, "staleness_s") == pytest.approx(21, rel=0.01)
-    assert seen.quantile(0, "staleness_s") == pytest.approx(2, rel=0.01)
-    assert seen.quantile(1, "staleness_s") == 60
+    assert seen.quantile("staleness_s", p=28 / 78) == pytest.approx(15, rel=0.01)
+    assert seen.quantile("staleness_s", p=39 / 78) == pytest.approx(21, rel=0.01)
+    assert seen.quantile("staleness_s", p=0) == pytest.approx(2, rel=0.01)
+    assert seen.quantile("staleness_s", p=1) == 60
     assert seen.value("peak_staleness_s") == 37.5  # (15 + 60) / 2: just before 35 and 90
-    assert seen.quantile(1, "peak_staleness_s") == 60
+    assert seen.quantile("peak_staleness_s", p=1) == 60
     assert seen.value("uninformed_s") == 12  # 10 to 22
-    assert seen.quantile(0.5, "uninformed_s") == 12
+    assert seen.quantile("uninformed_s", p=0.5) == 12
     assert seen.value("never_informed") == 0
 
 
@@ -76,9 +77,9 @@ def test_outdated_and_blind() -> None:
     assert seen.value("outdated_s") == pytest.approx((4 + 25 + 2500) / 2 / 90)
     assert seen.value("outdated_max_s") == 50
     # 0 for 33 s; below 2 s covered three times and below 5 s twice: 33 + 6 + 6 = 45 of 90 s
-    assert seen.quantile(45 / 90, "outdated_s") == pytest.approx(5, rel=0.01)
-    assert seen.quantile(30 / 90, "outdated_s") == 0
-    assert seen.quantile(1, "outdated_s") == 50
+    assert seen.quantile("outdated_s", p=45 / 90) == pytest.approx(5, rel=0.01)
+    assert seen.quantile("outdated_s", p=30 / 90) == 0
+    assert seen.quantile("outdated_s", p=1) == 50
     assert seen.value("blind_s") == 50  # 3 was sent at 40, the next receive is at 90
 
 
@@ -299,7 +300,7 @@ def test_replay() -> None:
     seen = tale.measure()
     assert seen.value("replayed") == 3
     assert seen.value("replay_age_s") == pytest.approx((15 + 11 + 12) / 3)
-    assert seen.quantile(1, "replay_age_s") == 15
+    assert seen.quantile("replay_age_s", p=1) == 15
     assert seen.value("resurfaced") == 1  # 15 s; 12 s is not older than 12 s
     assert seen.value("replayed_per_reconnect") is None  # it was the first connect
 
@@ -311,8 +312,8 @@ def test_what_came_by_replay_alone_is_not_live() -> None:
     seen = tale.measure()
     assert seen.value("latency_s") == pytest.approx((10 + 10 + 3) / 3)
     assert seen.value("live_latency_s") == 3
-    assert seen.quantile(0.5, "live_latency_s") == 3
-    assert seen.quantile(0.99, "latency_s") == 10
+    assert seen.quantile("live_latency_s", p=0.5) == 3
+    assert seen.quantile("latency_s", p=0.99) == 10
     assert seen.value("replayed_per_reconnect") == 2
     assert seen.value("age_after_replay_s") == 10  # at 22, of 2
 
@@ -328,7 +329,7 @@ def test_outages() -> None:
     assert seen.value("reconnects") == 2
     assert seen.value("not_reconnected") == 0
     assert seen.value("reconnect_s") == 7  # 4 and 10
-    assert seen.quantile(1, "reconnect_s") == 10
+    assert seen.quantile("reconnect_s", p=1) == 10
     assert seen.value("recovery_s") == 9.5  # 4 (nothing was sent) and 15
     assert seen.value("not_recovered") == 0
     assert seen.value("replayed_per_reconnect") == 1  # none and two
@@ -397,7 +398,7 @@ def test_evicted_age() -> None:
     tale.send(14, 2).drop(14, 1, "drop-oldest").send(20, 3).drop(20, 2, "drop-oldest")
     seen = tale.measure()
     assert seen.value("evicted_age_s") == 5  # 4 and 6
-    assert seen.quantile(1, "evicted_age_s") == 6
+    assert seen.quantile("evicted_age_s", p=1) == 6
 
 
 def test_refetches() -> None:
@@ -436,9 +437,9 @@ def test_a_member_is_outdated_while_it_has_nothing_of_what_was_sent() -> None:
 def test_while_nothing_is_sent_the_screen_grows_stale_but_not_outdated() -> None:
     seen = Tale().connect(0).send(10, 1).arrive(10, 1).measure()
     assert seen.value("staleness_s") == 45
-    assert seen.quantile(1, "staleness_s") == 90
+    assert seen.quantile("staleness_s", p=1) == 90
     assert (seen.value("outdated_s"), seen.value("outdated_max_s")) == (0, 0)
-    assert (seen.value("outdated_fraction"), seen.quantile(0.9, "outdated_s")) == (0, 0)
+    assert (seen.value("outdated_fraction"), seen.quantile("outdated_s", p=0.9)) == (0, 0)
 
 
 def test_a_replay_of_the_past_leaves_the_screen_outdated_since_the_next_event() -> None:
@@ -465,8 +466,8 @@ def test_groups_pool_and_add() -> None:
     assert seen.value("missed_fraction") == 0.2  # 1 of 5, not the mean of 1/2 and 0
     assert seen.value("latency_s", "fast") == pytest.approx((1 + 2 + 1) / 3)
     assert seen.value("latency_s") == pytest.approx((1 + 2 + 1 + 60) / 4)
-    assert seen.quantile(1, "latency_s", "fast") == 2
-    assert seen.quantile(1, "latency_s") == 60
+    assert seen.quantile("latency_s", "fast", 1) == 2
+    assert seen.quantile("latency_s", p=1) == 60
     # ages: fast/0 1-40 in [61,100]; fast/1 2-51 in [12,61], 1-40; slow/0 60-90 in [70,100]
     area = (40**2 - 1) / 2 * 2 + (51**2 - 4) / 2 + (90**2 - 60**2) / 2
     assert seen.value("staleness_s") == pytest.approx(area / (39 + 88 + 30))
@@ -532,7 +533,7 @@ def test_every_metric_has_a_figure_and_travels_between_processes() -> None:
     again = pickle.loads(pickle.dumps(seen))
     frame = seen.to_frame()
     assert again.to_frame().equals(frame)
-    assert again.quantile(0.5, "staleness_s") == seen.quantile(0.5, "staleness_s")
+    assert again.quantile("staleness_s", p=0.5) == seen.quantile("staleness_s", p=0.5)
     assert list(frame.columns) == ["subscriber", "group", "metric", "value", "unit"]
     of_group = frame[(frame.group == "g") & (frame.subscriber == "")]
     plain = [name for name in of_group.metric if "(" not in name]
@@ -546,16 +547,16 @@ def test_every_metric_has_a_figure_and_travels_between_processes() -> None:
 
 def test_unknown_names_are_refused() -> None:
     seen = steady()
-    with pytest.raises(ValueError, match="did you mean latency_s"):
+    with pytest.raises(UsageError, match="did you mean latency_s"):
         seen.value("latencys")
-    with pytest.raises(ValueError, match="no group 'office'; there are g, all"):
+    with pytest.raises(UsageError, match="group: found 'office'; write g or all"):
         seen.value("sent", "office")
-    with pytest.raises(ValueError, match="no group"):
-        seen.quantile(0.5, "latency_s", "office")
-    with pytest.raises(ValueError, match="no subscriber 'g/7'"):
+    with pytest.raises(UsageError, match="group: found"):
+        seen.quantile("latency_s", "office", 0.5)
+    with pytest.raises(UsageError, match="subscriber: found 'g/7'.* write one of subscribers"):
         seen.value("sent", subscriber="g/7")
-    with pytest.raises(ValueError, match="no quantiles"):
-        seen.quantile(0.5, "sent")
+    with pytest.raises(UsageError, match=r"no quantiles; write value\('sent'\)"):
+        seen.quantile("sent", p=0.5)
 
 
 def test_feed_and_feed_all_are_the_same() -> None:

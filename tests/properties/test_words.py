@@ -32,7 +32,7 @@ SPREADS = {
 
 def spread(metrics: Metrics, metric: str, group: str) -> list[str]:
     """Half, 90 % and all, as every text words them; empty without observations."""
-    found = [metrics.quantile(p, metric, group) for p in (0.5, 0.9, 1.0)]
+    found = [metrics.quantile(metric, group, p) for p in (0.5, 0.9, 1.0)]
     return [words.seconds(value) for value in found if value is not None]
 
 
@@ -74,7 +74,7 @@ def check_staleness(story: Story) -> None:
             middle, high, worst = said
             text = f"{group}: median age {middle}, 90 % of moments below {high}, at most {worst}."
         assert text in figure.alt
-    oldest = [story.metrics.quantile(1.0, "staleness_s", group) for group in story.groups]
+    oldest = [story.metrics.quantile("staleness_s", group, 1.0) for group in story.groups]
     known = [age for age in oldest if age is not None]
     if known:
         assert f"see news up to {words.seconds(max(known))} old" in figure.finding

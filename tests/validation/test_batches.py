@@ -45,7 +45,7 @@ def test_a_reading_is_what_a_run_that_ended_there_would_say(name, at_s):
     expected = shorter.finish()
     assert found.totals() == expected.totals()
     for metric in ("latency_s", "staleness_s", "peak_staleness_s"):
-        assert found.quantile(0.9, metric) == expected.quantile(0.9, metric)
+        assert found.quantile(metric, p=0.9) == expected.quantile(metric, p=0.9)
 
 
 @pytest.mark.parametrize("name", SETTINGS)

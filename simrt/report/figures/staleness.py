@@ -108,7 +108,7 @@ def _shown(story: Story) -> list[str]:
 
 def _overall(story: Story, group: str) -> tuple[float, ...] | None:
     """Median, 90 % quantile and maximum of the metric, seconds; None where undefined."""
-    found = [story.metrics.quantile(p, "staleness_s", group) for p in (0.5, 0.9, 1.0)]
+    found = [story.metrics.quantile("staleness_s", group, p) for p in (0.5, 0.9, 1.0)]
     values = tuple(value for value in found if value is not None)
     return values or None
 

@@ -1,0 +1,276 @@
+"""Every public call x every parameter x wrong values: a SimrtError that says what to write.
+
+The table is made from the signatures. A new public call or parameter without an entry here fails.
+"""
+
+import inspect
+import types
+
+import pytest
+
+import simrt
+from simrt.errors import SimrtError, UsageError
+from simrt.metrics import Metrics
+from tests.targets.small import small
+
+
+def some_function(*_args):
+    """A function."""
+
+
+WRONG = {
+    "None": None,
+    "True": True,
+    "zero": 0,
+    "negative": -1,
+    "fraction": 0.5,
+    "nan": float("nan"),
+    "infinite": float("inf"),
+    "huge": 10**400,
+    "empty text": "",
+    "text": "nonsense",
+    "text with NUL": "a\0b",
+    "bytes": b"nonsense",
+    "empty list": [],
+    "list": ["nonsense"],
+    "list of lists": [[]],
+    "empty dict": {},
+    "dict": {"nonsense": 1},
+    "set": {1.5},
+    "object": object(),
+    "function": some_function,
+    "class": int,
+    "module": types,
+}
+
+CALLABLE = {"None", "function", "class"}
+FOLDER = {"text"}  # a name that may be there: what it then holds is another question
+
+# call -> parameter -> the values of WRONG that are right there
+RIGHT = {
+    "load": {"path": set()},
+    "scenario": {"data": set(), "directory": {"empty text", "text"}},
+    "run": {
+        "scenario": set(),
+        "on": set(),
+        "seed": {"zero"},
+        "history": {"None", *FOLDER},
+        "speed": {"None", "fraction"},
+        "lockstep": set(),
+        "progress": CALLABLE,
+    },
+    "judge": {"history": set()},
+    "check": {
+        "scenario": set(),
+        "on": set(),
+        "seed": {"zero"},
+        "runs": set(),
+        "speed": {"None", "fraction"},
+        "reports": {"None", *FOLDER},
+        "progress": CALLABLE,
+    },
+    "compare": {
+        "what": set(),
+        "other": {"None"},
+        "on": set(),
+        "seed": {"zero"},
+        "runs": {"None"},
+        "speed": {"None", "fraction"},
+        "lockstep": set(),
+        "keep": {"None"},
+        "progress": CALLABLE,
+    },
+    "read_history": {"path": set()},
+    "Scenario.with_": {"at": {"None", "empty dict"}, "settings": set()},
+    "Run.figure": {"name": set(), "beside": set()},
+    "History.save": {"path": FOLDER},
+    "Metrics.totals": {"group": set()},
+    "Metrics.sketch": {"metric": set(), "group": set()},
+    "Metrics.subscribers": {"group": set()},
+    "Metrics.value": {"metric": set(), "group": set(), "subscriber": {"None"}},
+    "Metrics.quantile": {"metric": set(), "group": set(), "p": {"zero", "fraction"}},
+    "Metrics.outcomes": {"group": set(), "subscriber": {"None"}},
+}
+# What people get from simrt and never make themselves: reading them is public, making them is not.
+MADE_BY_SIMRT = (simrt.Run, simrt.Check, simrt.Comparison, simrt.History, simrt.Row, Metrics)
+
+
+@pytest.fixture(scope="module")
+def made():
+    """A scenario, and one of each thing that has public methods."""
+    scenario = small(duration="2s")
+    run = simrt.run(scenario)
+    return {"Scenario": scenario, "Run": run, "History": run.history, "Metrics": run.metrics}
+
+
+def called(name, made):
+    """The call of a name, and right arguments for it."""
+    scenario = made["Scenario"]
+    history = made["History"]
+    needed = {
+        "load": {},
+        "scenario": {"data": scenario.normalised()},
+        "run": {"scenario": scenario},
+        "judge": {},
+        "check": {"scenario": scenario, "on": "sim", "runs": 1},
+        "compare": {"what": scenario, "runs": 1},
+        "read_history": {},
+        "Metrics.sketch": {"metric": "latency_s"},
+        "Metrics.value": {"metric": "sent"},
+        "Metrics.quantile": {"metric": "latency_s"},
+    }.get(name, {})
+    if name == "Scenario.with_":
+        return scenario.with_, {}
+    if "." not in name:
+        return getattr(simrt, name), dict(needed)
+    kind, _, method = name.partition(".")
+    assert history is made["History"]
+    return getattr(made[kind], method), dict(needed)
+
+
+def give(call, arguments, name, value):
+    """Call it with this one argument besides, however it is taken."""
+    parameter = inspect.signature(call).parameters[name]
+    if parameter.kind is parameter.VAR_POSITIONAL:
+        return call("timeline", value)
+    if parameter.kind is parameter.VAR_KEYWORD:
+        return call(buffer_size=value)
+    if parameter.kind is parameter.POSITIONAL_ONLY:
+        return call(value, **arguments)
+    return call(**arguments | {name: value})
+
+
+CASES = [
+    (name, parameter, label)
+    for name, parameters in RIGHT.items()
+    for parameter, right in parameters.items()
+    for label in WRONG
+    if label not in right
+]
+
+
+@pytest.mark.parametrize("name", list(RIGHT))
+def test_a_wrong_argument_is_an_error_that_says_what_to_write(name, made, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for _, parameter, label in (case for case in CASES if case[0] == name):
+        call, arguments = called(name, made)
+        where = f"{name}({parameter}={label})"
+        try:
+            found = give(call, arguments, parameter, WRONG[label])
+        except SimrtError as error:
+            said = str(error)
+            assert len(said) < 1000, where
+            assert "0x" not in said, where  # an address says nothing, and differs each time
+            assert any(word in said for word in ("write", "allowed", "cannot be read")), (
+                where,
+                said,
+            )
+        except Exception as error:
+            raise AssertionError(f"{where}: {type(error).__name__}: {error}") from error
+        else:
+            raise AssertionError(f"{where} is taken: {found!r}")
+    assert list(tmp_path.iterdir()) == []  # refused before anything was made
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter", "label"),
+    [
+        (name, parameter, label)
+        for name, parameters in RIGHT.items()
+        for parameter, right in parameters.items()
+        for label in sorted(right)
+        if (name, parameter, label) != ("run", "speed", "fraction")  # for the real server alone
+    ],
+)
+def test_what_is_right_is_taken(name, parameter, label, made, tmp_path, monkeypatch):
+    """The other side of the table: a value that is left out of the wrong ones does work."""
+    monkeypatch.chdir(tmp_path)
+    call, arguments = called(name, made)
+    if (name, parameter, label) == ("compare", "speed", "fraction"):
+        pytest.skip("for the real server alone")
+    give(call, arguments, parameter, WRONG[label])
+
+
+def test_every_public_call_and_parameter_is_in_the_table():
+    functions = {
+        name: getattr(simrt, name)
+        for name in simrt.__all__
+        if inspect.isfunction(getattr(simrt, name)) or name == "scenario"
+    }
+    methods = {
+        f"{kind.__name__}.{name}": method
+        for kind in MADE_BY_SIMRT
+        for name, method in vars(kind).items()
+        if inspect.isfunction(method) and not name.startswith("_")
+    }
+    methods["Scenario.with_"] = simrt.Scenario.with_
+    found = {}
+    for name, call in (functions | methods).items():
+        parameters = [each for each in inspect.signature(call).parameters if each != "self"]
+        if parameters:
+            found[name] = set(parameters)
+    assert found == {name: set(parameters) for name, parameters in RIGHT.items()}
+    rest = set(simrt.__all__) - set(functions)
+    assert {name for name in rest if not issubclass(getattr(simrt, name), SimrtError)} == {
+        *(kind.__name__ for kind in MADE_BY_SIMRT if kind is not Metrics),
+        "Scenario",
+    }
+
+
+@pytest.mark.parametrize(
+    ("act", "says"),
+    [
+        (lambda s, _: simrt.check("nowhere.yml"), "nowhere.yml: no such file"),
+        (lambda s, _: simrt.check(s, on="simm"), "on: found 'simm' (did you mean sim?); write sim"),
+        (lambda s, _: simrt.run(s.normalised()), "scenario: found a dict; write simrt.scenario("),
+        (lambda s, _: simrt.run(s, on=["sim"]), "on: found a value of the type list; write sim or"),
+        (lambda s, _: simrt.check(s, runs="3"), "runs: found '3'; write a whole number, 1 or more"),
+        (lambda s, run: simrt.judge(run), "history: found a Run; write its record: judge(run.hist"),
+        (lambda s, run: run.metrics.value("sent", "gg"), "(did you mean g?); write g or all"),
+        (lambda s, run: run.metrics.value("mised"), "unknown metric 'mised'; did you mean missed?"),
+        (lambda s, run: run.metrics.quantile(0.9, "latency_s"), "metric: found 0.9; write a name"),
+        (lambda s, run: run.metrics.quantile("latency_s", p=90), "p: found 90; write a share from"),
+        (lambda s, run: run.metrics.value("sent", subscriber="g/9"), "(did you mean g/0?)"),
+    ],
+)
+def test_the_remedy_fits(act, says, made):
+    with pytest.raises(UsageError) as error:
+        act(made["Scenario"], made["Run"])
+    assert says in str(error.value)
+
+
+def test_a_path_or_a_scenario_everywhere(made, tmp_path):
+    """And one target as a word, or several."""
+    import yaml
+
+    scenario = made["Scenario"]
+    path = tmp_path / "small.yml"
+    path.write_text(yaml.safe_dump(scenario.normalised()))
+    assert list(simrt.run(path).history) == list(made["History"])
+    assert list(simrt.run(str(path)).history) == list(made["History"])
+    found = simrt.check(path, on="sim", runs=1, reports=tmp_path / "reports")
+    assert found.seeds == {"sim": (1,)}
+    again = simrt.check(str(path), on={"sim": 1}.keys(), runs=1, reports=tmp_path / "reports")
+    assert again.seeds == {"sim": (1,)}
+    assert simrt.compare(path, runs=1).status.value == "pass"
+
+
+def test_numbers_of_numpy_are_numbers(made):
+    import numpy as np
+
+    assert simrt.run(made["Scenario"], seed=np.int64(1)).seed == 1
+    assert made["Metrics"].quantile("latency_s", p=np.float32(0.5)) is not None
+
+
+def test_reports_are_where_one_asked_and_nowhere_else(made, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = simrt.check(made["Scenario"], on="sim", runs=1, reports="mine/of today")
+    assert found.folder is not None
+    assert found.folder.is_relative_to("mine/of today")
+    assert (found.folder / "report.html").is_file()
+    assert [each.name for each in tmp_path.iterdir()] == ["mine"]
+    none = simrt.check(made["Scenario"], on="sim", runs=1, reports=None)
+    assert none.folder is None
+    assert none.sentence == found.sentence
+    assert list(none.runs[0].history) == list(found.runs[0].history)
+    assert [each.name for each in tmp_path.iterdir()] == ["mine"]
