@@ -177,7 +177,7 @@ def check_all(
     runs = runs_of(runs)
     speed = speed_of(speed)
     reports = path_of("reports", reports, "the path of a folder, or None")
-    callback_of("progress", progress, "what is being done and the share of it that is done")
+    callback_of("progress", progress, "what is being done", "the share of it that is done")
     tell = progress or (lambda _what, _share: None)
     limit = limit or TimeLimit()
     plans = [

@@ -34,9 +34,9 @@ from simrt.scenario.arguments import (
     flag,
     one_of,
     path_of,
+    runs_of,
     seed_of,
     speed_of,
-    whole,
 )
 from simrt.scenario.model import Scenario
 from simrt.workers import simulate_all
@@ -87,16 +87,16 @@ def compare(
         UsageError: no such target, histories of different scenarios or seeds.
         TargetError: a target could not be started, or died.
     """
-    callback_of("progress", progress, "what is being done and the share of it that is done")
+    callback_of("progress", progress, "what is being done", "the share of it that is done")
     if isinstance(what, Scenario) or _names_a_scenario(what):
         if other is not None:
-            raise UsageError("a scenario runs on two targets; to compare stored ones name two")
+            raise UsageError("other: a scenario runs on two targets; write two histories instead")
         return _compare_targets(
             opened(what), on, seed, runs, speed, lockstep, keep, progress or _nobody
         )
     ours = _opened("what", what)
     if other is None:
-        raise UsageError("one history has nothing to be compared with; name a second one")
+        raise UsageError("other: one history has nothing to be compared with; write a second one")
     return _compare_histories(ours, _opened("other", other))
 
 
@@ -155,7 +155,7 @@ def _compare_targets(
 ) -> Comparison:
     one_of("on", on, [target for target in TARGETS if target != "sim"])
     seed = seed_of(seed)
-    runs = None if runs is None else whole("runs", runs, 1)
+    runs = runs_of(runs)
     speed = speed_of(speed)
     flag("lockstep", lockstep)
     require_a_way(on, speed, lockstep=lockstep)
@@ -167,7 +167,7 @@ def _compare_targets(
     with TemporaryDirectory(prefix="simrt-") as scratch:
         folder = Path(scratch) if keep is None else path_of("keep", keep)
         if not folder.is_dir():
-            raise UsageError(f"{folder}: no such folder for the histories; make it first")
+            raise UsageError(f"{folder}: no such folder for the histories; write one that exists")
         if free:
             return _against_a_band(scenario, on, seeds, speed, folder, tell, command)
         jobs = [_Pair(scenario, on, seed, folder, lockstep) for seed in seeds]

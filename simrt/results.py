@@ -13,6 +13,7 @@ from simrt.errors import EXIT_ERROR, EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS
 from simrt.fit import Fit
 from simrt.history import History
 from simrt.metrics import Estimate, Metrics, split_figure, values_of
+from simrt.scenario.arguments import one_of
 from simrt.scenario.model import Scenario
 from simrt.text import listing, many
 
@@ -31,6 +32,9 @@ ITEMS = {
 }
 
 # The verdict that stands for what a time limit did not leave time for.
+TARGETS = ("sim", "app", "server")
+"""Where a scenario runs, in the order of every table."""
+
 CUT_SHORT = "time-limit"
 NEVER = "never acted here"
 # The verdict that stands for a target that could not be started or did not keep up.
@@ -229,7 +233,11 @@ class Check:
             target: where.
             figure: such as `staleness_s` or `p90(staleness_s)`.
             group: whose.
+
+        Raises:
+            UsageError: no such target, figure or group.
         """
+        one_of("target", target, TARGETS)
         percent, metric = split_figure(figure)
         runs = self.measured.get(target, ())
         found = zip(

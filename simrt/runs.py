@@ -15,13 +15,12 @@ from simrt.history import History, HistoryWriter, Row, read_history
 from simrt.loops import beside_any_loop
 from simrt.metrics import Meter, Metrics, measure
 from simrt.network import KernelWindow
-from simrt.results import Run
+from simrt.results import TARGETS, Run
 from simrt.scenario import opened
 from simrt.scenario.arguments import callback_of, flag, one_of, path_of, seed_of, speed_of
 from simrt.scenario.expect import parse_expectation
 from simrt.scenario.model import Scenario
 
-TARGETS = ("sim", "app", "server")
 # What a check runs if nobody says otherwise.
 USUAL_TARGETS = ("sim", "server")
 # Those that keep a core busy and need no real time.
@@ -93,9 +92,9 @@ def record(
     callback_of("progress", progress, "the share that is done")
     path = None if history is None else path_of("history", history)
     if path is not None and not path.parent.is_dir():
-        raise UsageError(f"{path}: the folder {path.parent} does not exist; make it first")
+        raise UsageError(f"{path}: no folder {path.parent} for the history; write one that exists")
     if path is not None and path.is_dir():
-        raise UsageError(f"{path}: is a folder; name a file for the history")
+        raise UsageError(f"{path}: a folder; write the name of a file for the history")
     require_a_way(on, speed, lockstep=lockstep)
     if on == "sim":
         return _in_virtual_time(on, scenario, seed, path, progress)
@@ -119,9 +118,11 @@ def require_a_way(on: str, speed: float | None, *, lockstep: bool) -> None:
         UsageError: saying what to leave out.
     """
     if lockstep and on != "server":
-        raise UsageError(f"--lockstep is for the target server, not for {on}")
+        raise UsageError(f"lockstep is for the target server alone; write server instead of {on}")
     if lockstep and speed is not None:
-        raise UsageError("--lockstep has no speed: its clock is the scenario's; leave one out")
+        raise UsageError(
+            "lockstep has no speed: its clock is the scenario's; write one or the other"
+        )
 
 
 def simulated_metrics(

@@ -43,7 +43,7 @@ WRONG = {
     "module": types,
 }
 
-CALLABLE = {"None", "function", "class"}
+CALLABLE = {"None", "function"}
 FOLDER = {"text"}  # a name that may be there: what it then holds is another question
 
 # call -> parameter -> the values of WRONG that are right there
@@ -64,7 +64,7 @@ RIGHT = {
         "scenario": set(),
         "on": set(),
         "seed": {"zero"},
-        "runs": set(),
+        "runs": {"None"},
         "speed": {"None", "fraction"},
         "reports": {"None", *FOLDER},
         "progress": CALLABLE,
@@ -83,8 +83,9 @@ RIGHT = {
     "read_history": {"path": set()},
     "Scenario.with_": {"at": {"None", "empty dict"}, "settings": set()},
     "Run.figure": {"name": set(), "beside": set()},
+    "Check.values": {"target": set(), "figure": set(), "group": set()},
     "History.save": {"path": FOLDER},
-    "Metrics.totals": {"group": set()},
+    "Metrics.totals": {"group": set(), "subscriber": {"None"}},
     "Metrics.sketch": {"metric": set(), "group": set()},
     "Metrics.subscribers": {"group": set()},
     "Metrics.value": {"metric": set(), "group": set(), "subscriber": {"None"}},
@@ -100,7 +101,13 @@ def made():
     """A scenario, and one of each thing that has public methods."""
     scenario = small(duration="2s")
     run = simrt.run(scenario)
-    return {"Scenario": scenario, "Run": run, "History": run.history, "Metrics": run.metrics}
+    return {
+        "Scenario": scenario,
+        "Run": run,
+        "Check": simrt.check(scenario, on="sim", runs=1, reports=None),
+        "History": run.history,
+        "Metrics": run.metrics,
+    }
 
 
 def called(name, made):
@@ -115,6 +122,7 @@ def called(name, made):
         "check": {"scenario": scenario, "on": "sim", "runs": 1},
         "compare": {"what": scenario, "runs": 1},
         "read_history": {},
+        "Check.values": {"target": "sim", "figure": "latency_s", "group": "all"},
         "Metrics.sketch": {"metric": "latency_s"},
         "Metrics.value": {"metric": "sent"},
         "Metrics.quantile": {"metric": "latency_s"},
@@ -220,17 +228,20 @@ def test_every_public_call_and_parameter_is_in_the_table():
 @pytest.mark.parametrize(
     ("act", "says"),
     [
-        (lambda s, _: simrt.check("nowhere.yml"), "nowhere.yml: no such file"),
+        (lambda *_: simrt.check("nowhere.yml"), "nowhere.yml: cannot be read: No such file"),
         (lambda s, _: simrt.check(s, on="simm"), "on: found 'simm' (did you mean sim?); write sim"),
         (lambda s, _: simrt.run(s.normalised()), "scenario: found a dict; write simrt.scenario("),
         (lambda s, _: simrt.run(s, on=["sim"]), "on: found a value of the type list; write sim or"),
-        (lambda s, _: simrt.check(s, runs="3"), "runs: found '3'; write a whole number, 1 or more"),
-        (lambda s, run: simrt.judge(run), "history: found a Run; write its record: judge(run.hist"),
-        (lambda s, run: run.metrics.value("sent", "gg"), "(did you mean g?); write g or all"),
-        (lambda s, run: run.metrics.value("mised"), "unknown metric 'mised'; did you mean missed?"),
-        (lambda s, run: run.metrics.quantile(0.9, "latency_s"), "metric: found 0.9; write a name"),
-        (lambda s, run: run.metrics.quantile("latency_s", p=90), "p: found 90; write a share from"),
-        (lambda s, run: run.metrics.value("sent", subscriber="g/9"), "(did you mean g/0?)"),
+        (
+            lambda s, _: simrt.check(s, runs="3"),
+            "runs: found '3'; write a whole number, 1 to ",
+        ),
+        (lambda _, run: simrt.judge(run), "history: found a Run; write its record: judge(run.hist"),
+        (lambda _, run: run.metrics.value("sent", "gg"), "(did you mean g?); write g or all"),
+        (lambda _, run: run.metrics.value("mised"), "metric: found 'mised' (did you mean missed?)"),
+        (lambda _, run: run.metrics.quantile(0.9, "latency_s"), "metric: found 0.9; write a name"),
+        (lambda _, run: run.metrics.quantile("latency_s", p=90), "p: found 90; write a share from"),
+        (lambda _, run: run.metrics.value("sent", subscriber="g/9"), "(did you mean g/0?)"),
     ],
 )
 def test_the_remedy_fits(act, says, made):

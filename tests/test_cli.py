@@ -220,13 +220,13 @@ def test_all_mistakes_of_all_files_are_told_before_anything_runs(scenario, tmp_p
 def test_a_history_goes_to_a_folder_that_exists(lively, tmp_path):
     done = simrt("run", lively(), "--history", tmp_path / "no" / "h.jsonl")
     assert done.returncode == 2
-    assert "does not exist" in done.stderr
+    assert "write one that exists" in done.stderr
 
 
 def test_a_history_is_a_file(lively, tmp_path):
     done = simrt("run", lively(), "--history", tmp_path)
     assert done.returncode == 2
-    assert "is a folder; name a file" in done.stderr
+    assert "a folder; write the name of a file" in done.stderr
 
 
 def test_reports_go_where_a_folder_can_be_made(lively, tmp_path):

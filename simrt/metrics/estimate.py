@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from simrt.metrics import limits
 from simrt.metrics.limits import ENOUGH
 from simrt.metrics.result import SHOWN_PERCENTILES, Metrics
+from simrt.scenario.arguments import wrong
 from simrt.scenario.metric_names import METRICS, Metric
 
 METHOD = (
@@ -61,8 +63,17 @@ def values_of(runs: Sequence[Metrics], metric: str, group: str, percent: str) ->
     return [run.value(metric, group) for run in runs]
 
 
+_FIGURE = re.compile(r"p\d{1,2}(\.\d{1,6})?\(\w+\)|\w+", re.ASCII)
+
+
 def split_figure(figure: str) -> tuple[str, str]:
-    """The percentile and the metric of a figure: `p90(latency_s)` is `90` and `latency_s`."""
+    """The percentile and the metric of a figure: `p90(latency_s)` is `90` and `latency_s`.
+
+    Raises:
+        UsageError: where it is spelled like no figure.
+    """
+    if not isinstance(figure, str) or not _FIGURE.fullmatch(figure):
+        raise wrong("figure", figure, "a metric or its percentile, such as p90(latency_s)")
     if not figure.startswith("p") or not figure.endswith(")"):
         return "", figure
     percent, _, metric = figure[1:-1].partition("(")

@@ -10,7 +10,7 @@ from simrt.errors import UsageError
 from simrt.metrics.sketch import Sketch
 from simrt.metrics.totals import FIGURES, NS_PER_S, Totals
 from simrt.scenario.arguments import number, one_of, wrong
-from simrt.scenario.metric_names import METRICS, OUTCOMES, Metric, known_metric
+from simrt.scenario.metric_names import METRICS, OUTCOMES, Metric
 from simrt.scenario.words import nearest
 from simrt.text import count, many, measured, share
 
@@ -205,9 +205,7 @@ class Metrics:
 
 
 def _metric(name: object) -> Metric:
-    if not isinstance(name, str):
-        raise wrong("metric", name, "a name, such as missed_fraction; the metric comes first")
-    try:
-        return known_metric(name)
-    except ValueError as error:
-        raise UsageError(f"metric: {error}") from None
+    if not isinstance(name, str) or name not in METRICS:
+        write = "a name that names has, such as missed_fraction; the metric comes first"
+        raise wrong("metric", name, write, meant=nearest(name, METRICS))
+    return METRICS[name]

@@ -16,6 +16,7 @@ from simrt.report.lane import choose_lanes, follow
 from simrt.report.palette import AWAY, INK, PAPER, RECEIVED, RING, SILENCE, Look
 from simrt.report.story import Story, tell
 from simrt.results import Run
+from simrt.scenario.arguments import one_of, wrong
 
 _WITH_OUTCOMES = ("timeline", "closeup", "outcomes")
 _WITH_FAULTS = ("timeline", "closeup", "staleness", "waiting")
@@ -68,8 +69,10 @@ def draw(figure: str, runs: Sequence[Run]) -> Drawing:
     Raises:
         UsageError: no such figure, or the runs have no data for it.
     """
-    if figure not in FIGURES:
-        raise UsageError(f"there is no figure {figure!r}; there are {', '.join(FIGURES)}")
+    one_of("figure", figure, FIGURES)
+    for run in runs:
+        if not isinstance(run, Run):
+            raise wrong("figure", run, "runs to draw beside this one, as simrt.run returns them")
     stories = [tell(run.history, run.target, run.seed) for run in runs]
     lanes = [choose_lanes(story) for story in stories]
     for story, shown in zip(stories, lanes, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import operator
 import os
@@ -125,14 +126,28 @@ def path_of(name: str, value: object, write: str = "a path, as text or a Path") 
     return Path(text)
 
 
-def callback_of(name: str, value: object, called_with: str) -> None:
+def callback_of(name: str, value: object, *called_with: str) -> None:
     """A function, or None.
 
+    Arguments:
+        name: of the argument.
+        value: what was given.
+        called_with: what each of its arguments will be.
+
     Raises:
-        UsageError: where it is neither.
+        UsageError: where it is neither, or cannot be called with so many arguments.
     """
-    if value is not None and not callable(value):
-        raise wrong(name, value, f"a function that is called with {called_with}, or None")
+    if value is None:
+        return
+    write = f"a function that is called with {' and '.join(called_with)}, or None"
+    if not callable(value) or isinstance(value, type):
+        raise wrong(name, value, write)
+    try:
+        inspect.signature(value).bind(*called_with)
+    except TypeError:
+        raise wrong(name, value, write) from None
+    except ValueError:  # some functions that are written in C do not say what they take
+        return
 
 
 def one_of(name: str, value: object, known: Iterable[str]) -> str:

@@ -146,8 +146,11 @@ def test_a_scenario_on_app(tmp_path: Path) -> None:
         (["--on", "moon"], "cannot be held against 'moon'"),
         (["--keep", "/nowhere/at/all"], "no such folder"),
         (["--runs", "0"], "greater than or equal to 1"),
-        (["--on", "app", "--lockstep"], "--lockstep is for the target server, not for app"),
-        (["--on", "server", "--lockstep", "--speed", "2"], "--lockstep has no speed"),
+        (
+            ["--on", "app", "--lockstep"],
+            "lockstep is for the target server alone; write server",
+        ),
+        (["--on", "server", "--lockstep", "--speed", "2"], "lockstep has no speed"),
     ],
 )
 def test_a_scenario_with_wrong_options(arguments: list[str], said: str) -> None:

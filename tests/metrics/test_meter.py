@@ -553,7 +553,7 @@ def test_unknown_names_are_refused() -> None:
         seen.value("sent", "office")
     with pytest.raises(UsageError, match="group: found"):
         seen.quantile("latency_s", "office", 0.5)
-    with pytest.raises(UsageError, match="subscriber: found 'g/7'.* write one of subscribers"):
+    with pytest.raises(UsageError, match=r"subscriber: found 'g/7'.* write one of subscribers"):
         seen.value("sent", subscriber="g/7")
     with pytest.raises(UsageError, match=r"no quantiles; write value\('sent'\)"):
         seen.quantile("sent", p=0.5)

@@ -116,7 +116,7 @@ def test_a_process_that_dies_ends_the_run_with_its_last_words(
 
 @pytest.mark.parametrize(
     ("on", "speed", "words"),
-    [("sim", None, "--lockstep is for the target server"), ("server", 2.0, "has no speed")],
+    [("sim", None, "lockstep is for the target server"), ("server", 2.0, "has no speed")],
 )
 def test_what_lockstep_cannot_be_asked_for(on: str, speed: float | None, words: str) -> None:
     with pytest.raises(UsageError, match=words):
