@@ -21,8 +21,8 @@ from simrt.history import Header, read_history
 from simrt.limit import OutOfTimeError, TimeLimit
 from simrt.metrics import Estimate, Metrics, estimates
 from simrt.probe import probe_of
-from simrt.results import CUT_SHORT, ITEMS, NOT_RUN, Check, Run
-from simrt.runs import TARGETS, USUAL_TARGETS, VIRTUAL, judge_counted, record
+from simrt.results import CUT_SHORT, ITEMS, NOT_RUN, TARGETS, Check, Run
+from simrt.runs import USUAL_TARGETS, VIRTUAL, judge_counted, record
 from simrt.scenario import opened
 from simrt.scenario.arguments import callback_of, path_of, runs_of, seed_of, some_of, speed_of
 from simrt.scenario.expect import RUNS, parse_expectation

@@ -27,7 +27,8 @@ from simrt.agreement import (
 from simrt.errors import UsageError
 from simrt.history import Header, History, read_history
 from simrt.metrics import Metrics, measure
-from simrt.runs import TARGETS, record, require_a_way, simulated_metrics
+from simrt.results import TARGETS
+from simrt.runs import record, require_a_way, simulated_metrics
 from simrt.scenario import opened
 from simrt.scenario.arguments import (
     callback_of,

@@ -31,10 +31,10 @@ ITEMS = {
     6: "The site's own validation is clean",
 }
 
-# The verdict that stands for what a time limit did not leave time for.
 TARGETS = ("sim", "app", "server")
 """Where a scenario runs, in the order of every table."""
 
+# The verdict that stands for what a time limit did not leave time for.
 CUT_SHORT = "time-limit"
 NEVER = "never acted here"
 # The verdict that stands for a target that could not be started or did not keep up.
