@@ -50,7 +50,9 @@ ALLOWED = {
         "antipatterns", "checkers", "checklist", "clock", "errors", "fit", "history", "limit",
         "metrics", "probe", "report", "results", "runs", "scenario", "summary", "workers",
     },
-    "comparisons": {"agreement", "errors", "history", "metrics", "runs", "scenario", "workers"},
+    "comparisons": {
+        "agreement", "errors", "history", "metrics", "results", "runs", "scenario", "workers",
+    },
     "validation": {
         "clock", "errors", "history", "metrics", "scenario", "targets", "theory", "workers",
     },

@@ -190,7 +190,7 @@ def test_a_time_limit_ends_a_check(scenario, tmp_path):
     [
         (["check", "missing.yml"], "missing.yml"),
         (["check", "docs"], "no scenario"),
-        (["check", "--on", "mars", "scenarios"], "there are sim, app, server"),
+        (["check", "--on", "mars", "scenarios"], "write sim or app or server"),
         (["check", "--runs", "0", "scenarios"], "--runs"),
         (["run", "missing.yml", "--history", "h.jsonl"], "missing.yml"),
         (["judge", "missing.jsonl"], "missing.jsonl"),

@@ -81,7 +81,7 @@ def test_what_cannot_be_said(tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (["sim", "two"], "seeds 1 and 2"),
-        (["sim"], "name a second one"),
+        (["sim"], "write a second one"),
         (["sim", "sim", "sim"], "one scenario, or two histories"),
         (["sim", "nowhere"], "cannot be read"),
     ],
@@ -142,8 +142,8 @@ def test_a_scenario_on_app(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--on", "sim"], "cannot be held against 'sim'; there are"),
-        (["--on", "moon"], "cannot be held against 'moon'"),
+        (["--on", "sim"], "on: found 'sim'; write app or server"),
+        (["--on", "moon"], "on: found 'moon'"),
         (["--keep", "/nowhere/at/all"], "no such folder"),
         (["--runs", "0"], "greater than or equal to 1"),
         (
@@ -205,7 +205,7 @@ def test_from_python() -> None:
     assert (frame.difference.dropna() == 0).all()
     assert "<table" in found._repr_html_()
     assert repr(found).startswith("By hand, sim (1) and sim (2): First difference: none.")
-    with pytest.raises(UsageError, match="name a second one"):
+    with pytest.raises(UsageError, match="write a second one"):
         simrt.compare(oldest())
     with pytest.raises(UsageError, match="a scenario runs on two targets"):
         simrt.compare(OLDEST, oldest())

@@ -62,7 +62,7 @@ def test_the_legend_names_the_outcomes_that_occur_and_no_others(runs):
 
 
 def test_what_there_is_no_figure_of_is_said(runs):
-    with pytest.raises(simrt.UsageError, match="there are timeline, closeup, staleness"):
+    with pytest.raises(simrt.UsageError, match="write timeline or closeup or staleness"):
         runs[0].figure("time-line")
     with pytest.raises(simrt.UsageError, match="no closeup to show: nothing was missed, or"):
         runs[0].figure("closeup")
