@@ -47,10 +47,12 @@ class Namespace:
         subnet: the first three numbers of its addresses.
 
     Attributes:
+        name: its name.
         host: the server's address in it.
     """
 
     def __init__(self, name: str, subnet: str) -> None:
+        self.name = name
         self.host = f"{subnet}.1"
         self._subnet = subnet
         self._inside = os.open(f"/run/netns/{name}", os.O_RDONLY | os.O_CLOEXEC)
