@@ -23,7 +23,12 @@ from simrt.scenario.model import Scenario
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT = "simrt-history/1"
+FORMAT = "simrt-history/2"
+# Before `notices` was a decision, every client learnt of a dead connection when the silence ended.
+_TOLD_AT_THE_HEAL = "simrt-history/1"
+
+UNTOLD = "untold"
+"""Cause of a client's `end` row: its connection was dead, and nobody had told it (NET-7)."""
 
 KINDS = (
     "send", "reject", "connect", "refuse", "gave-up", "replay", "drop", "expire", "take",
@@ -357,6 +362,25 @@ def read_history(path: Path | str) -> History:
         raise HistoryError(f"{path}: cannot be read: {error.strerror or error}{left}") from error
     except (msgspec.MsgspecError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise HistoryError(f"{path}:1: not the header of a simrt history: {error}") from error
-    if header.format != FORMAT:
-        raise HistoryError(f"{path}:1: format {header.format!r}; this version reads {FORMAT!r}")
-    return History(header, path)
+    if header.format not in (FORMAT, _TOLD_AT_THE_HEAL):
+        raise HistoryError(
+            f"{path}:1: format {header.format!r}; this version reads {FORMAT!r} and"
+            f" {_TOLD_AT_THE_HEAL!r}"
+        )
+    return History(_as_it_was_meant(header), path)
+
+
+def _as_it_was_meant(header: Header) -> Header:
+    """The header with what an earlier format left out, in its meaning then (NET-7)."""
+    if header.format == FORMAT:
+        return header
+    scenario = dict(header.scenario)
+    workload = scenario.get("workload")
+    groups = workload.get("subscribers") if isinstance(workload, dict) else None
+    if isinstance(workload, dict) and isinstance(groups, dict):
+        told = {
+            name: {"notices": "at-heal", **group} if isinstance(group, dict) else group
+            for name, group in groups.items()
+        }
+        scenario["workload"] = {**workload, "subscribers": told}
+    return msgspec.structs.replace(header, scenario=scenario)

@@ -7,7 +7,7 @@ within one nanosecond (NET-9).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import Enum, IntEnum
 
 
 class Turn(IntEnum):
@@ -44,6 +44,63 @@ def order(turn: Turn, place: int = 0, connection: int = 0, guard: Guard = Guard.
     connection = min(connection, _CONNECTIONS - 1)
     return ((turn * _PLACES + place) * _CONNECTIONS + connection) * len(Guard) + guard
 
+
+class Ask(Enum):
+    """What a client's system does when its keep-alive timer rings (NET-7)."""
+
+    WAIT = "something came meanwhile"
+    PROBE = "ask"
+    GIVE_UP = "nobody answered"
+
+
+class KeepAlive:
+    """TCP keep-alive of one connection: when it asks, and when it gives up.
+
+    As Linux does it, where idle time and interval are equal: the timer rings an interval after the
+    last byte or answer; then there is a probe each interval, and the ring after the ninth probe
+    without an answer ends the connection.
+
+    Arguments:
+        interval_ns: above 0.
+        now_ns: when the connection was made.
+    """
+
+    __slots__ = ("_answered_ns", "_asked_ns", "_interval_ns", "_unanswered")
+
+    def __init__(self, interval_ns: int, now_ns: int) -> None:
+        self._interval_ns = interval_ns
+        self._answered_ns = now_ns
+        self._asked_ns = now_ns
+        self._unanswered = 0
+
+    def answered(self, now_ns: int) -> None:
+        """An acknowledgement came."""
+        self._answered_ns = now_ns
+
+    def ring(self, now_ns: int, heard_ns: int) -> tuple[Ask, int]:
+        """What to do now, and when the timer rings next.
+
+        Arguments:
+            now_ns: the time.
+            heard_ns: when a byte last came; -1 for never: what the client has sent is repeated
+                until it is acknowledged, and no probe asks meanwhile.
+        """
+        if heard_ns < 0:
+            return Ask.WAIT, now_ns + self._interval_ns
+        last_ns = max(heard_ns, self._answered_ns)
+        if last_ns >= self._asked_ns:
+            self._unanswered = 0
+        if now_ns < last_ns + self._interval_ns:
+            return Ask.WAIT, last_ns + self._interval_ns
+        if self._unanswered == MOST_PROBES:
+            return Ask.GIVE_UP, now_ns
+        self._unanswered += 1
+        self._asked_ns = now_ns
+        return Ask.PROBE, now_ns + self._interval_ns
+
+
+MOST_PROBES = 9
+"""So many unanswered probes in a row end a connection: Linux's default (TCP_KEEPCNT)."""
 
 LEARNED = order(Turn.FAULT, _PLACES - 1)
 """What clients learn by the heals of an instant: before anything arrives in it (NET-7)."""

@@ -286,7 +286,7 @@ class Client:
                 return
             part = self._queue[0]
             if isinstance(part, End):
-                self._ended_by_server()
+                self._told_of_the_end(part.cause)
                 return
             now = self._clock.now()
             # What waited is begun when the one before it was due, not when its timer came round:
@@ -434,13 +434,13 @@ class Client:
 
     # --- the end of a connection --------------------------------------------------------------
 
-    def _ended_by_server(self) -> None:
+    def _told_of_the_end(self, cause: str) -> None:
         assert self._connection is not None
         self._last_event_id = self._connection.parser.last_event_id
         opened, received = self.opened, self.received
         self._drop()
         if opened:
-            self._observer.close(self.attempt, "server", received)
+            self._observer.close(self.attempt, cause, received)
             self._try_again()
         else:
             self._attempt_failed("network")

@@ -33,6 +33,20 @@ HEARD_NS = "simrt.heard_ns"
 _LAST_DATA_RECEIVED = 52
 
 
+def milliseconds_since_data(sock: socket.socket) -> int | None:
+    """For how long no data came, real milliseconds, says the kernel; None where it does not."""
+    if not hasattr(socket, "TCP_INFO"):
+        return None
+    try:
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_DATA_RECEIVED + 4)
+    except OSError:
+        return None
+    if len(info) < _LAST_DATA_RECEIVED + 4:
+        return None
+    (since_ms,) = struct.unpack_from("=I", info, _LAST_DATA_RECEIVED)
+    return int(since_ms)
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
     """The head of a response.
@@ -61,10 +75,22 @@ class Head:
         return self.status == 200 and self.content_type == "text/event-stream"
 
 
+class KeepAliveError(ConnectionError):
+    """The system's keep-alive ended the connection: a reset answered a probe, or nothing did."""
+
+
 @dataclass(frozen=True, slots=True)
 class End:
-    """Nothing more will come: the response is over, broken, or its connection was lost."""
+    """Nothing more will come: the response is over, broken, or its connection was lost.
 
+    Attributes:
+        cause: how the client knows: `server`, or `keepalive`.
+    """
+
+    cause: str = "server"
+
+
+_END = End()
 
 Part = Head | Event | Retry | Comment | End
 
@@ -166,16 +192,7 @@ class Connection(asyncio.BufferedProtocol):
         """What the kernel says, in real milliseconds."""
         assert self._transport is not None
         sock = self._transport.get_extra_info("socket")
-        if sock is None or not hasattr(socket, "TCP_INFO"):
-            return None
-        try:
-            info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_DATA_RECEIVED + 4)
-        except OSError:
-            return None
-        if len(info) < _LAST_DATA_RECEIVED + 4:
-            return None
-        (since_ms,) = struct.unpack_from("=I", info, _LAST_DATA_RECEIVED)
-        return int(since_ms)
+        return None if sock is None else milliseconds_since_data(sock)
 
     def abort(self) -> None:
         """End it from this side, now."""
@@ -215,10 +232,10 @@ class Connection(asyncio.BufferedProtocol):
             self._finish()
         self._deliver()
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - an end is an end
+    def connection_lost(self, exc: Exception | None) -> None:
         """The transport is gone."""
         if not self._over:
-            self._finish()
+            self._finish(End("keepalive") if isinstance(exc, KeepAliveError) else _END)
             self._deliver()
         self._owner.lost(self)
 
@@ -253,10 +270,10 @@ class Connection(asyncio.BufferedProtocol):
         if not self._interim:
             self._finish()
 
-    def _finish(self) -> None:
+    def _finish(self, end: End = _END) -> None:
         if not self._over:
             self._over = True
-            self._parts.append(End())
+            self._parts.append(end)
 
     def _deliver(self) -> None:
         parts, self._parts = self._parts, []

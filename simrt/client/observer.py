@@ -28,7 +28,7 @@ class Observer(Protocol):
         """The client will not try again (CLI-3); follows its `refuse`."""
 
     def close(self, connection: int, cause: str, received: int) -> None:
-        """A stream ended: `offline`, `disconnect`, `server`, `client` or `watchdog`.
+        """A stream ended, for one of the causes of docs/history.md.
 
         `received` counts the events that were handled on it.
         """

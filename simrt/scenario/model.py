@@ -56,6 +56,7 @@ from simrt.scenario.laws import (
 from simrt.scenario.paths import changed
 from simrt.scenario.units import (
     DURATION_PATTERN,
+    NS_PER_S,
     POSITIVE_DURATION_PATTERN,
     format_duration,
     parse_size,
@@ -75,6 +76,7 @@ __all__ = [
     "Publish",
     "Subscribers",
     "Reconnect",
+    "KeepAlive",
     "Online",
     "Fault",
     "ServerSettings",
@@ -187,6 +189,26 @@ def _reconnect_kind(value: object) -> str:
     return "at-once" if isinstance(value, str) else "periods"
 
 
+class KeepAlive(Part):
+    """The client's system asks now and then whether the server is still there (NET-7)."""
+
+    keepalive_ns: PositiveDurationNs = Field(
+        alias="keepalive",
+        ge=NS_PER_S,  # TCP counts in seconds; and each probe of each client costs work
+        description="A probe after so long without a byte, 1s or more, and each so long on.",
+    )
+
+
+Notices = Annotated[
+    Annotated[KeepAlive, Tag("keepalive")] | Annotated[Literal["never", "at-heal"], Tag("word")],
+    Discriminator(lambda value: "word" if isinstance(value, str) else "keepalive"),
+]
+"""How a client learns that its connection is dead, where nobody tells it."""
+
+BROWSER_NOTICES = KeepAlive(keepalive="45s")
+"""What desktop Chromium was measured to do (docs/model-and-reality.md)."""
+
+
 class Subscribers(Part):
     """A group of like clients."""
 
@@ -213,9 +235,18 @@ class Subscribers(Part):
         alias="watchdog",
         description="Drop a connection on which nothing came for so long (CLI-4), or none.",
     )
+    notices: Notices = Field(
+        default=BROWSER_NOTICES,
+        description="How a client learns of a dead connection of which nobody tells it (NET-7).",
+    )
     credentials: Literal["right", "none", "wrong", "expired", "other-project"] = Field(
         default="right", description="What the clients show at the stream."
     )
+
+    @property
+    def keepalive_ns(self) -> int | None:
+        """The interval of TCP keep-alive, or None where nobody asks."""
+        return self.notices.keepalive_ns if isinstance(self.notices, KeepAlive) else None
 
     @property
     def window_msgs(self) -> int | None:
@@ -470,6 +501,13 @@ class Scenario(Part):
         copy._name = name  # noqa: SLF001
         copy._directory = directory  # noqa: SLF001
         return copy
+
+    def falls_silent(self, group: str) -> bool:
+        """Whether the network of this group's members falls silent at some time (NET-7)."""
+        online = self.workload.subscribers[group].online
+        return (online is not None and online.silent) or any(
+            (fault.kind, fault.whom) == ("half-open", group) for fault in self.faults
+        )
 
     def fault_stream(self, index: int) -> str:
         """The name of a fault's chance: kind, whom, and its ordinal among equals, from 1."""

@@ -38,6 +38,8 @@ STATES = {
     "stalled": "the server ended a connection that accepted nothing for too long",
     "gone": "the server ended a connection that acknowledged nothing for too long",
     "watchdog": "a client dropped a connection on which nothing came for too long",
+    "keepalive": "TCP keep-alive found a client's connection dead, and ended it",
+    "untold": "a client believed to the end that it was connected, though the connection was dead",
     "unfinished": "the run ended with events pending or in flight",
     "forgotten-channel": "a channel without subscribers and unexpired history was used again",
 }

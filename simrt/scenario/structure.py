@@ -65,6 +65,7 @@ ALLOWED = {
     "deny": "the name of a group of this scenario",
     "silent": "true or false",
     "watchdog": "a number with a unit, such as 45s, above 0; or none",
+    "notices": "never, at-heal, or an interval such as {keepalive: 45s}",
     "needs": "a list of needs",
     "expect": "a list of expectations as text, such as missed_fraction(office) <= 0.1",
     "fail": "a list of one code or more, as text",
@@ -82,6 +83,7 @@ _OPTIONAL_DURATIONS = (
 )  # fmt: skip
 ALLOWED |= dict.fromkeys(_DURATIONS, DURATION_ALLOWED)
 ALLOWED |= dict.fromkeys(_OPTIONAL_DURATIONS, f"{DURATION_ALLOWED}, above 0; or none")
+ALLOWED |= {"keepalive": f"{DURATION_ALLOWED}; 1s or more"}
 ALLOWED |= dict.fromkeys(("poisson", "periodic", "rate"), RATE_ALLOWED)
 ALLOWED |= {"lastN": COUNT_ALLOWED, "window": WINDOW_ALLOWED}
 

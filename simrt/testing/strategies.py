@@ -225,6 +225,10 @@ def _group(draw: st.DrawFn, ties: bool) -> Data:
         group["online"] = {"up": up, "down": down}
         if network == "silent":
             group["online"]["silent"] = True
+    noticing = draw(st.sampled_from(("", "never", "at-heal", "keepalive", "keepalive")))
+    if noticing:
+        asks = {"keepalive": format_duration(draw(st.integers(10, 20)) * TICK_NS)}
+        group["notices"] = asks if noticing == "keepalive" else noticing
     rare = 1 if network == "silent" else 4
     if draw(st.integers(0, rare)) == rare:
         return group | {"watchdog": draw(durations(3, 6))}

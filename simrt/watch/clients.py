@@ -253,4 +253,5 @@ _ENDED = {
     "server": "by the server",
     "client": "it hung up",
     "watchdog": "nothing came for too long",
+    "keepalive": "found dead by TCP keep-alive",
 }

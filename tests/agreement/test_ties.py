@@ -59,6 +59,7 @@ def test_what_would_arrive_in_the_instant_in_which_a_dead_connection_is_known_do
     rows = agreed(
         small(
             latency="100ms",
+            notices="at-heal",
             faults=[{"at": "2500ms", "half-open": "g", "for": "1600ms"}],
             duration="5s",
         )
@@ -66,6 +67,21 @@ def test_what_would_arrive_in_the_instant_in_which_a_dead_connection_is_known_do
     assert [row.seq for row in rows if row.kind == "receive"] == [1, 2]
     ends = [(row.t_ns, row.cause) for row in rows if row.kind == "close"]
     assert ends == [(4100 * MS, "server"), (4200 * MS, "network")]
+
+
+@pytest.mark.rules("NET-7")
+def test_nine_probes_without_an_answer_end_a_connection_in_the_same_instant() -> None:
+    """The last byte comes at 2.1 s; then a probe each second; the tenth second after ends it."""
+    rows = agreed(
+        small(
+            latency="100ms",
+            notices={"keepalive": "1s"},
+            faults=[{"at": "2450ms", "half-open": "g", "for": "11s"}],
+            duration="16s",
+        )
+    )
+    ends = [(row.t_ns, row.cause) for row in rows if row.kind == "close" and row.connection == 1]
+    assert (12_100 * MS, "keepalive") in ends
 
 
 @pytest.mark.rules("NET-7", "SSE-5")

@@ -42,7 +42,7 @@ SOMETHING = {
 ENDS = {
     "restart": {"faults": [{"at": "3s", "restart": "server", "for": "1s"}]},
     "deny": {"faults": [{"at": "3s", "deny": "g", "for": "1s"}]},
-    "half-open": {"faults": [{"at": "3s", "half-open": "g", "for": "1s"}]},
+    "half-open": {"notices": "at-heal", "faults": [{"at": "3s", "half-open": "g", "for": "1s"}]},
     "online": {"online": {"up": "3s", "down": "1s"}},
     "retry": {"faults": CUT, **STEADY, "server": SPREAD},
     "stalled": {**SLOW, "publish": [{"event": "e", "arrivals": {"periodic": "10/s"}}],

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from simrt.checkers import judge
+from simrt.checkers import judge, reconnect
 from simrt.checkers.verdict import Status
 from simrt.errors import TargetError, UsageError
 from simrt.history import History, Row, read_history
@@ -207,6 +207,7 @@ def test_half_open_kills_the_connection_and_each_side_learns_it_at_the_heal(tmp_
     spec = small(
         duration="20s",
         count=2,
+        notices="at-heal",
         reconnect={"after": "2s", "jitter": "0s"},
         faults=[{"at": "4500ms", "half-open": "g", "for": "6s"}],
     )
@@ -235,7 +236,7 @@ def test_a_watchdog_notices_a_silence_and_dials_into_it(tmp_path: Path) -> None:
         duration="30s",
         subscribers={
             "g": {"watchdog": "4s", "reconnect": {"after": "1s", "jitter": "0s"}},
-            "patient": {},
+            "patient": {"notices": "at-heal"},
         },
         faults=[
             {"at": "4500ms", "half-open": "g", "for": "12s"},
@@ -258,6 +259,37 @@ def test_a_watchdog_notices_a_silence_and_dials_into_it(tmp_path: Path) -> None:
         ("close", "server"),
         ("connect", ""),
     ]
+
+
+@pytest.mark.rules("NET-7")
+def test_after_a_half_open_each_client_learns_as_it_notices(tmp_path: Path) -> None:
+    """Silent from 4.5 s to 10.5 s, one to 18.5 s; nobody tells a client when that ends."""
+    again = {"reconnect": {"after": "1s", "jitter": "0s"}}
+    groups = {
+        "asking": {"notices": {"keepalive": "4s"}} | again,
+        "impatient": {"notices": {"keepalive": "1s"}} | again,
+        "never": {"notices": "never"} | again,
+    }
+    faults = [{"at": "4500ms", "half-open": name, "for": "6s"} for name in groups]
+    faults[1]["for"] = "14s"
+    history = history_of(small(duration="24s", subscribers=groups, faults=faults), tmp_path)
+    assert reconnect.check(history).status is Status.PASS
+    rows = own(history)
+    closes = {
+        row.subscriber: (row.cause, row.t_ns / S)
+        for row in rows
+        if row.kind == "close" and (row.detail or {})["side"] == "client"
+    }
+    cause, at_s = closes["asking/0"]
+    assert cause == "keepalive"
+    assert 10.4 < at_s < 15.5
+    cause, at_s = closes["impatient/0"]
+    assert cause == "keepalive"
+    assert 13.5 < at_s < 16.5
+    assert "never/0" not in closes
+    ends = {row.subscriber: row.cause for row in rows if row.kind == "end" and row.connection}
+    assert ends["never/0"] == "untold"
+    assert [len(of(rows, f"{name}/0", "connect")) for name in groups] == [2, 2, 1]
 
 
 def test_a_run_that_cannot_keep_up_says_so(tmp_path: Path) -> None:

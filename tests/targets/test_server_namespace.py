@@ -53,7 +53,11 @@ def test_the_server_notices_a_peer_that_acknowledges_nothing(tmp_path: Path) -> 
         duration="40s",
         options={"bufferSize": 64},
         subscribers={
-            "long": {"count": 2, "reconnect": {"after": "1s", "jitter": "0s"}},
+            "long": {
+                "count": 2,
+                "reconnect": {"after": "1s", "jitter": "0s"},
+                "notices": "at-heal",
+            },
             "short": {"count": 2, "online": {"up": "8s", "down": "4s", "silent": True}},
             "other": {},
         },
@@ -93,6 +97,7 @@ def test_where_packets_cannot_be_lost_a_proxy_does_and_the_rows_say_why(
     spec = small(
         duration="20s",
         count=2,
+        notices="at-heal",
         faults=[{"at": "4500ms", "half-open": "g", "for": "9s"}],
         server={"peerTimeout": "3s"},
     )

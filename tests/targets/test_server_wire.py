@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from simrt.client import Client, tcp
 from simrt.client.reconnect import AT_ONCE
+from simrt.clock import live_clock
+from simrt.scenario.model import Subscribers
 from simrt.targets.server.wire import Wire
 from tests.client.scripted import (
     STREAM,
@@ -35,9 +38,11 @@ async def streaming(peer: Peer) -> None:
 class Wired:
     """A client behind a wire, and what was told."""
 
-    def __init__(self, server: Server, clock: Jumping) -> None:
+    def __init__(self, server: Server, clock: Jumping, notices: Any = "at-heal") -> None:
         self.told: list[str] = []
-        self.wire = Wire(tcp(4096), self.told.append)
+        group = Subscribers.model_validate({"notices": notices})
+        self.time = live_clock()
+        self.wire = Wire(tcp(4096), self.told.append, clock=self.time, group=group)
         self.notes = Notes()
         self.client = Client(
             clock, server.endpoint, self.notes, dial=self.wire.dial, reconnect=AT_ONCE
@@ -64,7 +69,7 @@ def test_the_last_reason_ends_the_silence() -> None:
             it.wire.fall_silent("a")
             it.wire.fall_silent("b")
             await server.peers[0].say(block(1))
-            it.wire.speak_again("a", dead=True)  # silent all the same
+            it.wire.speak_again("a")  # silent all the same
             it.wire.speak_again("never")
             await turns()
             assert it.notes.of("receive") == it.notes.of("close") == []

@@ -41,6 +41,7 @@ def test_a_peer_that_acknowledges_nothing_is_gone_and_the_client_learns_it_when_
         small(
             latency="100ms",
             server={"peerTimeout": "2s"},
+            notices="at-heal",
             reconnect={"after": "1s", "jitter": "0s"},
             online={"up": "2500ms", "down": "4s", "silent": True},
         )
@@ -64,6 +65,7 @@ def test_half_open_kills_the_connection_without_a_word():
         small(
             duration="8s",
             latency="100ms",
+            notices="at-heal",
             reconnect={"after": "1s", "jitter": "0s"},
             faults=[{"at": "2500ms", "half-open": "g", "for": "2s"}],
         )
@@ -119,8 +121,61 @@ def test_a_server_holds_a_connection_that_was_left_in_a_silence_until_it_writes(
 
 
 def test_without_a_watchdog_a_client_waits_as_long_as_it_takes():
-    rows = simulate(small(duration="9s", faults=[{"at": "2500ms", "half-open": "g", "for": "4s"}]))
+    silence = [{"at": "2500ms", "half-open": "g", "for": "4s"}]
+    rows = simulate(small(duration="9s", notices="at-heal", faults=silence))
     assert told(rows, "close")[0] == (6500, "close", "server")
+
+
+def noticing(notices, **group):
+    return simulate(
+        small(
+            notices=notices,
+            **{"duration": "9s", "latency": "100ms"} | group,
+            reconnect={"after": "1s", "jitter": "0s"},
+        )
+    )
+
+
+@pytest.mark.rules("NET-7")
+def test_keep_alive_finds_out_by_a_reset_after_the_silence():
+    """2 is here at 2.1 s; the probe of 5.1 s is the first after the silence: answered at 5.3 s."""
+    rows = noticing({"keepalive": "1s"}, faults=[{"at": "2500ms", "half-open": "g", "for": "2s"}])
+    assert told(rows, "close", "connect") == [
+        (300, "connect", ""),
+        (4600, "close", "network"),
+        (5300, "close", "keepalive"),
+        (6600, "connect", ""),
+    ]
+
+
+@pytest.mark.rules("NET-7", "SSE-5")
+def test_keep_alive_finds_out_that_the_server_has_given_up():
+    """Silent from 2.5 s to 6.5 s; gone at 5.0 s; the probe of 7.1 s is answered at 7.3 s."""
+    online = {"up": "2500ms", "down": "4s", "silent": True}
+    rows = noticing({"keepalive": "1s"}, server={"peerTimeout": "2s"}, online=online)
+    assert told(rows, "close")[:2] == [(5000, "close", "gone"), (7300, "close", "keepalive")]
+
+
+@pytest.mark.rules("NET-7")
+def test_nine_probes_without_an_answer_end_a_connection_that_the_server_holds():
+    """The last byte at 2.1 s; probes from 3.1 s to 11.1 s; the end at 12.1 s, in the silence."""
+    silence = [{"at": "2450ms", "half-open": "g", "for": "11s"}]
+    rows = noticing({"keepalive": "1s"}, duration="16s", faults=silence)
+    assert told(rows, "close")[0] == (12_100, "close", "keepalive")
+
+
+@pytest.mark.rules("NET-7")
+def test_a_connection_that_is_held_answers_and_lives_on():
+    rows = noticing({"keepalive": "1s"}, online={"up": "2500ms", "down": "2s", "silent": True})
+    assert not told(rows, "close")
+
+
+@pytest.mark.rules("NET-7", "ACC-2")
+def test_who_never_notices_believes_itself_connected_to_the_end():
+    rows = noticing("never", faults=[{"at": "2500ms", "half-open": "g", "for": "2s"}])
+    assert told(rows, "close") == [(4600, "close", "network")]
+    assert [row.cause for row in rows if row.kind == "end" and row.subscriber] == ["untold"]
+    assert rows[-1].t_ns == 9 * S  # nothing holds up the end of the run
 
 
 def test_a_burst_is_evenly_spread_over_its_time():
@@ -207,7 +262,8 @@ def test_every_fault_heals_at_the_end_of_the_workload_at_the_latest():
         {"disconnect": "g"},
     ]
     for kind in kinds:
-        rows = simulate(small(duration="5s", faults=[{"at": "2s", "for": "1h"} | kind]))
+        faults = [{"at": "2s", "for": "1h"} | kind]
+        rows = simulate(small(duration="5s", notices="at-heal", faults=faults))
         heals = told(rows, "heal")
         assert heals == [(5000, "heal", next(iter(kind)))]
         assert rows[-1].detail == {"run": "complete"}

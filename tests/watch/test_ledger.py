@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simrt.history import Header, History, Row
+from simrt.history import FORMAT, Header, History, Row
 from simrt.metrics import measure
 from simrt.report.palette import MISSED, RECEIVED
 from simrt.watch.ledger import CODES, KEPT, ON_THE_WAY, WAITING, Ledger, Member
@@ -206,8 +206,8 @@ def test_it_agrees_with_the_metrics_of_a_run(seed, options, replay) -> None:
         faults=FAULTS,
     )
     rows = simulate(scenario, seed)
-    metrics = measure(History(Header("simrt-history/1", scenario.normalised(), "sim", seed), rows))
-    ledger = watched(History(Header("simrt-history/1", scenario.normalised(), "sim", seed), rows))
+    metrics = measure(History(Header(FORMAT, scenario.normalised(), "sim", seed), rows))
+    ledger = watched(History(Header(FORMAT, scenario.normalised(), "sim", seed), rows))
     names = [f"{group}/{n}" for group in SUBSCRIBERS for n in range(2)]
     reached = set()
     for name in names:

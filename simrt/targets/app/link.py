@@ -18,6 +18,7 @@ from simrt.network import Turn
 from simrt.server.windowed import Part, WindowedTransport
 
 if TYPE_CHECKING:
+    from simrt.targets.app.prober import Prober
     from simrt.targets.app.wire import Wire
 
 
@@ -35,7 +36,12 @@ class Link:
         client_open: whether the client's end is open.
         server_open: whether the server's end is open.
         left_unheard: whether the client left it while its network was silent.
-        heard_ns: when something last came to the client.
+        lost: whether the network lost it for good (half-open).
+        deaf: whether nothing reaches the client any more, and it was not told (NET-7).
+        prober: its keep-alive, where its network may fall silent.
+        error: why it ends, as the client's system says it; None: the server ended it.
+        heard_ns: when something last came to the client; -1 where nothing has.
+        came: window units that have come to the client.
         backlog: what came while the client did not read.
     """
 
@@ -45,8 +51,13 @@ class Link:
         self.client_open = True
         self.server_open = False
         self.left_unheard = False
+        self.lost = False
+        self.deaf = False
+        self.prober: Prober | None = None
+        self.error: Exception | None = None
         self.in_flight = 0
-        self.heard_ns = 0
+        self.heard_ns = -1
+        self.came = 0
         self.backlog: deque[Part] = deque()
         self.connected = connected
         self.client: ClientEnd | None = None
@@ -54,6 +65,12 @@ class Link:
         self.key = wire.order(Turn.ARRIVAL, number)
         self._held = 0
         self._unhandled: deque[int] = deque()
+
+    @property
+    def has_end(self) -> bool:
+        """Whether the end came, and waits to be read."""
+        read = self.client is not None and self.client.ended
+        return read or any(not part.data for part in self.backlog)
 
     # --- from the server ----------------------------------------------------------------------
 
@@ -117,15 +134,14 @@ class Link:
         if not self.client_open:
             return
         self.close_client()
-        if self.wire.silent:
-            self.left_unheard = True
-        else:
-            self.wire.after(1, self, self.wire.left, self)
+        self.wire.leave(self)
 
     def close_client(self) -> None:
         """The client has nothing to do with it any more."""
         self.client_open = False
         self.backlog.clear()
+        if self.prober is not None:
+            self.prober.stop()
         if self.wire.link is self:
             self.wire.link = None
 
@@ -196,7 +212,11 @@ class ServerEnd(WindowedTransport):
 
 
 class ClientEnd(asyncio.Transport):
-    """What the client holds of a connection."""
+    """What the client holds of a connection.
+
+    Attributes:
+        ended: whether the end is here, behind what is to be read.
+    """
 
     def __init__(self, link: Link, protocol: asyncio.BaseProtocol) -> None:
         super().__init__()
@@ -204,7 +224,7 @@ class ClientEnd(asyncio.Transport):
         self._protocol = protocol
         self._link = link
         self._come: deque[bytes] = deque()
-        self._ended = False
+        self.ended = False
         self._closed = False
         self._reading = True
 
@@ -215,7 +235,7 @@ class ClientEnd(asyncio.Transport):
 
     def end(self) -> None:
         """The end is here, behind what is to be read."""
-        self._ended = True
+        self.ended = True
         self._read()
 
     def _read(self) -> None:
@@ -231,10 +251,10 @@ class ClientEnd(asyncio.Transport):
                 data = data[:size]
             buffer[: len(data)] = data  # type: ignore[index]
             protocol.buffer_updated(len(data))
-        if self._ended and self._reading and not self._come and not self._closed:
+        if self.ended and self._reading and not self._come and not self._closed:
             self._closed = True
             self._link.close_client()
-            protocol.connection_lost(None)
+            protocol.connection_lost(self._link.error)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """The request."""
@@ -264,7 +284,7 @@ class ClientEnd(asyncio.Transport):
     def resume_reading(self) -> None:
         """Read on, in the loop's next turn."""
         self._reading = True
-        if self._come or self._ended:
+        if self._come or self.ended:
             self._link.wire.loop.call_soon(self._read)
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:

@@ -148,17 +148,20 @@ class Course:
 
     def _settled(self) -> bool:
         """Whether nothing is pending or in flight."""
+        held = []
         for member in self.members:
             client, link = member.client, member.network.link
             if client.gave_up:
                 continue
-            if not client.opened or not client.idle or link is None or link.in_flight:
+            if not client.opened or not client.idle or link is None:
                 return False
+            if member.network.untold:
+                continue  # it believes itself connected
+            if link.in_flight:
+                return False
+            held.append((member.name, client.attempt))
         pending = self.lives.pending()
-        return pending is not None and all(
-            member.client.gave_up or pending.get((member.name, member.client.attempt)) == 0
-            for member in self.members
-        )
+        return pending is not None and all(pending.get(one) == 0 for one in held)
 
     def _end(self) -> None:
         self.lives.end()
@@ -202,6 +205,7 @@ class Course:
             play.workload.subscribers[group],
             rows.silence,
             self._sizes,
+            falls_silent=play.falls_silent(group),
         )
         return WiredMember(
             play,

@@ -7,12 +7,14 @@ import errno
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from simrt.client.connection import KeepAliveError
 from simrt.clock import Clock
-from simrt.network import DIAL_TO_ACCEPT, LEARNED, Turn
+from simrt.network import DIAL_TO_ACCEPT, HEAD_BYTES, LEARNED, Guard, Turn
 from simrt.scenario.model import Subscribers
 from simrt.server.windowed import Part
 from simrt.targets.app.link import ClientEnd, Link
 from simrt.targets.app.loop import Loop
+from simrt.targets.app.prober import Prober
 
 if TYPE_CHECKING:
     from simrt.client import Endpoint
@@ -32,6 +34,7 @@ class Wire:
         group: its latency and window.
         tell: told `offline` when silence falls, and `online` when it ends.
         sizes: how many bytes each read brings, at most; None: as many as there are and fit.
+        falls_silent: whether it ever does; else keep-alive could find nothing.
 
     Attributes:
         link: the connection that the client uses, or dials.
@@ -48,12 +51,16 @@ class Wire:
         group: Subscribers,
         tell: Callable[[str], None],
         sizes: Iterator[int] | None = None,
+        *,
+        falls_silent: bool,
     ) -> None:
         self.loop = loop
         self.lives = lives
         self.latency_ns = group.latency_ns
         self.window_msgs = group.window_msgs
         self.window_bytes = group.window_bytes
+        self.keepalive_ns = group.keepalive_ns if falls_silent else None
+        self._at_heal = group.notices == "at-heal"
         self.sizes = sizes
         self.link: Link | None = None
         self.silent = False
@@ -65,6 +72,12 @@ class Wire:
         self._stalls = 0
         self._silences: set[str] = set()
         self._under_way: list[_Held] = []
+
+    @property
+    def untold(self) -> bool:
+        """Whether the client's connection is dead, and nobody told it (NET-7)."""
+        link = self.link
+        return link is not None and link.deaf and not link.server_open
 
     def order(self, turn: Turn, connection: int) -> int:
         """The key of what happens to one of its connections."""
@@ -119,6 +132,9 @@ class Wire:
             return
         protocol = factory()
         link.client = ClientEnd(link, protocol)
+        if self.keepalive_ns is not None:
+            key = self._clock.order(Turn.TIMER, self._name, guard=Guard.PEER)
+            link.prober = Prober(self.loop, link, self.keepalive_ns, key)
         protocol.connection_made(link.client)
         if not link.connected.done():
             link.connected.set_result(None)
@@ -148,12 +164,13 @@ class Wire:
 
     def arrived(self, link: Link, part: Part) -> None:
         """Something that the server wrote is here, unless a silence holds it up."""
-        if link is not self.link:
+        if link is not self.link or link.deaf:
             self._astray(link)
         elif self.silent:
             self._unheard(link, self.arrived, part)
         else:
             link.heard_ns = self.loop.now_ns
+            link.came += part.units
             if self.stalled or link.backlog:
                 link.backlog.append(part)
             else:
@@ -179,7 +196,7 @@ class Wire:
 
     def free(self, link: Link, units: int) -> None:
         """Part of the window is open again, unless a silence holds up the word of it."""
-        if not link.server_open:
+        if not link.server_open or link.deaf:
             return
         if self.silent:
             self._deliver(link.key, self.free, link, units)
@@ -228,12 +245,15 @@ class Wire:
         """
         link = self.link
         established = link is not None and link.life >= 0
-        lost = link if link is not None and established and (dead or not link.server_open) else None
+        if dead and link is not None and established:
+            link.lost = True
         if why not in self._silences:
             return
         self._silences.remove(why)
         if self._silences:
             return
+        gone = link is not None and (link.lost or not link.server_open)
+        lost = link if established and gone else None
         self.silent = False
         under_way, self._under_way = self._under_way, []
         for key, action, args in under_way:
@@ -242,10 +262,40 @@ class Wire:
         self._tell("online")
         if link is not None:
             link.unheard(None)
-        if lost is not None:
+        if lost is None:
+            return
+        # Who waits for an answer is told that none will come; who has one waits for nothing.
+        head = 1 if self.window_bytes is None else HEAD_BYTES[200]
+        if self._at_heal or lost.came < head:
             self.loop.at(self.loop.now_ns, LEARNED, self._learn_end, lost)
-            if lost.server_open:
-                self.after(1, lost, self._reset, lost)
+        else:
+            lost.deaf = lost.deaf or not lost.has_end
+        if lost.server_open:
+            self.after(1, lost, self._reset, lost)
+
+    def noticed(self, link: Link, *, leaves: bool) -> None:
+        """Keep-alive ended the connection; who is stalled hears it when it reads on (NET-6).
+
+        Arguments:
+            link: the connection.
+            leaves: whether nobody answered, so that the server does not know it yet.
+        """
+        link.deaf = True
+        link.error = KeepAliveError()
+        if leaves:
+            self.leave(link)
+        end = Part(b"", 0)
+        if self.stalled or link.backlog:
+            link.backlog.append(end)
+        else:
+            link.take_in(end)
+
+    def leave(self, link: Link) -> None:
+        """The client's end is closed; in a silence nobody hears of it (NET-4, NET-7)."""
+        if self.silent:
+            link.left_unheard = True
+        else:
+            self.after(1, link, self.left, link)
 
     def _learn_end(self, link: Link) -> None:
         if link is self.link:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from simrt.client import Client, Dial, Endpoint, Head, Reconnect
 from simrt.client.reconnect import AT_ONCE
 from simrt.clock import Clock
-from simrt.history import digest_of
+from simrt.history import UNTOLD, digest_of
 from simrt.scenario.model import Scenario, Subscribers
 from simrt.scenario.randomness import Draws, Randomness
 from simrt.sse import MAX_EVENT_BYTES, Event, parse_event_id
@@ -63,6 +63,11 @@ class Network(Protocol):
     @property
     def dial(self) -> Dial:
         """How to connect."""
+        ...
+
+    @property
+    def untold(self) -> bool:
+        """Whether the connection that the client uses is dead, and nobody told it (NET-7)."""
         ...
 
     def fall_silent(self, why: str) -> None:
@@ -142,10 +147,10 @@ class Rows:
         detail = {"side": "client", "received": received}
         self._about("close", connection, cause, detail, self._where_it_was())
 
-    def end(self, connection: int, received: int) -> None:
+    def end(self, connection: int, received: int, cause: str = "") -> None:
         """The stream is still open as the run ends."""
         detail = {"side": "client", "received": received}
-        self._about("end", connection, "", detail, self._where_it_was())
+        self._about("end", connection, cause, detail, self._where_it_was())
 
     def _where_it_was(self) -> str:
         return self._epoch or self._lives.epoch(self._life)
@@ -284,7 +289,8 @@ class Member:
     def end(self) -> None:
         """Say what it holds when the run ends."""
         if self.client.opened:
-            self.rows.end(self.client.attempt, self.client.received)
+            cause = UNTOLD if self.network.untold and self.client.idle else ""
+            self.rows.end(self.client.attempt, self.client.received, cause)
 
 
 def endpoint_of(play: Scenario, address: tuple[str, int]) -> Endpoint:

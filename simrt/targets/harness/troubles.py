@@ -186,14 +186,6 @@ class Troubles(ABC):
         self._at(due_ns(0), key, call, 0)
 
 
-def falls_silent(scenario: Scenario, group: str) -> bool:
-    """Whether the network of this group's members falls silent at some time (NET-7)."""
-    online = scenario.workload.subscribers[group].online
-    return (online is not None and online.silent) or any(
-        (fault.kind, fault.whom) == ("half-open", group) for fault in scenario.faults
-    )
-
-
 def fault_name(index: int) -> str:
     """What tells one fault, and its effect on a client, from another."""
     return f"fault/{index}"

@@ -19,14 +19,13 @@ from simrt.clock import NS_PER_S, RealClock, Timer
 from simrt.errors import TargetError
 from simrt.scenario.arrivals import Arrival, arrivals
 from simrt.scenario.events import render
-from simrt.scenario.model import Scenario
+from simrt.scenario.model import Scenario, Subscribers
 from simrt.scenario.neighbour import neighbour_of
 from simrt.scenario.randomness import Randomness
 from simrt.server.lateness import Lateness
 from simrt.targets.harness.calls import Caller, Hook, Line, LostCall, hooks_of
 from simrt.targets.harness.credentials import Credentials
 from simrt.targets.harness.members import Member, Rows
-from simrt.targets.harness.troubles import falls_silent
 from simrt.targets.server.calibrate import calibrate
 from simrt.targets.server.lives import Lives
 from simrt.targets.server.merge import Parts
@@ -143,7 +142,7 @@ class Conductor:
         lives = lives_of(self.scenario.faults)
         await self._lives.prepare(1)  # starts while the window is measured
         main = {name: rcvbuf for (index, name), rcvbuf in rcvbufs.items() if index == 0}
-        silent = {name for name in main if falls_silent(self.scenario, name)}
+        silent = {name for name in main if self.scenario.falls_silent(name)}
         measured = await calibrate(
             self.scenario,
             main.values(),
@@ -253,7 +252,7 @@ class Conductor:
             return False
         for member in self._members:
             client = member.client
-            if client.gave_up:
+            if client.gave_up or (member.network.untold and client.opened and client.idle):
                 continue
             taken_and_pending = counts.get((member.name, client.attempt))
             if not client.opened or not client.idle or taken_and_pending != [client.received, 0]:
@@ -321,7 +320,7 @@ class Conductor:
     def _make_members(self, rcvbufs: dict[tuple[int, str], int | None]) -> None:
         for index, play in enumerate(self.plays):
             for name, group in play.workload.subscribers.items():
-                silent = index == 0 and falls_silent(play, name)
+                silent = index == 0 and play.falls_silent(name)
                 members = [
                     self._member(play, name, number, rcvbufs[index, name], falls_silent=silent)
                     for number in range(group.count)
@@ -342,7 +341,7 @@ class Conductor:
         rows = Rows(self._part, play, f"{group}/{number}", self._lives)
         network: Wire | Loopback = Loopback(rcvbuf_bytes)
         if falls_silent:
-            network = self._wire(network.dial, rows, rcvbuf_bytes)
+            network = self._wire(network.dial, rows, rcvbuf_bytes, play.workload.subscribers[group])
         return Member(
             play,
             group,
@@ -356,17 +355,19 @@ class Conductor:
             credentials=self._credentials,
         )
 
-    def _wire(self, dial: Dial, rows: Rows, rcvbuf_bytes: int | None) -> Wire:
+    def _wire(self, dial: Dial, rows: Rows, rcvbuf_bytes: int | None, group: Subscribers) -> Wire:
         """The network of the next client that falls silent; its rows say who made the silence."""
         namespace, number = self._namespace, next(self._silent)
         if namespace is None:
             # Behind a proxy the kernel goes on acknowledging: nobody notices a peer that is gone.
             by = {"by": "proxy", "because": self._why_proxy}
-            return Wire(dial, lambda kind: rows.silence(kind, by))
+            return Wire(dial, lambda kind: rows.silence(kind, by), clock=self._clock, group=group)
         return Wire(
             tcp(rcvbuf_bytes, partial(namespace.socket_of, number)),
             lambda kind: rows.silence(kind, {"by": "namespace"}),
             partial(namespace.silence, number),
+            clock=self._clock,
+            group=group,
         )
 
     def _make_callers(self) -> None:
@@ -456,7 +457,7 @@ class Conductor:
 def silent_members(scenario: Scenario) -> int:
     """How many clients' networks fall silent at some time (NET-7)."""
     groups = scenario.workload.subscribers.items()
-    return sum(group.count for name, group in groups if falls_silent(scenario, name))
+    return sum(group.count for name, group in groups if scenario.falls_silent(name))
 
 
 def _reserved_port(host: str) -> socket.socket:

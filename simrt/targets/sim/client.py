@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from simrt import sse
 from simrt.engine import Message
+from simrt.history import UNTOLD
 from simrt.network import DIAL_TO_ACCEPT, HEAD_BYTES, LEARNED, KernelWindow, Turn, order
 from simrt.record import Where, Who
 from simrt.scenario.model import Distribution, Subscribers
 from simrt.scenario.randomness import Draws, Randomness
 from simrt.targets.sim.link import ByteLink, End, Head, Heartbeat, Link, Part
+from simrt.targets.sim.prober import Prober
 from simrt.targets.sim.wire import Wire
 from simrt.targets.sim.world import Moment, Occurrence, World
 
@@ -41,14 +43,15 @@ class Client:
 
     Attributes:
         kernel: what its kernel does, where it has one.
+        heard_ns: when something last came on its connection; -1 where nothing has.
     """
 
     __slots__ = (
-        "_attempt", "_backlog", "_drain", "_drain_key", "_draining", "_drains",
+        "_asks", "_attempt", "_backlog", "_drain", "_drain_key", "_draining", "_drains",
         "_drains_of", "_due_ns", "_factors", "_failed", "_had", "_had_of", "_head_bytes",
-        "_heard_ns", "_held", "_jitter", "_left_ns", "_queue", "_randomness", "_received",
-        "_retry_ns", "_stalls", "_timer", "_watch", "gave_up", "group", "kernel", "link",
-        "name", "opened", "place", "play", "server", "wire", "world",
+        "_held", "_jitter", "_left_ns", "_prober", "_queue", "_randomness", "_received",
+        "_retry_ns", "_stalls", "_timer", "_watch", "gave_up", "group", "heard_ns",
+        "kernel", "link", "name", "opened", "place", "play", "server", "wire", "world",
     )  # fmt: skip
 
     def __init__(
@@ -82,8 +85,10 @@ class Client:
         self._timer: Moment | None = None
         self.wire = Wire(world)
         self._factors: dict[str, float] = {}
-        self._heard_ns = 0
+        self.heard_ns = 0
         self._watch: Moment | None = None
+        self._asks = self.group.keepalive_ns is not None and play.scenario.falls_silent(name)
+        self._prober: Prober | None = None
         self._stalls = 0
         self._backlog: deque[Part] = deque()
         self._queue: deque[tuple[Any, int]] = deque()  # messages; an End only as the last
@@ -131,6 +136,7 @@ class Client:
         kind = Link if self.group.window_bytes is None else ByteLink
         link = self.link = kind(self.world, self, self.server, self._attempt)
         self._drain_key = order(Turn.DRAINED, self.place, self._attempt)
+        self.heard_ns = -1
         self.opened = False
         self._after(DIAL_TO_ACCEPT, link, self.server.dialled, link)
 
@@ -154,18 +160,20 @@ class Client:
     def _request(self, link: Link) -> None:
         if link.client_open:
             self._after(1, link, self.server.requested, link)
+            if self._asks:
+                self._prober = Prober(self.world, self, link)
 
     # --- what arrives -------------------------------------------------------------------------
 
     def arrived(self, link: Link, item: Head | Heartbeat | Message | End, units: int) -> None:
         """Something that the server wrote is here, whole."""
-        if link is not self.link:
+        if link is not self.link or link.deaf:
             self._astray(link)
             return
         if self.wire.silent:
             self._unheard(link, self.arrived, item, units)
             return
-        self._heard_ns = self.world.now
+        self.heard_ns = self.world.now
         if self._stalls or self._backlog:
             self._backlog.append(Part(item, units, last=True, early=False))
         elif type(item) is Message:
@@ -187,13 +195,14 @@ class Client:
 
     def arrived_in_part(self, link: Link, part: Part) -> None:
         """A piece of something that the server wrote is here: the window is in bytes."""
-        if link is not self.link:
+        if link is not self.link or link.deaf:
             self._astray(link)
             return
         if self.wire.silent:
             self._unheard(link, self.arrived_in_part, part)
             return
-        self._heard_ns = self.world.now
+        self.heard_ns = self.world.now
+        link.came_bytes += part.units
         if self._stalls or self._backlog:
             self._backlog.append(part)
         else:
@@ -275,7 +284,7 @@ class Client:
             item = self._queue[0][0]
             if type(item) is not Message:
                 self._queue.clear()
-                self._ended_by_server()
+                self._told_of_the_end(item.cause)
                 return
             drain_ns = self._drains.at(item.seq)
             if self._factors:
@@ -306,11 +315,11 @@ class Client:
 
     # --- the end of a connection --------------------------------------------------------------
 
-    def _ended_by_server(self) -> None:
+    def _told_of_the_end(self, cause: str) -> None:
         opened = self.opened
         link = self._drop_link()
         if opened:
-            self._last_row("close", link, "server")
+            self._last_row("close", link, cause)
             self._try_again()
         else:
             self._refused("network")
@@ -325,15 +334,18 @@ class Client:
             return
         opened = self.opened
         link = self._drop_link()
-        if self.wire.silent:
-            link.left_unheard = True
-        else:
-            self._after(1, link, self.server.left, link)
+        self._leave(link)
         if opened:
             self._last_row("close", link, cause)
             self._try_again()
         else:
             self._refused("offline" if cause == "offline" else "network")
+
+    def _leave(self, link: Link) -> None:
+        if self.wire.silent:
+            link.left_unheard = True
+        else:
+            self._after(1, link, self.server.left, link)
 
     def _drop_link(self) -> Link:
         link = self.link
@@ -350,6 +362,9 @@ class Client:
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
+        if self._prober is not None:
+            self._prober.stop()
+            self._prober = None
         return link
 
     def _refused(self, cause: str) -> None:
@@ -406,37 +421,74 @@ class Client:
             dead: whether the network lost the connection for good (half-open); it also is dead
                 where the server has given up.
         """
+        link = self.link
+        if dead and link is not None and link.life >= 0:
+            link.lost = True
         if not self.wire.speak_again(why):
             return
         self._network_row("online", "silent")
-        link, due_ns = self.link, self.wire.repeated_ns()
-        if due_ns > self.world.now and not dead and link is not None and link.server_open:
+        due_ns = self.wire.repeated_ns()
+        held = link is not None and link.server_open and not link.lost
+        if due_ns > self.world.now and link is not None and held:
             self.world.at(due_ns, link.arrival_key, self._hear_again)
         else:
-            self._hear_again(dead=dead)
+            self._hear_again()
 
-    def _hear_again(self, *, dead: bool = False) -> None:
+    def _hear_again(self) -> None:
         link = self.link
         established = link is not None and link.life >= 0
-        lost = link if link is not None and established and (dead or not link.server_open) else None
+        dead = link is not None and (link.lost or not link.server_open)
+        lost = link if established and dead else None
         if not self.wire.pass_on(without=lost):
             return
         if link is not None:
             self.server.heard(link)
-        if lost is not None:
+        if lost is None:
+            return
+        # Who waits for an answer is told that none will come; who has one waits for nothing.
+        if self.group.notices == "at-heal" or not self._has_answer(lost):
             self.world.at(self.world.now, LEARNED, self._learn_end, lost)
-            if lost.server_open:
-                self._after(1, lost, self.server.reset, lost)
+        else:
+            lost.deaf = lost.deaf or not self._has_end()
+        if lost.server_open:
+            self._after(1, lost, self.server.reset, lost)
+
+    def _has_answer(self, link: Link) -> bool:
+        """Whether the head of the response is there, handled or not."""
+        if link.in_bytes:
+            return link.came_bytes >= HEAD_BYTES[200]
+        return self.heard_ns >= 0
+
+    def _has_end(self) -> bool:
+        """Whether the end came before the silence, and waits to be handled."""
+        waiting = [part.item for part in self._backlog] + [item for item, _ in self._queue]
+        return any(isinstance(item, End) for item in waiting)
 
     def _learn_end(self, link: Link) -> None:
         if link is self.link:
             self.arrived(link, End(), 0)
 
+    def noticed(self, link: Link, *, leaves: bool) -> None:
+        """Keep-alive ended the connection; who is stalled hears it when it reads on (NET-6).
+
+        Arguments:
+            link: the connection.
+            leaves: whether nobody answered, so that the server does not know it yet.
+        """
+        link.deaf = True
+        if leaves:
+            self._leave(link)
+        end = End("keepalive")
+        if self._stalls or self._backlog:
+            self._backlog.append(Part(end, 0, last=True, early=False))
+        else:
+            self._handle(link, end, 0)
+
     def _watch_over(self) -> None:
         """CLI-4: drop a connection on which nothing came for so long."""
         patience = self.group.watchdog_ns
         assert patience is not None
-        due = self._heard_ns + patience
+        due = self.heard_ns + patience
         if self.world.now >= due:
             self.cut("watchdog")
         else:
@@ -500,7 +552,8 @@ class Client:
     def end(self) -> None:
         """Say what it holds when the run ends."""
         if self.link is not None and self.opened:
-            self._last_row("end", self.link, "")
+            untold = self.link.deaf and not self.link.server_open and self.idle
+            self._last_row("end", self.link, UNTOLD if untold else "")
 
     def _where(self, link: Link | None) -> Where:
         if link is None or link.life < 0:

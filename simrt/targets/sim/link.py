@@ -35,7 +35,13 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The server's end of the connection, or a reset."""
+    """The server's end of the connection, or a reset.
+
+    Attributes:
+        cause: how the client knows: `server`, or `keepalive`.
+    """
+
+    cause: str = "server"
 
 
 @dataclass(slots=True)
@@ -72,12 +78,15 @@ class Link:
         client_open: whether the client's end is open.
         server_open: whether the server's end is open.
         left_unheard: whether the client left it while its network was silent.
+        lost: whether the network lost it for good (half-open).
+        deaf: whether nothing reaches the client any more, and it was not told (NET-7).
+        came_bytes: how much has come to the client, where the window counts bytes.
     """
 
     __slots__ = (
-        "_window", "arrival_key", "client", "client_open", "in_bytes", "latency_ns",
-        "left_unheard", "life", "number", "room", "server", "server_open", "stream",
-        "world",
+        "_window", "arrival_key", "came_bytes", "client", "client_open", "deaf", "in_bytes",
+        "latency_ns", "left_unheard", "life", "lost", "number", "room", "server",
+        "server_open", "stream", "world",
     )  # fmt: skip
 
     def __init__(self, world: World, client: Client, server: Server, number: int) -> None:
@@ -89,6 +98,9 @@ class Link:
         self.client_open = True
         self.server_open = False
         self.left_unheard = False
+        self.lost = False
+        self.deaf = False
+        self.came_bytes = 0
         self.stream: Stream | None = None
         self.latency_ns = client.group.latency_ns
         self.arrival_key = order(Turn.ARRIVAL, client.place, number)
@@ -119,7 +131,7 @@ class Link:
 
     def free(self, units: int) -> None:
         """The client has handled so much: that part of the window opens again, once it is heard."""
-        if not self.server_open:
+        if not self.server_open or self.deaf:
             return
         wire = self.client.wire
         if wire.silent:
