@@ -23,7 +23,7 @@ from simrt.checkers.fold import Checker, Watch, follow_all
 from simrt.checkers.ledger import PROBE, Ledger, Subscription, is_complete, side
 from simrt.checkers.verdict import Status
 from simrt.checkers.waits import answer_ns
-from simrt.history import KINDS, History, Row
+from simrt.history import KINDS, UNTOLD, History, Row
 from simrt.scenario.neighbour import GROUP as NEIGHBOUR
 from simrt.text import many
 
@@ -194,7 +194,9 @@ class _Outcomes(Watch):
         if subscription is None:
             return
         if side(row) == "client":
-            self._client_left(subscription, Fate.UNFINISHED)
+            dead = row.cause == UNTOLD  # nothing more arrives (NET-7)
+            fate = self._ended_by(subscription) if dead else Fate.UNFINISHED
+            self._client_left(subscription, fate)
         else:
             self._server_left(subscription, Fate.UNFINISHED)
 

@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from simrt.checkers.fold import Checker, Watch, follow_all
 from simrt.checkers.ledger import PROBE, Ledger, Stream, Subscription, side
 from simrt.checkers.verdict import Status
-from simrt.history import History, Row
+from simrt.history import UNTOLD, History, Row
 from simrt.scenario.expect import And, Reached, Term, parse_expectation
 from simrt.scenario.state_names import STATES
 from simrt.text import many
 
 _FAULTS = ("stall", "slow", "disconnect", "half-open", "burst", "deny")
-_ENDS = {"server": ("denied", "stalled", "gone"), "client": ("watchdog",)}
+_ENDS = {"server": ("denied", "stalled", "gone"), "client": ("watchdog", "keepalive")}
 
 
 class _States(Watch):
@@ -135,6 +135,7 @@ class _States(Watch):
         if self._own(row) and subscription is not None:
             held = subscription.queue if side(row) == "server" else subscription.in_flight
             self._met("unfinished", bool(held))
+            self._met(UNTOLD, row.cause == UNTOLD)
 
     def on_offline(self, row: Row, _: Subscription | None) -> None:
         if row.group in self.scenario.workload.subscribers:

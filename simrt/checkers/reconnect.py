@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from simrt.checkers.fold import Checker, Watch
+from simrt.checkers.fold import Checker, Handler, Watch
 from simrt.checkers.ledger import PROBE, Key, Ledger, Subscription, side
+from simrt.checkers.noticing import Noticing
 from simrt.checkers.verdict import Status
 from simrt.checkers.waits import Bounds, answer_ns, wait_bounds
 from simrt.history import Row
@@ -94,6 +95,16 @@ class _Reconnects(Watch):
         self._slowest_ns = 0
         self._missed = 0
         self._twice = 0
+        self._noticing = Noticing(ledger, self)
+
+    def handlers(self) -> list[tuple[str, Handler]]:
+        """Its own, then those of how clients notice."""
+        return super().handlers() + self._noticing.handlers()
+
+    def uses(self, subscriber: str, connection: int) -> bool:
+        """Whether the client's newest attempt is this connection, and has not ended."""
+        client = self._clients.get(subscriber)
+        return client is not None and client.connected and client.attempt == connection
 
     # --- attempts ----------------------------------------------------------------------------
 
@@ -168,7 +179,7 @@ class _Reconnects(Watch):
                 self.fail(row, f"ended because of {row.cause}, and had a network")
         elif row.cause == "watchdog":
             self._watched(row, client, subscription)
-        elif row.cause != "client":
+        elif row.cause not in ("client", "keepalive"):
             self.fail(row, f"cause {row.cause or 'missing'} is no reason for a client to end")
         client.connected, client.since = False, row
 
@@ -445,6 +456,7 @@ class _Reconnects(Watch):
     # --- the end -----------------------------------------------------------------------------
 
     def _finish(self) -> None:
+        self._noticing.finish()
         for row, key in self._claims:
             ended = self.ledger.subscriptions.get(key)
             if ended is not None and ended.open:
@@ -508,7 +520,7 @@ def _by_proxy(silence: Row) -> bool:
 CHECKER = Checker(
     "reconnect",
     "A client that loses its connection tries again, in its time, until it is back.",
-    ("CLI-1", "CLI-2", "CLI-3", "ACC-2", "STR-1"),
+    ("CLI-1", "CLI-2", "CLI-3", "NET-7", "ACC-2", "STR-1"),
     4,
     _Reconnects,
 )

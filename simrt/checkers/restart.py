@@ -16,7 +16,7 @@ from simrt.checkers.fold import Checker, Watch
 from simrt.checkers.ledger import PROBE, Ledger, Subscription, side
 from simrt.checkers.verdict import Status
 from simrt.checkers.waits import longest_wait_ns
-from simrt.history import Row
+from simrt.history import UNTOLD, Row
 from simrt.scenario.neighbour import GROUP as NEIGHBOUR
 from simrt.text import duration, exact_s, many
 
@@ -30,12 +30,14 @@ class _Member:
         left_ns: when its side of a connection or attempt last ended; -1 while it knows of no end.
         away: why it has no network now: each cause that is not over.
         gone: whether it gave up.
+        untold: whether it believed itself connected to the end, because nobody told it (NET-7).
     """
 
     epoch: str = ""
     left_ns: int = -1
     away: set[str] = field(default_factory=set)
     gone: bool = False
+    untold: bool = False
 
 
 class _Restart(Watch):
@@ -99,6 +101,10 @@ class _Restart(Watch):
     def on_gave_up(self, row: Row, _: Subscription | None) -> None:
         if row.group != PROBE:
             self._members.setdefault(row.subscriber, _Member()).gone = True
+
+    def on_end(self, row: Row, _: Subscription | None) -> None:
+        if row.subscriber in self._members and row.cause == UNTOLD:
+            self._members[row.subscriber].untold = True
 
     def on_offline(self, row: Row, _: Subscription | None) -> None:
         self._members.setdefault(row.subscriber, _Member()).away.add(row.cause)
@@ -164,7 +170,7 @@ class _Restart(Watch):
             if member.epoch and member.epoch not in self._ended:
                 own += name.partition("/")[0] != NEIGHBOUR
                 back += 1
-            elif member.epoch and not member.away and not member.gone:
+            elif member.epoch and not (member.away or member.gone or member.untold):
                 group = self.ledger.groups.get(name.partition("/")[0])
                 # Behind events that take long to handle, the end is heard of late.
                 waited = self.ledger.now - max(self._begun_ns, member.left_ns)

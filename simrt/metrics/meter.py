@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-from simrt.history import History, Row
+from simrt.history import UNTOLD, History, Row
 from simrt.metrics.facts import Listener, Receipt
 from simrt.metrics.memory import Memory
 from simrt.metrics.outcomes import (
@@ -90,6 +90,7 @@ class Meter:
             "receive": self._receive,
             "refuse": self._refuse,
             "close": self._close,
+            "end": self._still_open,
             "restart": self._restart,
         }
 
@@ -344,6 +345,12 @@ class Meter:
             code = RESTARTED if restarts else LOST
             self._end_subscription(subscriber, connection, row.t_ns, code)
         self._end_connection(subscriber, connection, row.t_ns)
+
+    def _still_open(self, row: Row) -> None:
+        """Nothing more arrives on a connection that is dead, though its client was not told."""
+        found = self._find(row) if row.cause == UNTOLD else None
+        if found is not None:
+            found[1].client_open = False
 
     def _refuse(self, row: Row) -> None:
         """For the client the attempt is over, whatever the server makes of it."""

@@ -1,8 +1,12 @@
 """Silence, revoked credentials and watchdogs: what the checkers allow then, and what not."""
 
+from pathlib import Path
+
+import msgspec
 import pytest
 
-from simrt.checkers import STATES, reached_states
+from simrt.checkers import STATES, Status, judge, reached_states
+from simrt.history import FORMAT, History, read_history
 from tests.checkers.asserting import fails, inconclusive, passes
 from tests.checkers.histories import history, scenario
 
@@ -13,7 +17,8 @@ END = "{} end neighbour/0#1 client received=0\n{} end run"
 
 
 def of(fault="half-open", server=None, **group):
-    plain = {"latency": "100ms", "reconnect": {"after": "1s", "jitter": "0s"}}
+    again = {"after": "1s", "jitter": "0s"}
+    plain = {"latency": "100ms", "notices": "at-heal", "reconnect": again}
     return scenario(
         groups={"a": plain | group},
         faults=[{"at": "1s", fault: "a", "for": "9s"}],
@@ -291,11 +296,16 @@ def test_each_fault_and_each_end_is_a_state():
             "2 offline a/0 silent",
             "3 close a/0#1 client watchdog received=0",
             "4 close a/0#1 server gone",
+            "5 connect a/0#2",
+            "6 close a/0#2 client keepalive received=0",
+            "7 connect a/0#3",
+            "8 end a/0#3 client cause=untold received=0",
         ]
     )
     met = {state for state, times in reached_states(history(text)).items() if times}
     assert met == {
         "slow", "half-open", "burst", "deny", "rejected", "silent", "watchdog", "gone",
+        "keepalive", "untold", "reconnect", "reconnect-while-open",
     }  # fmt: skip
     assert met < set(STATES)
 
@@ -306,3 +316,82 @@ def test_a_silence_holds_up_the_news_that_nobody_listened():
     held = down.format("1.5 offline a/0 silent\n", "9 online a/0 silent\n")
     inconclusive("reconnect", history(begin + held, of()))
     fails("reconnect", history(begin + down.format("", ""), of()), "and the server was up")
+
+
+# --- who notices, and when ------------------------------------------------------------------------
+
+NOTICED = (
+    BEGIN
+    + """1 send 1 offered=1
+1 take a/0#1 1
+1.1 receive a/0#1 1
+1.5 fault half-open a
+1.5 offline a/0 silent
+10 heal half-open a
+10 online a/0 silent
+10.1 close a/0#1 server network taken=1
+{0}
+"""
+)
+
+
+def noticed(text, notices, **group):
+    return history(NOTICED.format(text), of(notices=notices, **group))
+
+
+@pytest.mark.parametrize(
+    ("t", "why"),
+    [("10.1", ""), ("12.2", ""), ("12.3", "did not know by 12.2 s"), ("10.05", "nine probes take")],
+)
+def test_keep_alive_finds_out_within_an_interval_and_the_way_there_and_back(t, why):
+    asks = {"keepalive": "2s"}
+    found = noticed(f"{t} close a/0#1 client keepalive received=1", asks)
+    if why:
+        fails("reconnect", found, why)
+    else:
+        passes("reconnect", found)
+
+
+def test_nobody_tells_a_client_whose_connection_is_dead():
+    told = "11 close a/0#1 client server received=1"
+    for notices in ("never", {"keepalive": "2s"}):
+        fails("reconnect", noticed(told, notices), "was dead, and nobody could tell it (NET-7)")
+    asked = "11 close a/0#1 client keepalive received=1"
+    fails("reconnect", noticed(asked, "never"), "and nothing asks there (NET-7)")
+
+
+def test_nine_probes_take_ten_intervals():
+    """The event is here at 1.1 s; the silence falls at 1.5 s."""
+    end = "{} close a/0#1 client keepalive received=1"
+    before = BEGIN + NOTICED.split("10 heal")[0].removeprefix(BEGIN)
+    asks = of(notices={"keepalive": "1s"})
+    passes("reconnect", history(before + end.format("11.1"), asks))
+    passes("reconnect", history(before + end.format("11.5"), asks))
+    fails("reconnect", history(before + end.format("11.0"), asks), "nine probes take 10 s")
+    fails("reconnect", history(before + end.format("11.6"), asks), "did not know by 11.5 s")
+
+
+def test_an_end_says_whether_the_connection_was_dead():
+    end = "{} end a/0#1 client {}received=1\n99 end neighbour/0#1 client received=0\n99 end run"
+    untold = end.format(99, "cause=untold ")
+    plain = end.format(99, "")
+    passes("reconnect", noticed(untold, "never"))
+    fails("reconnect", noticed(plain, "never"), "and the row does not say so (NET-7)")
+    lived = BEGIN + "5 offline a/0 silent\n6 online a/0 silent\n" + untold
+    fails("reconnect", history(lived, of(notices="never")), "its connection lived (NET-7)")
+
+
+def test_a_history_from_before_notices_is_judged_by_what_held_then():
+    """Every client learnt of its end at the heal; nothing in such a file says so."""
+    old = read_history(Path(__file__).parent / "told_at_the_heal.jsonl.gz")
+    assert {group.notices for group in old.scenario.workload.subscribers.values()} == {"at-heal"}
+    assert {one.status for one in judge(old)} <= {Status.PASS, Status.NOT_APPLICABLE}
+    new = History(msgspec.structs.replace(old.header, format=FORMAT, scenario=plainly(old)), old)
+    fails("reconnect", new, "was dead, and nobody could tell it (NET-7)")
+
+
+def plainly(old):
+    groups = old.header.scenario["workload"]["subscribers"]
+    bare = {name: {k: v for k, v in one.items() if k != "notices"} for name, one in groups.items()}
+    workload = {**old.header.scenario["workload"], "subscribers": bare}
+    return {**old.header.scenario, "workload": workload}

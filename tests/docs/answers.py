@@ -88,7 +88,8 @@ ANSWERS = (
         "After `peerTimeout`, 30 s. Tunnels of 20 s end before: {0[outages short]} connections "
         "end, {0[missed short]} of events are missed, and the longest wait is {0[blind short]}."
         " In one of 90 s the server gives up, {0[missed long]} of events are missed, and nobody"
-        " there hears anything for {0[blind long]}.",
+        " there hears anything for {0[blind long]}: the clients learn it by TCP keep-alive, up to"
+        " 45 s after the tunnel.",
     ),
     Answer(
         "What becomes of a burst that is larger than the buffer?",

@@ -98,8 +98,8 @@ FAULTS = {
         ("the modelled network loses everything", "the network in memory loses everything",
          "real packets vanish in a network namespace; without one an own proxy swallows the bytes",
          "emulated: the harness holds the bytes back"),
-        "nothing passes; the server drops the peer after `peerTimeout`; the client learns it at "
-        "the heal",
+        "nothing passes; the server drops the peer after `peerTimeout`; the client learns it as "
+        "its `notices` says (NET-7)",
         "behind the proxy, when the server notices: the kernel there goes on acknowledging",
         ("targets/test_sim_faults.py::test_half_open_kills_the_connection_without_a_word", _AGREE,
          ("targets/test_server_namespace.py::"

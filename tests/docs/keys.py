@@ -40,6 +40,7 @@ SECTIONS = {
     "OnOff": "on-off",
     "Trace": "trace",
     "Subscribers": "workload.subscribers",
+    "KeepAlive": "notices",
     "Distribution": "Distributions",
     "Erlang": "Distributions",
     "Uniform": "Distributions",
@@ -159,8 +160,11 @@ def default(key: str, part: dict[str, Any]) -> str:
     if schema.get("default") in ("", [], {}, None):
         return "`none`" if "`none`" in takes(schema) else "—"
     value = schema["default"]
+    if isinstance(value, dict) and len(value) == 1:
+        ((only, written),) = value.items()
+        return f"`{written}`" if only == "constant" else f"`{{{only}: {written}}}`"
     if isinstance(value, dict):
-        return f"`{value['constant']}`" if "constant" in value else "—"
+        return "—"
     return f"`{value}`" if isinstance(value, str) else f"`{json.dumps(value)}`"
 
 

@@ -172,7 +172,9 @@ class Member:
             if detail["count"]:
                 span = range(detail["first"], detail["last"] + 1)
                 one.offered.update(self.of.order[row.epoch, seq] for seq in span)
-        elif row.kind == "close" and detail["side"] == "client":
+        elif (row.kind, row.cause) == ("end", "untold") or (
+            row.kind == "close" and detail["side"] == "client"
+        ):
             one.left = i if one.left is None else one.left
         elif row.kind == "close":
             self._end([one], i, restart=row.cause == "shutdown")

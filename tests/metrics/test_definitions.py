@@ -165,3 +165,17 @@ def test_an_orderly_end_of_the_server_is_a_restart() -> None:
 def test_what_a_client_may_still_read_at_the_end_is_unfinished() -> None:
     tale = Tale().connect(0).send(1, 1).send(1, 2).take(1, 1).restart(2, "b")
     values(tale, unfinished=1, missed_restart=1)
+
+
+def test_nothing_more_arrives_on_a_dead_connection_whose_client_was_not_told() -> None:
+    """The same rows; only the cause of the client's last one says that the connection was dead."""
+    detail = {"side": "client", "received": 0}
+    for cause, expected in (
+        ("", {"unfinished": 2, "missed_connection_lost": 0, "missed_restart": 0}),
+        ("untold", {"unfinished": 0, "missed_connection_lost": 1, "missed_restart": 1}),
+    ):
+        tale = Tale(groups={"g": 2}).connect(0).connect(0, "g/1").send(1, 1)
+        tale.take(1, 1).take(1, 1, "g/1").server_close(2).restart(3, "b")
+        for who in ("g/0", "g/1"):
+            tale.row(100, "end", cause=cause, subscriber=who, connection=1, detail=detail)
+        values(tale, **expected)
