@@ -2,6 +2,8 @@
 
 import pytest
 
+from simrt.checkers import Status, judge
+from simrt.runs import record
 from simrt.scenario.randomness import Randomness
 from tests.targets.small import MS, S, simulate, small, times
 
@@ -176,6 +178,62 @@ def test_who_never_notices_believes_itself_connected_to_the_end():
     assert told(rows, "close") == [(4600, "close", "network")]
     assert [row.cause for row in rows if row.kind == "end" and row.subscriber] == ["untold"]
     assert rows[-1].t_ns == 9 * S  # nothing holds up the end of the run
+
+
+def bad(verdict):
+    return verdict.status is Status.FAIL and verdict.check != "shape"  # that of `small` is lax
+
+
+# Silent from 2.5 s to 6.5 s; the last byte came at 2.1 s. When the client's side of the
+# first connection ends and why, and when it is connected again.
+RESTARTED = {
+    # The probe of 7.1 s is the first after the silence; a dial of 5.1 s waits in it.
+    "keepalive": ({"notices": {"keepalive": "1s"}}, (7300, "keepalive"), 8600),
+    "watchdog": ({"notices": "never", "watchdog": "2s"}, (4100, "watchdog"), 6700),
+    "at-heal": ({"notices": "at-heal"}, (6500, "server"), 7800),
+    "never": ({"notices": "never"}, None, None),
+}
+
+
+@pytest.mark.rules("NET-7", "NET-8")
+@pytest.mark.parametrize("silence", ["half-open", "silent"])
+@pytest.mark.parametrize("how", RESTARTED)
+def test_a_restart_in_a_silence_is_learnt_like_any_other_end(how, silence):
+    """Killed at 3 s, back at 4 s: the new server knows nothing of the connection."""
+    group, closed, again = RESTARTED[how]
+    faults = [{"at": "3s", "restart": "server", "for": "1s"}]
+    if silence == "half-open":
+        faults.append({"at": "2500ms", "half-open": "g", "for": "4s"})
+    else:
+        group = group | {"online": {"up": "2500ms", "down": "4s", "silent": True}}
+    scenario = small(
+        duration="9s", latency="100ms", reconnect={"after": "1s", "jitter": "0s"},
+        faults=faults, **group,
+    )  # fmt: skip
+    rows = simulate(scenario)
+    closes = [(t, cause) for t, kind, cause in told(rows, "close")]
+    connects = [t for t, _, _ in told(rows, "connect")]
+    assert closes[:1] == [closed][: closed is not None]
+    assert connects[1:2] == [again][: again is not None]
+    untold = [row.cause for row in rows if row.kind == "end" and row.subscriber]
+    assert (untold == ["untold"]) is (closed is None)
+    failed = [verdict.check for verdict in judge(record(scenario, "sim", 1)) if bad(verdict)]
+    assert failed == []
+
+
+def test_while_the_server_is_down_its_machine_still_answers_with_a_reset():
+    """Silent from 2.5 s to 3.5 s, killed at 3 s for 5 s: the probe of 4.1 s, the dial of 5.3 s."""
+    rows = noticing(
+        {"keepalive": "1s"},
+        faults=[
+            {"at": "2500ms", "half-open": "g", "for": "1s"},
+            {"at": "3s", "restart": "server", "for": "5s"},
+        ],
+    )
+    assert told(rows, "close", "refuse")[:2] == [
+        (4300, "close", "keepalive"),
+        (5500, "refuse", "down"),
+    ]
 
 
 def test_a_burst_is_evenly_spread_over_its_time():
