@@ -454,7 +454,7 @@ def _short(seqs: object) -> str:
 CHECKER = Checker(
     "accounting",
     "Every event is accounted for, for every subscriber; nothing is left unexplained.",
-    ("ACC-1", "ACC-2", "ACC-3", "DLV-5"),
+    ("ACC-1", "ACC-2", "ACC-3", "DLV-4", "DLV-5", "NET-7"),
     3,
     _Accounting,
 )

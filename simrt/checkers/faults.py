@@ -148,7 +148,7 @@ class _Faults(Watch):
             )
         if not self._told:
             return Status.NOT_APPLICABLE, "The scenario declares no fault, and none happened."
-        if not self.judged or not self.ledger.complete:
+        if not self.ledger.complete:
             return Status.INCONCLUSIVE, "The run ended before its faults could all be judged."
         return Status.PASS, (
             f"{many(len(self._told), 'fault')} began and healed on time, as declared; "

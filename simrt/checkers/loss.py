@@ -138,7 +138,7 @@ class _Loss(Watch):
 CHECKER = Checker(
     "loss",
     "An event is lost in a queue only where the overflow rule says so, and never silently.",
-    ("BUF-1", "BUF-2", "BUF-3", "PUB-2", "PUB-4", "SUB-1"),
+    ("ACC-1", "BUF-1", "BUF-2", "BUF-3", "PUB-2", "PUB-4", "SUB-1"),
     3,
     _Loss,
 )

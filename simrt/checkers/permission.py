@@ -172,7 +172,7 @@ class _Permission(Watch):
 CHECKER = Checker(
     "permission",
     "Only those whom the endpoint's permission names can read it.",
-    ("SSE-4", "CHN-4"),
+    ("CHN-4", "CLI-3", "SSE-3", "SSE-4"),
     1,
     _Permission,
 )

@@ -520,7 +520,7 @@ def _by_proxy(silence: Row) -> bool:
 CHECKER = Checker(
     "reconnect",
     "A client that loses its connection tries again, in its time, until it is back.",
-    ("CLI-1", "CLI-2", "CLI-3", "NET-7", "ACC-2", "STR-1"),
+    ("ACC-2", "CLI-1", "CLI-2", "CLI-3", "CLI-4", "NET-4", "NET-7", "SSE-4", "SSE-5", "STR-1"),
     4,
     _Reconnects,
 )

@@ -173,7 +173,7 @@ def _words(replay: tuple[object, object, object]) -> str:
 CHECKER = Checker(
     "replay",
     "A new connection gets exactly the past that the settings ask for, then what is sent.",
-    ("REP-1", "REP-2", "REP-3", "REP-4", "REP-5", "REP-6", "REP-7", "HIS-1"),
+    ("HIS-1", "REP-1", "REP-2", "REP-3", "REP-4", "REP-5", "REP-6", "REP-7", "SSE-2", "TTL-2"),
     3,
     _Replays,
 )

@@ -197,7 +197,7 @@ class _Restart(Watch):
             if any(fault.restart for fault in self.scenario.faults):
                 return Status.INCONCLUSIVE, "A restart is declared, but none happened."
             return Status.NOT_APPLICABLE, "No restart is declared, and none happened."
-        if not back or not self.judged or self.doubts:
+        if not back or self.doubts:
             return Status.INCONCLUSIVE, (
                 f"After the restart {many(back, 'client')} came back before the run ended, "
                 "too few to judge it."
@@ -212,7 +212,7 @@ class _Restart(Watch):
 CHECKER = Checker(
     "restart",
     "After a restart nothing from before comes back, and everyone who can does.",
-    ("RST-1", "RST-2", "RST-3", "RST-5"),
+    ("CLI-1", "RST-1", "RST-2", "RST-3", "RST-5"),
     5,
     _Restart,
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from simrt.checkers import CHECKERS, Status, Verdict
@@ -34,6 +36,8 @@ def fails(name: str, history: History, words: str) -> Verdict:
     found = verdict(name, history)
     assert found.status is Status.FAIL, (found.status, found.sentence)
     assert any(words in line for line in found.evidence), found.evidence
+    cited = set(re.findall(r"\(([A-Z]{3}-\d+)\)", "".join(found.evidence)))
+    assert cited <= set(found.rules), "a finding cites a rule that its checker does not name"
     if name in ON_EACH_CONNECTION:
         again = verdict(name, one_later(history))
         assert any(words in line for line in again.evidence), (

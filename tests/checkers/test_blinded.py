@@ -64,7 +64,11 @@ def test_without_a_delivery_no_order_is_seen():
 @pytest.mark.rules("ACC-2")
 @pytest.mark.parametrize(
     "text",
-    ["100 end run", f"{BEGUN}100 end a/0#1 server\n100 end a/0#1 client received=0\n100 end run"],
+    [
+        "100 end run",
+        f"{BEGUN}100 end a/0#1 server\n100 end a/0#1 client received=0\n100 end run",
+        "0 refuse a/0#1 network\n1 send 1 offered=0\n100 end run",
+    ],
 )
 def test_without_an_event_nothing_is_accounted_for(text):
     inconclusive("accounting", history(text), "Nobody was connected while anything was sent")

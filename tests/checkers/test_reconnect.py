@@ -172,6 +172,9 @@ def test_patient_clients_return_after_503():
     only = "0 connect neighbour/0#1\n0 refuse a/0#1 status status=503\n90 end run"
     fails("reconnect", history(only, passes_with), "never tried again")
     fails("reconnect", history(only), "no gave-up follows")
+    # Where the row does not say which status it was, only its end is known.
+    untold = "0 connect neighbour/0#1\n0 refuse a/0#1 down\n1 refuse a/0#2 network\n90 end run"
+    fails("reconnect", history(untold, passes_with), "never tried again")
 
 
 def test_a_request_under_way_is_accepted_after_its_client_left():

@@ -30,16 +30,18 @@ class Room:
         tests: the files and folders of tests that judge its mutants. Tests of tables and of
             documents are not among them: a digest that says "old" is no catch.
         checkers: whether its conditions are blinded too.
+        others: files below its folders that belong to another room.
     """
 
     name: str
     sources: tuple[str, ...]
     tests: tuple[str, ...]
     checkers: bool = False
+    others: tuple[str, ...] = ()
 
     def files(self) -> list[str]:
         """The sources, from the root of the repository."""
-        return _files(self.sources)
+        return [file for file in _files(self.sources) if file not in self.others]
 
     def digest(self) -> str:
         """Of its sources, without comments and docstrings."""
@@ -77,6 +79,7 @@ ROOMS = {
             ("simrt/checkers",),
             ("tests/checkers",),
             checkers=True,
+            others=_EXPECTATIONS,
         ),
         Room(
             "metrics",
@@ -95,6 +98,7 @@ ROOMS = {
                 "tests/metrics/test_expectations.py",
                 "tests/metrics/test_estimates.py",
                 "tests/metrics/test_limits.py",
+                "tests/checkers/test_bounds.py",
                 "tests/checkers/test_expectations.py",
                 "tests/checkers/test_observed.py",
                 "tests/scenario/test_chance.py",
