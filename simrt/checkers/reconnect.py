@@ -266,7 +266,7 @@ class _Reconnects(Watch):
     def _disturb(self, row: Row, until_ns: int) -> None:
         """A fault on a group: -1 while one lasts, then when the last healed."""
         whom = self._whom(row)
-        if row.cause in ("restart", "burst") or not whom:
+        if row.cause in ("restart", "burst"):
             return
         lasting = self._lasting.get(whom, 0) + (1 if until_ns < 0 else -1)
         self._lasting[whom] = lasting
@@ -360,8 +360,8 @@ class _Reconnects(Watch):
 
     def _is_offline(self, row: Row, client: Client) -> bool:
         moved = abs(row.t_ns - client.moved_ns) <= self._tolerance_ns and client.moved_ns >= 0
-        until = self._disturbed.get(row.group, 0)
-        cut = until < 0 or row.t_ns - until <= self._tolerance_ns
+        until = self._disturbed.get(row.group)
+        cut = until is not None and (until < 0 or row.t_ns - until <= self._tolerance_ns)
         return client.offline is not None or moved or cut
 
     def _was_down(self, row: Row, client: Client) -> bool:

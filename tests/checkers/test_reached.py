@@ -149,3 +149,11 @@ def test_evidence_is_bounded():
     asked = [f"reached({state})" for state in list(STATES)[:12]]
     found = inconclusive("reached", history("1 end run", scenario(expect=asked)))
     assert len(found.evidence) == 8
+
+
+def test_a_channel_that_nobody_used_was_not_forgotten():
+    of = scenario(options={"bufferSize": 2, "onFull": "drop-oldest", "messageTTL": "1s"})
+    unused = "9 connect a/0#1\n9 replay a/0#1 -"
+    assert "forgotten-channel" not in met(history(unused, of))
+    assert met(history(f"1 send 1 offered=0\n{unused}", of))["forgotten-channel"] == 1
+    assert "forgotten-channel" not in met(history(f"8.5 send 1 offered=0\n{unused}", of))

@@ -269,3 +269,13 @@ def test_an_answer_comes_in_as_many_pieces_as_the_window_asks_for(window, ways):
     slow = scenario(groups={"a": {"latency": "50ms", "window": window}})
     assert answer_ns(slow.workload.subscribers["a"]) == ways * 50_000_000
     assert max(HEAD_BYTES.values()) == LONGEST_HEAD_BYTES
+
+
+def test_at_the_very_beginning_nobody_is_offline_by_tolerance():
+    """On a target whose times are not exact, an attempt may fail a little before its row."""
+    text = (
+        "0 connect neighbour/0#1\n0 refuse a/0#1 offline\n"
+        "3 connect a/0#2\n3 replay a/0#2 -\n9 end run"
+    )
+    found = history(text, target="server", resolution_ns=10_000_000)
+    fails("reconnect", found, "failed for want of a network, and had one")
