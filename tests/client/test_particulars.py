@@ -287,6 +287,12 @@ def test_an_attempt_that_is_over_leaves_nothing_behind() -> None:
     run(main)
 
 
+def test_a_client_that_never_dialled() -> None:
+    client = Client(Standing(), Endpoint("h", 1, "/"), Notes())
+    assert (client.attempt, client.opened, client.received, client.gave_up) == (0, False, 0, False)
+    assert (client.online, client.stalled, client.idle) == (True, False, True)
+
+
 # --- what was received last -----------------------------------------------------------------------
 
 
@@ -584,6 +590,35 @@ def test_where_there_is_no_socket_or_no_such_question_nobody_knows(
     connection.read(wanted=False)
     monkeypatch.delattr(socket, "TCP_INFO")
     assert connection.unheard_ns(10_000, 10) is None
+
+
+def test_a_transport_is_asked_once_and_not_while_it_closes() -> None:
+    class Asked(Transport):
+        closing = False
+
+        def __init__(self) -> None:
+            super().__init__({})
+            self.asked: list[str] = []
+
+        def pause_reading(self) -> None:
+            self.asked.append("pause")
+
+        def resume_reading(self) -> None:
+            self.asked.append("resume")
+
+        def is_closing(self) -> bool:
+            return self.closing
+
+    connection, _ = reading()
+    connection.read(wanted=False)  # no transport yet
+    transport = Asked()
+    connection.connection_made(transport)
+    for wanted in (True, False, False, True, True):
+        connection.read(wanted=wanted)
+    assert transport.asked == ["pause", "resume"]
+    transport.closing = True
+    connection.read(wanted=False)
+    assert transport.asked == ["pause", "resume"]
 
 
 # --- sockets --------------------------------------------------------------------------------------

@@ -132,3 +132,12 @@ def test_how_many_runs_more() -> None:
     assert near[1] is None
     assert limits.further_runs(Spread(2000, 1.0, 1.0, 0.0), 1.0, None) is not None
     assert limits.further_runs(Spread(6000, 1.0, 1.0, 0.0), 1.0, None) is None
+
+
+@pytest.mark.parametrize("deviation", [0.05, 0.1, 0.25])
+def test_a_fraction_and_what_is_missing_to_1_need_equally_many_runs(deviation: float) -> None:
+    for skewness in (-1.0, 0.0, 1.0):
+        low = limits.further_runs(Spread(20, 0.3, deviation, skewness), 0.36, 1.0)
+        high = limits.further_runs(Spread(20, 0.7, deviation, -skewness), 0.64, 1.0)
+        assert low == high
+        assert low is not None
