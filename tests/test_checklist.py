@@ -216,6 +216,8 @@ def test_the_worst_verdict_makes_an_item():
 
 
 def test_an_item_says_what_decided_it():
+    (none,) = [i for i in items([verdict(Status.NOT_APPLICABLE)], ("sim",)) if i.number == 3]
+    assert none.sentence == "loss not-applicable."
     (item,) = [i for i in items([verdict(Status.FAIL)], ("sim",)) if i.number == 3]
     assert item.sentence == "loss on sim: loss fail."
     seen = replace(verdict(Status.FAIL), rules=("BUF-2",), evidence=("3 s a/0: gone", "more"))

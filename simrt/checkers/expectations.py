@@ -312,7 +312,7 @@ def _truths_beside(term: Term, asked: Asked) -> list[bool | None]:
 def _reached(state: str, asked: Asked, *, negate: bool) -> Finding:
     runs = asked.runs
     number = len(runs.states)
-    hits = [seed for run, seed in zip(runs.states, runs.seeds, strict=True) if run.get(state, 0)]
+    hits = [seed for run, seed in zip(runs.states, runs.seeds, strict=True) if run.get(state)]
     times = sum(run.get(state, 0) for run in runs.states)
     if not number:
         return Finding(_UNTOLD, f"{state}: nothing was run", 0)

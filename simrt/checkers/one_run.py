@@ -64,7 +64,7 @@ def truth(term: Term, metrics: Metrics, states: Mapping[str, int], times: Times)
             parts = [truth(one, metrics, states, times) for one in terms]
             return False if False in parts else None if None in parts else True
         case Reached(state):
-            return bool(states.get(state, 0))
+            return bool(states.get(state))
         case Every(inner) | Share(term=inner):
             return truth(inner, metrics, states, times)
         case _:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from simrt.checkers.bounds import Beside, Errors, Judged, judge_bound
-from simrt.checkers.unsettled import Seen
+from simrt.checkers.unsettled import Seen, left_open, seen_in
 from simrt.checkers.verdict import Status
 from simrt.metrics import limits
 from simrt.scenario.expect import parse_expectation
+from tests.metrics.test_expectations import a_run
 
 ERRORS = Errors(passing=0.025, failing=0.001)
 VALUES = [float(n) for n in (9, 10, 11, 12)] * 5
@@ -49,6 +50,21 @@ def test_a_single_run_with_something_open_is_not_equal_to_the_simulator() -> Non
     assert not judged("sent() <= 20", seen_at(11), beside=same).equal
     other = Beside([9.0, *[10.0] * 18, 11.0], fixed=False)
     assert not judged("sent() <= 20", seen_at(10), beside=other).equal
+
+
+def test_off_the_edge_is_shown_by_a_run_alone_if_nothing_open_can_undo_it() -> None:
+    assert judged("sent() > 0", seen_at(0, 0, 1)).status is Status.PASS
+    assert judged("sent() > 0", seen_at(0, 0, 0, more=1)).status is Status.INCONCLUSIVE
+
+
+def test_a_figure_both_ways_of_the_group_alone_that_is_asked_for() -> None:
+    (term,) = parse_expectation("gap_messages(office) <= 5").comparisons
+    (other,) = parse_expectation("gap_messages(other) <= 5").comparisons
+    run = a_run(unfinished=3)
+    run.totals("office").longest_gap, run.totals("office").longest_gap_unfinished = 4, 8
+    assert seen_in(run, 7, term, 160.0) == Seen(7, 4, 4, 8)
+    assert left_open([run], term) == "3 events still on the way when the run ended"
+    assert left_open([run], other) == ""
 
 
 def test_a_single_run_beside_nothing_is_untold() -> None:

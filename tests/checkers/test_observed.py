@@ -47,6 +47,9 @@ def test_a_line_that_the_run_keeps_passes_and_says_in_which_run(line):
     run, verdict = observed(line)
     assert verdict.status is Status.PASS
     assert verdict.sentence.startswith("Kept in this run: ")
+    words = ("allowed", "asked for", "was reached")
+    parts = line.count("missed") + line.count("latency") + line.count("reached")
+    assert sum(verdict.sentence.count(word) for word in words) == parts
     assert run.status is Status.PASS
 
 

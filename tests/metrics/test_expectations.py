@@ -328,6 +328,9 @@ def test_outages_without_an_end_are_open_above() -> None:
         verdict = judge(f"reconnect_s(office) {text}", [away], drawn=False)
         assert verdict.status is status
         assert "1 client not back when the run ended" in verdict.sentence
+    slower = a_run(outages=3, reconnects=1)
+    said = judge("reconnect_s(office) <= 5", [away, slower, away]).sentence
+    assert "s to any number by 3 runs" in said
     assert judge("reconnect_s(office) <= 5", [behind], drawn=False).status is PASS
     assert judge("recovery_s(office) <= 5", [behind], drawn=False).status is UNTOLD
     assert judge("recovery_s(office) <= 0.7", [behind], drawn=False).status is FAIL
@@ -518,6 +521,8 @@ def test_a_single_run_is_as_uncertain_as_those_of_the_simulator(
     sims = [a_run(received=1000, missed=0)] * 10 if bound == "<= 0" else SIMS
     (verdict,) = judge_expectations(scene, one, 1, beside=seen_on("sim", sims), targets=2)
     assert verdict.status is status
+    if status in (PASS, FAIL) and missed > 1:
+        assert "one run, with the spread of single runs on the simulator" in verdict.sentence
     if missed == 60:
         assert "outside of what single runs on the simulator show" in verdict.sentence
     assert verdict.judged == (0 if status is Status.NOT_APPLICABLE else 1)
@@ -589,6 +594,7 @@ def test_a_share_of_runs(kept: int, broken: int, status: Status) -> None:
     assert verdict.status is status
     assert f"so in {kept} of {kept + broken} runs, so in " in verdict.sentence
     assert ("further run" in verdict.sentence) == (status is UNTOLD)
+    assert ("1 further run is needed (--runs 59)" in verdict.sentence) == (kept == 58)
     # Turned around, it fails as seldom as every line: 59 of 59 are not enough for that.
     contrary = judge("not in 95 % of runs missed() <= 10", runs).status
     assert contrary is {PASS: UNTOLD, FAIL: PASS}.get(status, status)

@@ -100,6 +100,15 @@ def test_one_more_run_lies_where_a_normal_law_says() -> None:
     reach = stats.t.ppf(0.975, 19) * math.sqrt(1 + 1 / 20)
     assert one_more(seen, None) == pytest.approx((reach, reach), rel=1e-2)
     assert one_more(Spread(20, 3.0, 0.0, 0.0), None) == (0, 0)
+    below, above = one_more(Spread(20, 100.0, 1.0, 2.0), None)
+    assert below == pytest.approx(reach, rel=1e-2)  # its short side stays as it is
+    assert above > 1.9 * reach
+
+
+def test_four_runs_take_half_of_the_error_and_five_all_of_it() -> None:
+    for runs, level in ((4, 0.0125), (5, 0.025)):
+        reach = stats.t.ppf(1 - level, runs - 1) / math.sqrt(runs)
+        assert upper(Spread(runs, 1e6, 1.0, 0.0), None) - 1e6 == pytest.approx(reach, rel=1e-3)
 
 
 def test_paired_differences_have_limits_on_both_sides_of_0() -> None:

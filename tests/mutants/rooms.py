@@ -102,6 +102,7 @@ ROOMS = {
                 "tests/checkers/test_expectations.py",
                 "tests/checkers/test_observed.py",
                 "tests/scenario/test_chance.py",
+                "tests/test_acted.py",
                 "tests/test_checklist.py",
                 "tests/test_summary.py",
             ),
