@@ -97,7 +97,7 @@ def check(
     from simrt.report.text import annotation_lines, check_lines
     from simrt.runs import USUAL_TARGETS
 
-    scenarios = _load_all([*(paths or [Path("scenarios")]), *([against] if against else [])])
+    scenarios = _load_all([*(paths or _usual_paths()), *([against] if against else [])])
     if against and len(scenarios) != 2:
         raise UsageError("--against holds one scenario against one other; name one file before it")
     codes: list[int] = []
@@ -387,6 +387,39 @@ def serve(
 
 
 @app.command()
+def patterns(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="Which to copy; without it, all are listed."),
+    ] = None,
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Where the copy goes; default: scenarios/")
+    ] = Path("scenarios"),
+) -> None:
+    """List the scenarios that ship, or copy one, with the trace that it reads.
+
+    Patterns are features to start from, questions are measured answers, antipatterns show what
+    channels are wrong for. A file that is there already is never written over.
+
+    Example: simrt patterns live-admin-notifications
+    """
+    from simrt.shipped import copy, shipped
+
+    if name is None:
+        kind = ""
+        for one in shipped():
+            if one.kind != kind:
+                kind = one.kind
+                say(f"{kind}:")
+            say(f"  {one.name}: {one.sentence}")
+        return
+    written = copy(name, folder)
+    for path in written:
+        say(f"Written: {path}")
+    say(f"Next: {shlex.join(['simrt', 'check', str(written[0])])}")
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of the scenario format, for editors.
 
@@ -434,6 +467,21 @@ def _load_all(paths: Sequence[Path]) -> list[Scenario]:
     for note in dict.fromkeys(note for one in scenarios for note in trace_notes(one)):
         complain(note)
     return scenarios
+
+
+def _usual_paths() -> list[Path]:
+    """Where scenarios are if nobody says; the error says how to begin."""
+    from simrt.errors import UsageError
+    from simrt.shipped import FIRST
+
+    usual = Path("scenarios")
+    if usual.is_dir() and any(usual.rglob("*.y*ml")):
+        return [usual]
+    raise UsageError(
+        "no scenario is named, and the folder scenarios/ has none. Write the path of one, or start "
+        f"with one that ships: `simrt patterns` lists them, `simrt patterns {FIRST}` copies one to "
+        "scenarios/; then `simrt check` judges it"
+    )
 
 
 def _judged(done: Run) -> int:

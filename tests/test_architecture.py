@@ -61,11 +61,12 @@ ALLOWED = {
         "server", "sse",
         "targets",
     },
+    "shipped": {"errors", "scenario"},
     "terminal": {"checks"},
     "endings": {"errors", "limit", "results", "terminal"},
     "cli": {
         "checks", "comparisons", "endings", "errors", "limit", "report", "results", "runs",
-        "scenario", "terminal", "validation", "watch",
+        "scenario", "shipped", "terminal", "validation", "watch",
     },
     "__main__": {"cli"},
     "__init__": {

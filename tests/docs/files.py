@@ -25,9 +25,9 @@ ROOMS = (
     "loops.py", "limit.py",
     "probe.py", "antipatterns.py", "checklist.py", "fit.py", "summary.py", "checks.py",
     "comparisons.py",
-    "report", "watch", "cli.py",
+    "report", "watch", "shipped.py", "cli.py",
     "endings.py", "terminal.py", "__main__.py", "__init__.py",
-    "record.py", "network.py", "clock.py", "errors.py", "text.py",
+    "record.py", "network.py", "clock.py", "errors.py", "text.py", "py.typed",
 )  # fmt: skip
 
 # What cannot say itself what it is.
@@ -37,6 +37,7 @@ _SAID = {
     "report/templates/parts.html.j2": "Parts that pages share: badges, tables, figures.",
     "report/templates/report.html.j2": "The page of a check, section by section.",
     "report/templates/run.html.j2": "A run in a notebook.",
+    "py.typed": "For type checkers: the package has its types.",
     "validation/closed_forms.json": "Cases whose answer is known without simulation.",
     "report/templates/style.css": "How pages look: light, dark and on paper.",
     "watch/page/ask.js": "Asking the server, with the session's key.",
