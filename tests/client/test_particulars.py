@@ -577,6 +577,29 @@ def test_a_kernel_that_does_not_know_when_data_came(
 
 
 @pytest.mark.rules("CLI-4")
+@pytest.mark.parametrize("left_ns", [0, 1])
+def test_a_watchdog_barks_in_the_instant_and_not_before(
+    left_ns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        server = Server(streaming)
+        async with server.listening():
+            notes, clock = Notes(), Standing()
+            async with using(Client(clock, server.endpoint, notes, watchdog_ns=S)) as client:
+                await notes.until("opened")
+                monkeypatch.setattr(Connection, "unheard_ns", lambda *_: S - left_ns)
+                clock.t = 5 * S
+                watch = client._watch
+                assert watch is not None
+                watch._run()  # type: ignore[attr-defined]
+                watch.cancel()
+                assert notes.kinds()[1:] == ([] if left_ns else ["close"])
+                assert clock.waits[1:] == ([left_ns] if left_ns else [3 * S])
+
+    run(main)
+
+
+@pytest.mark.rules("CLI-4")
 def test_where_there_is_no_socket_or_no_such_question_nobody_knows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

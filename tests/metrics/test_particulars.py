@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from simrt.metrics import Listener, Meter, Outcome, Receipt
+from simrt.metrics import Listener, Meter, Outcome, Receipt, buckets
 from simrt.metrics.batches import Batch, jackknife, joined
 from simrt.metrics.memory import Memory
 from simrt.metrics.outcomes import (
@@ -453,6 +453,69 @@ def test_the_buckets_hold_each_nanosecond_once() -> None:
         assert weight == sum(low <= value < high for value in everything)
     assert sum(weight for _, _, weight in found) == len(everything) == sketch.total
     assert (sketch.low, sketch.high) == (0, 1000)
+
+
+@pytest.mark.parametrize(
+    ("number", "largest", "together"),
+    [(63, 5, False), (64, 5, True), (64, 2**62, True), (64, 2**62 + 1, False)],
+)
+def test_numpy_counts_many_that_fit_it(
+    number: int, largest: int, together: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fewer do not need it, and larger ones do not fit it; the result is the same."""
+    called = []
+
+    def spied(name: str) -> None:
+        real = getattr(buckets, name)
+
+        def spy(*columns: Any) -> Any:
+            called.append(name)
+            return real(*columns)
+
+        monkeypatch.setattr(buckets, name, spy)
+
+    spied("counted")
+    spied("spanned")
+    sketch = Sketch()
+    for _ in range(number - 1):
+        sketch.add(3)
+        sketch.add_span(1, 3)
+    sketch.add(largest)
+    sketch.add_span(largest - 2, largest)
+    sketch.settle()
+    assert called == (["counted", "spanned"] if together else [])
+    assert sketch.total == 3 * number
+    assert (sketch.low, sketch.high) == (1, largest)
+
+
+def test_a_chunk_is_counted_by_itself() -> None:
+    sketch = Sketch()
+    for _ in range(8191):
+        sketch.add(3)
+    assert (sketch.total, len(sketch.values)) == (0, 8191)
+    sketch.add(3)
+    assert (sketch.total, sketch.values) == (8192, [])
+    sketch = Sketch()
+    for _ in range(8191):
+        sketch.add_span(3, 5)
+    assert (sketch.total, len(sketch.starts)) == (0, 8191)
+    sketch.add_span(3, 5)
+    assert (sketch.total, sketch.starts, sketch.stops) == (2 * 8192, [], [])
+
+
+def test_a_quantile_lies_in_its_bucket_where_its_rank_does() -> None:
+    """Four values in the bucket from 1000 to 1004: each has a quarter, and is its middle."""
+    sketch = Sketch()
+    for value in (1000, 1000, 1002, 1003):
+        sketch.add(value)
+    assert [sketch.quantile(p) for p in (0.25, 0.5, 0.75, 1)] == [1000, 1001.5, 1002.5, 1003]
+    for value in (10, 2000):
+        sketch.add(value)
+    assert sketch.quantile(0.5) == 1001.5
+    spans = Sketch()
+    spans.add_span(1000, 1004)
+    spans.add_span(2000, 2008)
+    assert [spans.quantile(rank / 12) for rank in (2, 3)] == [1001.5, 1002.5]
 
 
 def test_what_a_part_counted_is_taken_away() -> None:
