@@ -150,3 +150,70 @@ def test_a_fraction_and_what_is_missing_to_1_need_equally_many_runs(deviation: f
         high = limits.further_runs(Spread(20, 0.7, deviation, -skewness), 0.64, 1.0)
         assert low == high
         assert low is not None
+
+
+def test_limits_of_a_small_example_by_hand() -> None:
+    """Ten runs: t = 2.2622 at 2.5 %; what they show of skewness is doubled, times 8/10."""
+    seen = Spread(10, 8.0, 2.0, 0.5)
+    t = stats.t.ppf(0.975, 9)
+    root = math.sqrt(10)
+
+    def reach(skewness: float) -> float:
+        return float(2 / root * (t + skewness * (2 * t * t + 1) / (6 * root)))
+
+    assert upper(seen, None) == pytest.approx(8 + reach(0.5 * 2 * 8 / 10))
+    # Twice the square of the spread, seen from 10 down, is 2 (2 / 2)^2; down, nothing is shown.
+    assert lower(seen, 10.0) == pytest.approx(8 - reach(2.0))
+    assert lower(seen, None) == pytest.approx(8 - reach(0.0))
+    # Above a spread of 1 it is the power of 2.5.
+    wide = Spread(10, 1000.0, 2.0, 0.5)
+    assert 1000 - lower(wide, 1000.5) == pytest.approx(reach(2 * 4**2.5))
+    scale = 2 * math.sqrt(1 + 1 / 10)
+    assert one_more(seen, 10.0) == pytest.approx(
+        (scale * (t + 2.0 * (t * t - 1) / 6), scale * (t + 0.8 * (t * t - 1) / 6))
+    )
+
+
+@pytest.mark.parametrize(("runs", "part"), [(2, 0.5), (4, 0.5), (5, 1), (20, 1)])
+def test_few_runs_take_a_part_of_an_error(runs: int, part: float) -> None:
+    found = upper(Spread(runs, 1e6, 1.0, 0.0), None) - 1e6
+    reach = stats.t.ppf(1 - 0.025 * part, runs - 1) / math.sqrt(runs)
+    assert found == pytest.approx(reach, rel=1e-4)
+
+
+def test_a_fail_must_be_surer_than_a_pass() -> None:
+    assert [limits.firm(1.0, runs) for runs in (2, 19, 20, 100)] == [0.2, 0.2, 0.4, 0.4]
+
+
+def test_equal_values_are_enough_from_20_runs_on() -> None:
+    assert [limits.equal_enough(runs) for runs in (19, 20)] == [False, True]
+    assert not limits.equal_enough(20, 0.0115)  # 0.8 to the power of 20 is 0.01153
+    assert limits.equal_enough(20, 0.0116)
+
+
+@pytest.mark.parametrize(
+    ("seen", "bound", "top", "found"),
+    [
+        (Spread(20, 1.0, 0.5, 0.0), 1.3, None, (1, 404)),
+        (Spread(20, 1.0, 0.5, 0.0), 0.7, None, (1, 389)),
+        (Spread(5, 10.0, 2.0, 1.0), 13.0, None, (1, 100)),
+        (Spread(50, 0.4, 0.2, 0.3), 0.5, 1.0, (1, 85)),
+        (Spread(5, 1.0, 2.0, 0.0), 3.0, None, (8, 1482)),
+        (Spread(3, 1.0, 0.5, 0.0), 1.2, None, (1, None)),
+    ],
+)
+def test_how_many_runs_more_is_pinned(
+    seen: Spread, bound: float, top: float | None, found: tuple[int, int | None]
+) -> None:
+    """How good such ranges are is measured in docs/statistics.md."""
+    assert limits.further_runs(seen, bound, top) == found
+
+
+def test_a_distance_is_a_quantile_of_what_the_mean_can_be() -> None:
+    """Far from the bound, the distance is the gap, give or take Student's quantile of errors."""
+    assert limits._distance(0.5, 100.0, 1.0, 19) == pytest.approx(100.0)
+    for share in (0.02, 0.8, 0.97):
+        expected = 100 + stats.t.ppf(share, 19)
+        assert limits._distance(share, 100.0, 1.0, 19) == pytest.approx(expected)
+    # At the bound it lies on both sides.
+    assert limits._distance(0.8, 0.0, 1.0, 19) == pytest.approx(stats.t.ppf(0.9, 19))
