@@ -14,6 +14,7 @@ ALLOWED = {
     "errors": set(),
     "text": set(),
     "clock": {"network"},
+    "collector": set(),
     "network": set(),
     "theory": set(),
     "scenario": {"engine", "errors", "text"},
@@ -25,8 +26,8 @@ ALLOWED = {
     "client": {"clock", "errors", "history", "network", "scenario", "sse"},
     "server": {"clock", "engine", "errors", "history", "network", "record", "scenario", "sse"},
     "targets": {
-        "client", "clock", "engine", "errors", "history", "network", "record", "scenario", "server",
-        "sse", "text",
+        "client", "clock", "collector", "engine", "errors", "history", "network", "record",
+        "scenario", "server", "sse", "text",
     },
     "fit": {"checkers", "scenario"},
     "results": {"checkers", "errors", "fit", "history", "metrics", "scenario", "report", "text"},
@@ -43,8 +44,8 @@ ALLOWED = {
     "checklist": {"checkers", "metrics", "results", "scenario"},
     "summary": {"checkers", "fit", "metrics", "results", "scenario", "text"},
     "runs": {
-        "checkers", "checklist", "errors", "history", "loops", "metrics", "network", "results",
-        "scenario", "targets",
+        "checkers", "checklist", "collector", "errors", "history", "loops", "metrics", "network",
+        "results", "scenario", "targets",
     },
     "checks": {
         "antipatterns", "checkers", "checklist", "clock", "errors", "fit", "history", "limit",
