@@ -194,7 +194,7 @@ def run(
 def judge(
     histories: Annotated[list[Path], typer.Argument(help="Stored histories.", metavar="HISTORY…")],
 ) -> None:
-    """Judge stored histories again; nothing runs.
+    """Judge stored histories again; nothing runs. A pipe is read, too: - is standard input.
 
     Example: simrt judge h.jsonl
     """

@@ -10,13 +10,15 @@ from __future__ import annotations
 import gzip
 import hashlib
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any, Self, cast
 
 import msgspec
 
 from simrt.errors import HistoryError, UsageError
+from simrt.inputs import copy_of_pipe, read_json, utf8_lines
 from simrt.scenario.arguments import path_of
 from simrt.scenario.model import Scenario
 
@@ -164,6 +166,8 @@ _RANGE = ("count", "first", "last")
 def _problem(row: Row) -> str:
     """What is wrong with a row's detail: its key, what stands there, what may; empty if nothing."""
     detail, keys = row.detail or {}, _DETAILS.get(row.kind, {})
+    if _has_huge(detail):
+        return f"{row.kind}: detail: a whole number of more than 64 bits"
     for key, is_right in keys.items():
         if key in detail and not is_right(detail[key]):
             found = _encoder.encode(detail[key]).decode()
@@ -174,6 +178,20 @@ def _problem(row: Row) -> str:
             if key not in detail:
                 return f"replay: detail.{key}: missing; allowed: {_ALLOWED[_is_count]}"
     return ""
+
+
+MAX_LINE = 1 << 24
+"""Most bytes of one line of a history."""
+
+_GZIP = b"\x1f\x8b"
+
+
+def _has_huge(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(map(_has_huge, value.values()))
+    if isinstance(value, list):
+        return any(map(_has_huge, value))
+    return isinstance(value, int) and not -(2**63) <= value < 2**64
 
 
 # Behind the name of a history: the folder of its parts.
@@ -194,23 +212,42 @@ def digest_of(encoded: bytes) -> str:
     return hashlib.blake2b(encoded, digest_size=8).hexdigest()
 
 
-def _read(path: Path) -> IO[bytes]:
-    # gzip.open is typed for text too; in binary mode it gives bytes.
-    return cast("IO[bytes]", gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
-
-
-def _lines(file: IO[bytes]) -> Iterator[bytes]:
-    """The lines that are there; a compressed file that was cut short ends where it was cut.
+def _lines(path: Path) -> Generator[bytes, None, None]:
+    """The lines that are there, in UTF-8; a file that was cut while it was compressed ends there.
 
     Raises:
+        OSError: where it cannot be read.
         HistoryError: where a compressed file is damaged.
+        UnicodeError: where it is no text.
     """
+    with path.open("rb") as raw:
+        file = gzip.GzipFile(fileobj=raw) if raw.peek(2).startswith(_GZIP) else raw
+        try:
+            yield from utf8_lines(file, MAX_LINE)
+        except EOFError:
+            return
+        except (zlib.error, gzip.BadGzipFile) as error:
+            raise HistoryError(f"{path}: damaged: {error}") from error
+
+
+def _row_of(line: bytes) -> Row:
+    """The row of a line.
+
+    Raises:
+        ValueError: where it is none, or one that another reader of JSON would take differently.
+    """
+    if len(line) > MAX_LINE:
+        raise ValueError(f"a line of more than {MAX_LINE >> 20} MiB")
     try:
-        yield from file
-    except EOFError:
-        return
-    except (zlib.error, gzip.BadGzipFile) as error:
-        raise HistoryError(f"{file.name}: damaged: {error}") from error
+        row = _row_decoder.decode(line)
+        written = _encoder.encode(row)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if line != written + b"\n":  # as simrt writes it, it has each key once
+        read_json(line)
+    if row.detail is not None and (problem := _problem(row)):
+        raise ValueError(problem)
+    return row
 
 
 class HistoryWriter:
@@ -254,11 +291,21 @@ class History:
     Arguments:
         header: the header.
         rows: the rows in memory, or the path of the file that holds them.
+        name: the file's name where a mistake is told; None: its path.
+        copy: a temporary file under that path, which lasts as long as the history.
     """
 
-    def __init__(self, header: Header, rows: Iterable[Row] | Path) -> None:
+    def __init__(
+        self,
+        header: Header,
+        rows: Iterable[Row] | Path,
+        name: str | None = None,
+        copy: IO[bytes] | None = None,
+    ) -> None:
         self.header = header
         self._rows: tuple[Row, ...] | Path = rows if isinstance(rows, Path) else tuple(rows)
+        self._name = name or (str(rows) if isinstance(rows, Path) else "")
+        self._copy = copy
         self._scenario: Scenario | None = None
 
     @property
@@ -268,7 +315,7 @@ class History:
             try:
                 self._scenario = Scenario.model_validate(self.header.scenario)
             except ValueError as error:
-                where = f"{self.path}:1: " if self.path else ""
+                where = f"{self._name}:1: " if self._name else ""
                 raise HistoryError(f"{where}no scenario of this version: {error}") from error
         return self._scenario
 
@@ -281,18 +328,16 @@ class History:
         if isinstance(self._rows, tuple):
             yield from self._rows
             return
-        with _read(self._rows) as file:
-            file.readline()
-            for number, line in enumerate(_lines(file), 2):
-                try:
-                    row = _row_decoder.decode(line)
-                except msgspec.MsgspecError as error:
-                    if not line.endswith(b"\n"):
-                        return  # cut in the middle of its last line, as by a kill: keep the rest
-                    raise HistoryError(f"{self._rows}:{number}: not a row: {error}") from error
-                if row.detail is not None and (problem := _problem(row)):
-                    raise HistoryError(f"{self._rows}:{number}: {problem}")
-                yield row
+        lines = _lines(self._rows)
+        next(lines, None)
+        for number, line in enumerate(lines, 2):
+            try:
+                row = _row_of(line)
+            except (msgspec.MsgspecError, ValueError) as error:
+                if not line.endswith(b"\n") and len(line) <= MAX_LINE:
+                    return  # cut in the middle of its last line, as by a kill: keep the rest
+                raise HistoryError(f"{self._name}:{number}: not a row: {error}") from error
+            yield row
 
     def load(self) -> History:
         """The same history with its rows in memory."""
@@ -341,15 +386,20 @@ def read_history(path: Path | str) -> History:
     """Open a stored history; rows are read when iterated.
 
     Arguments:
-        path: the file; `.gz` is decompressed.
+        path: the file, a pipe, or `-` for standard input; what is compressed by gzip is
+            decompressed.
 
     Raises:
         HistoryError: where the file is missing or its first line is no header of this format.
     """
     path = path_of("history", path, "the path of a history's file")
     try:
-        with _read(path) as file:
-            header = _header_decoder.decode(file.readline())
+        copy = copy_of_pipe(path)
+        stored = path if copy is None else Path(copy.name)
+        with closing(_lines(stored)) as lines:
+            line = next(lines, b"")
+        header = _header_decoder.decode(line)
+        read_json(line)  # each key once, as every reader reads it
     except OSError as error:
         parts = path if path.name.endswith(_PARTS) else parts_of(path)
         left = (
@@ -360,14 +410,14 @@ def read_history(path: Path | str) -> History:
             else ""
         )
         raise HistoryError(f"{path}: cannot be read: {error.strerror or error}{left}") from error
-    except (msgspec.MsgspecError, EOFError, UnicodeDecodeError, zlib.error) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise HistoryError(f"{path}:1: not the header of a simrt history: {error}") from error
     if header.format not in (FORMAT, _TOLD_AT_THE_HEAL):
         raise HistoryError(
             f"{path}:1: format {header.format!r}; this version reads {FORMAT!r} and"
             f" {_TOLD_AT_THE_HEAL!r}"
         )
-    return History(_as_it_was_meant(header), path)
+    return History(_as_it_was_meant(header), stored, str(path), copy)
 
 
 def _as_it_was_meant(header: Header) -> Header:

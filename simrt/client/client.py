@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from simrt.client.connection import READ_BYTES, Connection, End, Head, Part
 from simrt.client.dial import Dial, cause_of, tcp
 from simrt.client.endpoint import Endpoint
+from simrt.client.headers import retry_after_ns
 from simrt.client.observer import Observer
 from simrt.client.reconnect import NS_PER_S, Reconnect
 from simrt.clock import Clock, Timer
@@ -260,17 +259,8 @@ class Client:
         self._observer.gave_up(self.attempt, "status", detail)
 
     def _retry_after_ns(self, head: Head) -> int | None:
-        """What `Retry-After` asks for: seconds, or a date on the scenario's calendar."""
-        value = (head.header("retry-after") or "").strip()
-        if value.isascii() and value.isdigit():
-            return int(value[:12]) * NS_PER_S
-        try:
-            date = parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        if date.tzinfo is None:
-            date = date.replace(tzinfo=UTC)
-        return _ns_between(self._clock.wall(), date)
+        value = head.header("retry-after")
+        return None if value is None else retry_after_ns(value, self._clock.wall())
 
     # --- handling events ----------------------------------------------------------------------
 
@@ -494,8 +484,3 @@ class Client:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-def _ns_between(begin: datetime, end: datetime) -> int:
-    delta = end - begin
-    return (delta.days * 86_400 + delta.seconds) * NS_PER_S + delta.microseconds * 1000

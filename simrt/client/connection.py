@@ -17,6 +17,7 @@ from typing import Protocol
 
 import httptools
 
+from simrt.client.headers import media_type
 from simrt.sse import Comment, Event, Parser, Retry, SseError
 
 MAX_HEAD_BYTES = 64 * 1024
@@ -66,8 +67,7 @@ class Head:
     @property
     def content_type(self) -> str:
         """The media type without its parameters, in lower case; empty where there is none."""
-        value = self.header("content-type")
-        return value.partition(";")[0].strip().lower() if value else ""
+        return media_type(value for key, value in self.headers if key == "content-type")
 
     @property
     def is_stream(self) -> bool:

@@ -8,7 +8,7 @@ group exist?) is asked in `simrt.scenario.consistency`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -56,9 +56,11 @@ from simrt.scenario.laws import (
 from simrt.scenario.paths import changed
 from simrt.scenario.units import (
     DURATION_PATTERN,
+    MOMENT_ALLOWED,
     NS_PER_S,
     POSITIVE_DURATION_PATTERN,
     format_duration,
+    parse_moment,
     parse_size,
     zone_of,
 )
@@ -94,7 +96,7 @@ __all__ = [
     "Uniform",
 ]
 
-MOMENT_ALLOWED = "a date and time with its offset, such as 2026-01-01T00:00:00Z, from 1970 to 2200"
+STARTS_ALLOWED = f"{MOMENT_ALLOWED}, from 1970 to 2200"
 
 GroupName = Annotated[StrictStr, Field(pattern=r"^[A-Za-z][A-Za-z0-9_\-]{0,63}$")]
 
@@ -420,9 +422,15 @@ class Outcome(Part):
 
 
 def _moment(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            since = timedelta(microseconds=parse_moment(value) // 1000)
+            return datetime(1970, 1, 1, tzinfo=UTC) + since
+        except (ValueError, OverflowError):
+            raise ValueError(STARTS_ALLOWED) from None
     # A bare number would be read as seconds since 1970: nobody means that here.
-    if not isinstance(value, str | datetime):
-        raise ValueError(MOMENT_ALLOWED)  # noqa: TRY004 - pydantic collects ValueErrors
+    if not isinstance(value, datetime):
+        raise ValueError(STARTS_ALLOWED)  # noqa: TRY004 - pydantic collects ValueErrors
     return value
 
 
@@ -459,7 +467,7 @@ class Scenario(Part):
     @classmethod
     def _aware(cls, starts: datetime) -> datetime:
         if starts.tzinfo is None or not 1970 <= starts.year <= 2200:
-            raise ValueError(MOMENT_ALLOWED)
+            raise ValueError(STARTS_ALLOWED)
         return starts.astimezone(UTC)
 
     @field_validator("timezone")

@@ -24,10 +24,10 @@ from ruamel.yaml.events import (
     SequenceEndEvent,
     SequenceStartEvent,
 )
-from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.reader import ReaderError
 
 from simrt.errors import Mistake, UsageError
+from simrt.inputs import copy_of_pipe, encoding_of
 from simrt.scenario.documents import (
     MAX_DEPTH,
     MAX_MISTAKES,
@@ -38,6 +38,7 @@ from simrt.scenario.documents import (
     spelled,
     text_problem,
 )
+from simrt.scenario.scanner import SCALARS, TabScanner, core_type, without_old_breaks
 from simrt.scenario.words import described
 
 # Far beyond any scenario; recorded times belong into a trace. At worst it takes some seconds.
@@ -58,7 +59,7 @@ def read_file(path: Path) -> Document:
             raise UsageError(
                 f"{path} is a folder; name a scenario file in it, such as {path}/NAME.yml"
             )
-        with path.open("rb") as file:
+        with copy_of_pipe(path, MAX_BYTES + 1) or path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from error
@@ -76,11 +77,12 @@ def read_text(raw: bytes, file: str) -> Document:
     """Read the bytes of a scenario file; what is wrong stands in the document's problems."""
     document = Document(file)
     try:
-        text = raw.decode("utf-8-sig")
+        text = raw.decode(encoding_of(raw))
     except UnicodeDecodeError as error:
-        before = raw[: error.start]
-        line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
-        _fatal(document, "bytes that are not UTF-8", "text in UTF-8", line, column)
+        before = error.object[: error.start].decode(error.encoding)
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        found = f"bytes that are not {error.encoding[:6].upper()}"
+        _fatal(document, found, "text in UTF-8", line, column)
         return document
     try:
         _Builder(document).build(text)
@@ -120,9 +122,12 @@ class _Builder:
     def __init__(self, document: Document) -> None:
         self._document = document
         self._yaml = YAML(typ="safe", pure=True)
+        self._yaml.Scanner = TabScanner
         self._events: Any = None
+        self._kept: dict[int, int] = {}
 
     def build(self, text: str) -> None:
+        text, self._kept = without_old_breaks(text)
         self._events = self._yaml.parse(text)
         documents = 0
         try:
@@ -236,10 +241,10 @@ class _Builder:
             self._problem(path, found, allowed, event)
             self._skip(event, path, depth)
             return None
-        if event.implicit[0] and self._tag(event) == f"{_TAG}merge":
+        if event.implicit[0] and event.value == "<<":
             self._problem(path, "the merge key <<", "keys that are written out", event)
             return None
-        if self._tag(event) not in (f"{_TAG}str", f"{_TAG}timestamp", f"{_TAG}value"):
+        if self._tag(event) != f"{_TAG}str":
             self._problem(
                 path, f"the key {described(event.value)}, which is not text", allowed, event
             )
@@ -250,7 +255,11 @@ class _Builder:
                 "a key without an anchor",
                 event,
             )
-        return str(event.value)
+        key = _paired(event.value.translate(self._kept))
+        if problem := text_problem(key):
+            self._problem(path, f"the key {described(key)}", problem, event)
+            return None
+        return key
 
     def _skip(self, event: Event, path: KeyPath, depth: int) -> None:
         """Read over a value that has no place of its own."""
@@ -266,10 +275,13 @@ class _Builder:
             return str(event.tag)
         if not event.implicit[0]:
             return f"{_TAG}str"
-        return str(self._yaml.resolver.resolve(ScalarNode, event.value, (True, False)))
+        return _TAG + core_type(event.value)
 
     def _scalar(self, event: ScalarEvent, path: KeyPath) -> Any:
-        text, tag = event.value, self._tag(event)
+        text, tag = _paired(event.value.translate(self._kept)), self._tag(event)
+        if not _stands_for(tag.removeprefix(_TAG), text):
+            self._problem(path, described(text), f"what {tag.removeprefix(_TAG)} can be", event)
+            return None
         if tag == f"{_TAG}null":
             return None
         if tag == f"{_TAG}bool":
@@ -288,21 +300,30 @@ class _Builder:
         return str(text)
 
 
+def _stands_for(kind: str, text: str) -> bool:
+    """Whether a text can be of the kind that a tag such as !!int says."""
+    found = core_type(text)
+    return kind not in SCALARS or found == kind or (kind == "float" and found == "int")
+
+
+def _paired(text: str) -> str:
+    """The text with each pair of halves, as JSON escapes an emoji, as the character meant."""
+    if not any("\ud800" <= char <= "\udfff" for char in text):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
+
 def _whole_number(text: str) -> int:
-    plain = text.replace("_", "")
-    if len(plain) > 70:
+    if len(text) > 70:
         raise ValueError("a number of at most 64 bits")
-    digits = plain.lstrip("+-")
-    value = int(digits, 0) if digits[:2] in ("0x", "0o", "0b") else int(digits, 10)
-    value = -value if plain.startswith("-") else value
+    value = int(text, 0 if text[:2] in ("0x", "0o") else 10)
     if problem := number_problem(value):
         raise ValueError(problem)
     return value
 
 
 def _number(text: str) -> float:
-    plain = text.replace("_", "").lower()
-    value = math.nan if plain.lstrip("+-") in (".inf", ".nan") else float(plain)
+    value = math.nan if text.lower().lstrip("+-") in (".inf", ".nan") else float(text)
     if problem := number_problem(value):
         raise ValueError(problem)
     return value

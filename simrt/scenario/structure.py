@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from simrt.errors import Mistake
 from simrt.scenario.documents import Document, KeyPath
 from simrt.scenario.fields import COUNT_ALLOWED, MOST_MESSAGES, WINDOW_ALLOWED, OneOf, Part
-from simrt.scenario.model import MOMENT_ALLOWED, Scenario
+from simrt.scenario.model import STARTS_ALLOWED, Scenario
 from simrt.scenario.units import DURATION_ALLOWED, RATE_ALLOWED, SIZE_ALLOWED
 from simrt.scenario.words import described, nearest
 from simrt.text import listing
@@ -28,7 +28,7 @@ _PATH = "a path of letters, digits, - _ and . such as /admin/news, without a sla
 ALLOWED = {
     "title": "a short title: text of 1 to 200 characters",
     "question": "text",
-    "starts": MOMENT_ALLOWED,
+    "starts": STARTS_ALLOWED,
     "timezone": "the name of a time zone, such as UTC or Europe/Berlin",
     "project": "1 to 64 letters, digits, - or _",
     "channel": "a name of 1 to 200 bytes of UTF-8 without control characters",

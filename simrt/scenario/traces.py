@@ -5,32 +5,33 @@ from __future__ import annotations
 import csv
 import json
 import re
+import stat
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-import msgspec
-
+from simrt.inputs import MAX_LEVELS, NotJson, encoding_of, open_text, read_json
 from simrt.scenario.model import Trace
-from simrt.scenario.units import NS_PER_S
+from simrt.scenario.units import NS_PER_S, parse_moment
+from simrt.scenario.words import described
 
 COLUMNS = ("t", "event", "data")
-# A bound on what is read into memory; about 300 bytes a row.
+_SPELLINGS = (("t", "time", "timestamp"), ("event",), ("data",))
+# Bounds on what is read into memory: rows, about 300 bytes each, and characters of one line.
 MAX_ROWS = 5_000_000
+MAX_LINE = 1 << 20
 TIME_ALLOWED = (
     "seconds, such as 1434713402 or 12.5, or a timestamp with its offset, such as "
     "2026-01-01T00:00:00Z"
 )
 
 _SECONDS = re.compile(r"[+-]?([0-9]{1,30}\.?[0-9]{0,30}|\.[0-9]{1,30})([eE][+-]?[0-9]{1,3})?")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+_SEPARATOR = re.compile("sep=([,;|\t])", re.IGNORECASE)
 
 
 class TraceError(ValueError):
@@ -68,12 +69,14 @@ def read_recording(path: Path) -> Recording:
         TraceError: where it cannot be read, with the line.
     """
     try:
-        stat = path.stat()
+        stats = path.stat()
     except OSError as error:
         raise TraceError(f"{path}: cannot be read: {error.strerror or error}") from error
     except ValueError:
         raise TraceError(f"{str(path)!r} is not a file name") from None
-    return _read(path, stat.st_mtime_ns, stat.st_size)
+    if stat.S_ISFIFO(stats.st_mode):
+        raise TraceError(f"{path}: is a pipe; write a file: a trace is read again for each run")
+    return _read(path, stats.st_mtime_ns, stats.st_size)
 
 
 @lru_cache(maxsize=4)
@@ -101,90 +104,171 @@ def _read(path: Path, _mtime_ns: int, _size: int) -> Recording:
             last = t_ns
     except OSError as error:
         raise TraceError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise TraceError(f"{path}: is not UTF-8 text ({error.reason})") from error
+    except UnicodeError as error:
+        raise TraceError(f"{_undecodable(path)}: is not UTF-8 text") from error
     return Recording(times, tuple(events), data, tuple(ignored))
 
 
+def _undecodable(path: Path) -> str:
+    """The place of the first line that is not in the file's encoding."""
+    with path.open("rb") as file:
+        if encoding_of(file.peek(2)) == "utf-8-sig":
+            for number, line in enumerate(file, 1):
+                try:
+                    line.decode()
+                except UnicodeDecodeError:
+                    return f"{path}:{number}"
+    return str(path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Where the columns of a trace stand among the names of its header, or of one JSON object."""
+
+    t: int | None
+    event: int | None
+    data: int | None
+    ignored: tuple[str, ...]
+
+    @classmethod
+    def of(cls, names: Sequence[str]) -> _Columns:
+        """Find them; however they are capitalised, and whatever stands around them.
+
+        Raises:
+            ValueError: where one stands twice.
+        """
+        plain = [name.strip().lower() for name in names]
+        places: list[int | None] = []
+        for spellings in _SPELLINGS:
+            named = next((one for one in spellings if one in plain), None)
+            if named is not None and plain.count(named) > 1:
+                raise ValueError(f"the column {named} twice; name each once")
+            places.append(None if named is None else plain.index(named))
+        ignored = tuple(name for at, name in enumerate(names) if at not in places)
+        return cls(places[0], places[1], places[2], ignored)
+
+
+_columns = lru_cache(maxsize=64)(_Columns.of)
+
+
+def _lines(file: TextIO, path: Path) -> Iterator[str]:
+    number = 0
+    while line := file.readline(MAX_LINE):
+        number += line.endswith(("\n", "\r")) or len(line) < MAX_LINE
+        if len(line) == MAX_LINE and line[-1] not in "\r\n":
+            raise TraceError(f"{path}:{number + 1}: a line of {MAX_LINE >> 10} KiB or more")
+        yield line
+
+
 def _csv_rows(path: Path, ignored: dict[str, None]) -> Iterator[tuple[int, int, str, Any, bool]]:
-    # utf-8-sig: spreadsheets put a byte order mark before the first column's name.
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.reader(file)
+    with open_text(path, newline="") as file:
+        lines = _lines(file, path)
+        columns, width, before, separator = _csv_header(lines, path)
+        ignored.update(dict.fromkeys(columns.ignored))
+        at_t, at_event, at_data = columns.t, columns.event, columns.data
+        assert at_t is not None
+        assert at_event is not None
+        seen = dict[str, str]()  # one object for equal names: a long trace has few
+        rows = csv.reader(lines, delimiter=separator, skipinitialspace=True)
         try:
-            names = next(rows, [])
-            for needed in ("t", "event"):
-                if needed not in names:
-                    raise TraceError(
-                        f"{path}:1: no column {needed}; the first line names the columns: "
-                        "t, event and, if you like, data"
-                    )
-            ignored.update(dict.fromkeys(name for name in names if name not in COLUMNS))
-            at_t, at_event = names.index("t"), names.index("event")
-            at_data = names.index("data") if "data" in names else None
-            seen = dict[str, str]()  # one object for equal names: a long trace has few
             for row in rows:
-                line = rows.line_num
-                if not row:
+                line = before + rows.line_num
+                if not any(row):  # spreadsheets leave such rows at the end
                     continue
-                if len(row) != len(names):
+                if len(row) != width:
                     raise TraceError(
-                        f"{path}:{line}: {len(row)} columns; the first line has {len(names)}"
+                        f"{path}:{line}: {len(row)} columns; the first line has {width}"
                     )
-                t_ns = _time(row[at_t], path, line)
+                # Where semicolons separate, the comma is the decimal sign.
+                t = row[at_t].replace(",", ".", 1) if separator == ";" else row[at_t]
                 event = seen.setdefault(row[at_event], row[at_event])
                 text = "" if at_data is None else row[at_data]
-                yield line, t_ns, event, _json(text, path, line) if text else None, text != ""
+                data = _json(text, path, line) if text else None
+                yield line, _time(t, path, line), event, data, text != ""
         except csv.Error as error:
-            raise TraceError(f"{path}:{rows.line_num}: not CSV: {error}") from error
+            larger = "field larger" in str(error)
+            says = "a field of more than 128 KiB" if larger else f"not CSV: {error}"
+            raise TraceError(f"{path}:{before + rows.line_num}: {says}") from error
+
+
+def _csv_header(lines: Iterator[str], path: Path) -> tuple[_Columns, int, int, str]:
+    """The columns, how many there are, the number of the line that names them, the separator.
+
+    Before that line spreadsheets may name the separator (`sep=;`), and PowerShell a type (`#TYPE`).
+    """
+    separators: tuple[str, ...] = (",", ";", "\t")
+    line, number = next(lines, ""), 1
+    while (told := _SEPARATOR.fullmatch(line.strip("\r\n"))) or line.startswith("#TYPE "):
+        separators = separators if told is None else (told[1],)
+        line, number = next(lines, ""), number + 1
+    any_t = False
+    for separator in separators:
+        names = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
+        try:
+            columns = _columns(tuple(names))
+        except ValueError as error:
+            raise TraceError(f"{path}:{number}: {error}") from None
+        if columns.t is not None and columns.event is not None:
+            return columns, len(names), number, separator
+        any_t = any_t or columns.t is not None
+    needed = "event" if any_t else "t"
+    raise TraceError(
+        f"{path}:{number}: no column {needed}; the first line names the columns: "
+        "t, event and, if you like, data, separated by a comma, a semicolon or a tab"
+    )
 
 
 def _json_rows(path: Path, ignored: dict[str, None]) -> Iterator[tuple[int, int, str, Any, bool]]:
-    decode = msgspec.json.Decoder(dict[str, Any]).decode
     seen = dict[str, str]()
-    with path.open("rb") as file:
-        for line, raw in enumerate(file, 1):
-            if not raw.strip():
+    with open_text(path, newline="\n") as file:
+        for line, text in enumerate(_lines(file, path), 1):
+            if not text.strip():
                 continue
+            row = _json(text, path, line, "not a JSON object", MAX_LEVELS + 1)
+            if not isinstance(row, dict):
+                raise TraceError(f"{path}:{line}: not a JSON object: write one a line")
+            names = tuple(row)
             try:
-                row = decode(raw)
-            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-                raise TraceError(f"{path}:{line}: not a JSON object: {error}") from error
-            for name in row:
-                if name not in COLUMNS:
-                    ignored.setdefault(name)
-            event = row.get("event")
+                columns = _columns(names)
+            except ValueError as error:
+                raise TraceError(f"{path}:{line}: {error}") from None
+            ignored.update(dict.fromkeys(columns.ignored))
+            event = None if columns.event is None else row[names[columns.event]]
             if not isinstance(event, str):
                 raise TraceError(f"{path}:{line}: no event; write its type as text")
-            t_ns = _time(row.get("t"), path, line)
-            yield line, t_ns, seen.setdefault(event, event), row.get("data"), "data" in row
+            t = None if columns.t is None else row[names[columns.t]]
+            if isinstance(t, float):  # as it is written: a float holds some 16 digits only
+                t = json.loads(text, parse_float=str)[names[columns.t or 0]]
+            data = None if columns.data is None else row[names[columns.data]]
+            t_ns = _time(t, path, line)
+            yield line, t_ns, seen.setdefault(event, event), data, columns.data is not None
 
 
-def _json(text: str, path: Path, line: int) -> Any:
+def _json(
+    text: str,
+    path: Path,
+    line: int,
+    says: str = "data is not JSON",
+    levels: int = MAX_LEVELS,
+) -> Any:
     try:
-        return json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
-        raise TraceError(f"{path}:{line}: data is not JSON: {error}") from error
-
-
-def _refuse(name: str) -> Any:
-    raise ValueError(f"{name} is not a JSON number")
+        return read_json(text, levels)
+    except NotJson as error:
+        raise TraceError(f"{path}:{line}: {says}: {error}") from None
 
 
 def _time(value: Any, path: Path, line: int) -> int:
     """Nanoseconds of a recorded time, exact as it is written."""
     t_ns = None
-    if isinstance(value, bool):
-        pass  # not a number, though Python calls it one
-    elif isinstance(value, int):
+    if isinstance(value, int) and not isinstance(value, bool):
         t_ns = value * NS_PER_S
-    elif isinstance(value, str | float):
-        # repr is the shortest text that reads back as this number: what was written.
-        text = value if isinstance(value, str) else repr(value)
+    elif isinstance(value, str):
+        text = value.strip()
         t_ns = _plain_ns(text)
         if t_ns is None:
             t_ns = _decimal_ns(text) if _SECONDS.fullmatch(text) else _timestamp_ns(text)
     if t_ns is None or abs(t_ns) >= 2**62:
-        raise TraceError(f"{path}:{line}: t is {value!r}; write {TIME_ALLOWED}")
+        raise TraceError(f"{path}:{line}: t is {described(value)}; write {TIME_ALLOWED}")
     return t_ns
 
 
@@ -209,12 +293,9 @@ def _decimal_ns(text: str) -> int | None:
 
 def _timestamp_ns(text: str) -> int | None:
     try:
-        moment = datetime.fromisoformat(text.strip())
+        return parse_moment(text)
     except ValueError:
         return None
-    if moment.tzinfo is None:
-        return None
-    return (moment - _EPOCH) // _MICROSECOND * 1000
 
 
 def replayed(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
@@ -36,6 +36,7 @@ HIGHEST_RATE_PER_S = 1_000_000
 
 DURATION_ALLOWED = "a number with a unit, such as 250ms, 20s, 5m, 2h or 1d"
 RATE_ALLOWED = "a number above 0 per unit of time, such as 0.5/s, 3/min or 2/h"
+MOMENT_ALLOWED = "a date and time with its offset, such as 2026-01-01T00:00:00Z"
 ZONE_ALLOWED = "the name of a time zone, such as UTC or Europe/Berlin"
 SIZE_ALLOWED = "a whole number with a unit, such as 512B, 4KiB or 1MiB"
 
@@ -123,6 +124,39 @@ def format_size(size: int) -> str:
         if size and size % _SIZES[unit] == 0:
             return f"{size // _SIZES[unit]}{unit}"
     return f"{size}B"
+
+
+# RFC 3339, and what databases write: a space for the T, hours alone as offset, no separators.
+_MOMENT = re.compile(
+    r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})[Tt ]([01][0-9]|2[0-3]):?([0-5][0-9]):?([0-5][0-9]|60)"
+    r"(?:\.([0-9]{1,30}))?([Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)"
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def parse_moment(text: str) -> int:
+    """Read a date and time with its offset; return nanoseconds since 1970, rounded to the nearest.
+
+    A leap second is the first instant after it, as in the time of POSIX.
+
+    Raises:
+        ValueError: where the text is none.
+    """
+    match = _MOMENT.fullmatch(text)
+    if match is None:
+        raise ValueError(MOMENT_ALLOWED)
+    year, month, day, hour, minute, second, decimals, offset = match.groups()
+    leap = second == "60"
+    clock = f"{hour}:{minute}:{59 if leap else second}{offset.upper()}"
+    try:
+        moment = datetime.fromisoformat(f"{year}-{month}-{day}T{clock}")
+    except ValueError:  # no such day
+        raise ValueError(MOMENT_ALLOWED) from None
+    whole = (moment - _EPOCH) // timedelta(seconds=1)
+    if leap and whole % 86_400 != 86_399:
+        raise ValueError(MOMENT_ALLOWED)
+    part = 0 if leap or not decimals else round(Fraction(f"0.{decimals}") * NS_PER_S)
+    return (whole + leap) * NS_PER_S + part
 
 
 def zone_of(name: str) -> tzinfo:

@@ -21,6 +21,11 @@ MOST_LOOKS = 500
 # Beyond so many different meetings of parts nobody can follow a schema either.
 _MOST_MEETINGS = 20_000
 
+# Numbers are compared as they are written, in decimal: some 20 looks, at half as many numbers as
+# there can be other values in so many bytes.
+_EXACT = 10
+_COMPARED = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
+
 _PARTS = ("allOf", "anyOf", "oneOf")
 _BRANCHES = ("not", "if", "then", "else")
 
@@ -172,12 +177,13 @@ def _cost(part: Any) -> int:
     if not isinstance(part, dict):
         return 1
     values = [part["const"]] if "const" in part else []
-    # Plain values of an enum are found by their hash; lists and objects are compared one by one.
-    values += [value for value in part.get("enum", ()) if isinstance(value, list | dict)]
+    # Texts and whole numbers of an enum are found by their hash; others are compared one by one.
+    values += [value for value in part.get("enum", ()) if isinstance(value, list | dict | float)]
     patterns = len(part.get("patternProperties", ()))
-    return 1 + 2 * patterns + sum(map(_size, values))
+    bounds = sum(_EXACT for key in _COMPARED if key in part)
+    return 1 + 2 * patterns + bounds + sum(map(_size, values))
 
 
 def _size(value: Any) -> int:
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return 1 + sum(map(_size, inner))
+    return (_EXACT if isinstance(value, float) else 1) + sum(map(_size, inner))

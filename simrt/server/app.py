@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from simrt.engine import InvalidNameError
+from simrt.inputs import NotJson, read_json
 from simrt.server import access_log
 from simrt.server.access import Denied, Granted, credential_of
 from simrt.server.asgi import Receive, Send, run_plain
 from simrt.server.call import Call, Params, Rejected
 from simrt.server.declared import Endpoint, Hook, StreamEndpoint
 from simrt.server.full import Full
-from simrt.server.json_body import NotJson, read_json
 from simrt.server.metrics import exposition
 from simrt.server.protocol import EXTENSION, Connection
 from simrt.server.signs import Sign

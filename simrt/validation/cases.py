@@ -17,6 +17,7 @@ import msgspec
 
 from simrt import theory
 from simrt.errors import UsageError
+from simrt.inputs import NotJson, copy_of_pipe, read_json
 from simrt.scenario.metric_names import VALIDATION_QUANTITIES
 
 FORMAT = "validation-cases/1"
@@ -32,6 +33,8 @@ _OF_OUTAGES = (
     "mean_age_after_replay_s",
 )  # fmt: skip
 _PER_OUTAGE = _OF_OUTAGES[:4]
+
+_MAX_BYTES = 1 << 24
 
 _Above0 = Annotated[float, msgspec.Meta(gt=0)]
 _From0 = Annotated[float, msgspec.Meta(ge=0)]
@@ -158,10 +161,14 @@ def read_cases(path: Path) -> tuple[Case, ...]:
         CaseError: where the file cannot be read or is not of this format; all mistakes at once.
     """
     try:
-        data = msgspec.json.decode(path.read_bytes())
+        with copy_of_pipe(path, _MAX_BYTES + 1) or path.open("rb") as file:
+            raw_data = file.read(_MAX_BYTES + 1)
+        if len(raw_data) > _MAX_BYTES:
+            raise CaseError(f"{path}: larger than {_MAX_BYTES >> 20} MiB")
+        data = read_json(raw_data)
     except OSError as error:
         raise CaseError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except NotJson as error:
         raise CaseError(f"{path}: not JSON: {error}") from error
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         found = data.get("format") if isinstance(data, dict) else type(data).__name__

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from simrt.client import Client, Endpoint, Reconnect
+from simrt.client.headers import MOST_RETRY_AFTER_S
 from simrt.client.reconnect import AT_ONCE
 
 from .scripted import (
@@ -110,11 +111,25 @@ def test_parameters_and_case_of_the_type_do_not_matter(kind: str) -> None:
     run(main)
 
 
+def test_of_several_types_the_last_counts() -> None:
+    async def main() -> None:
+        kinds = b"content-type: text/html\r\ncontent-type: text/event-stream\r\n"
+        server = Server(saying(b"HTTP/1.1 200 OK\r\n" + kinds + b"\r\n" + block(1)))
+        async with server.listening():
+            notes = Notes()
+            async with using(Client(Standing(), server.endpoint, notes)):
+                await notes.until("close")
+                assert notes.kinds() == ["opened", "receive", "close"]
+
+    run(main)
+
+
 @pytest.mark.rules("CLI-3")
 @pytest.mark.parametrize(
     ("retry_after", "waited_s"),
-    [("7", 7), ("0", 3), ("Thu, 01 Jan 2026 00:01:00 GMT", 60), ("Thu, 01 Jan 2026 00:01:00", 60)],
-)
+    [("7", 7), ("0", 3), ("Thu, 01 Jan 2026 00:01:00 GMT", 60), ("Thu, 01 Jan 2026 00:01:00", 60),
+     ("9" * 400, MOST_RETRY_AFTER_S)],
+)  # fmt: skip
 def test_patient_returns_after_503_with_retry_after(retry_after: str, waited_s: int) -> None:
     """CLI-3: no sooner than asked for, and no sooner than CLI-1 says."""
 
@@ -137,6 +152,8 @@ def test_patient_returns_after_503_with_retry_after(retry_after: str, waited_s: 
     [
         (503, ()),
         (503, ("Retry-After: soon",)),
+        (503, ("Retry-After: -1",)),
+        (503, (f"Retry-After: Thu, 01 Jan {'9' * 400} 00:00:00 GMT",)),
         (429, ("Retry-After: 1",)),
         (401, ("Retry-After: 1",)),
     ],

@@ -27,7 +27,7 @@ ROOMS = (
     "comparisons.py",
     "report", "watch", "shipped.py", "cli.py",
     "endings.py", "terminal.py", "__main__.py", "__init__.py",
-    "record.py", "network.py", "clock.py", "errors.py", "text.py", "py.typed",
+    "record.py", "network.py", "clock.py", "inputs.py", "errors.py", "text.py", "py.typed",
 )  # fmt: skip
 
 # What cannot say itself what it is.

@@ -23,6 +23,8 @@ from simrt.scenario.work import MOST_LOOKS, EndlessError, most_looks
         ({"enum": ["a", 1, None]}, 1),
         ({"enum": ["a", [1, 2], {"a": [3]}]}, 7),
         ({"const": {"a": [1, 2]}}, 5),
+        ({"enum": [1, 2.5, 3.5]}, 21),
+        ({"minimum": 0, "multipleOf": 0.01}, 21),
         # A list, a tree, a tree by two names: each value is looked at by one part and its target.
         ({"items": {"$ref": "#"}}, 2),
         ({"$defs": {"t": {"properties": {"l": {"$ref": "#/$defs/t"}, "r": {"$ref": "#/$defs/t"}}}},
@@ -41,12 +43,15 @@ DOUBLING = {
     },
     "$ref": "#/$defs/n60",
 }
+FLOATS = {"items": {"enum": [n + 0.5 for n in range(60)]}}
 MANY = {"anyOf": [{"minimum": n} for n in range(1_000)]}
 PAIRS = {"enum": [[n, n] for n in range(400)]}
 
 
 @pytest.mark.parametrize(
-    "schema", [TWICE, DOUBLING, MANY, PAIRS], ids=["twice", "2^60", "many", "pairs"]
+    "schema",
+    [TWICE, DOUBLING, MANY, PAIRS, FLOATS],
+    ids=["twice", "2^60", "many", "pairs", "floats"],
 )
 def test_what_looks_more_often_is_refused_with_a_sentence(schema):
     assert most_looks(schema) > MOST_LOOKS

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simrt.server.json_body import NotJson, read_json
+from simrt.inputs import NotJson, read_json
 from tests.server.rig import TOKENS, rig, virtual
 
 DIGITS = sys.get_int_max_str_digits()
@@ -53,8 +53,8 @@ def test_whatever_it_is_there_is_one_kind_of_error(body: bytes) -> None:
         (b"[-Infinity]", "-Infinity is no number there"),
         (b'{"id":"7","id":"8"}', "a key stands twice in one object"),
         (b'[{"a":{"b":1,"\\u0062":2}}]', "a key stands twice in one object"),
-        (b"[" * 100_000, "it is nested too deeply"),
-        (b'{"a":' * 40_000, "it is nested too deeply"),
+        (b"[" * 100_000, "it is nested too deeply: more than 100 levels"),
+        (b'{"a":' * 40_000, "it is nested too deeply: more than 100 levels"),
         (b"1" * (DIGITS + 1), "a number has too many digits"),
     ],
 )
