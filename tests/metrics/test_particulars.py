@@ -170,9 +170,11 @@ def test_groups_and_end_can_be_others_than_the_scenarios() -> None:
 
 def test_members_stand_in_the_order_of_their_numbers() -> None:
     tale = Tale(groups={"h": 11, "g": 11})
-    for who in ("g/10", "g/2", "h/1", "g/b", "g/a"):
+    for who in ("g/10", "g/2", "h/1", "g/b", "g/a", "g/1", "g/0"):
         tale.connect(0, who)
-    assert tale.measure().subscribers() == ("h/1", "g/a", "g/b", "g/2", "g/10")
+    assert tale.measure().subscribers() == (
+        "h/1", "g/0", "g/a", "g/b", "g/1", "g/2", "g/10"
+    )  # fmt: skip
 
 
 def test_a_distribution_of_a_group_and_of_all() -> None:
@@ -183,6 +185,39 @@ def test_a_distribution_of_a_group_and_of_all() -> None:
     ]  # fmt: skip
     assert seen.sketch("latency_s").total == 2
     assert seen.sketch("sent").total == 0
+
+
+# --- the last instant -----------------------------------------------------------------------------
+
+
+def test_what_happens_in_the_last_instant_belongs_to_the_workload() -> None:
+    """In any order: an accept, a send, a receipt of what nobody sent."""
+    tale = Tale(groups={"g": 2}).connect(0).send(90, 1).connect(100, "g/1").arrive(100, 1)
+    tale.send(100, 2).receive(100, 9).receive(100.000000001, 9)
+    seen = tale.measure()
+    assert seen.value("never_informed", subscriber="g/0") == 0
+    assert seen.value("never_informed", subscriber="g/1") == 1
+    assert seen.value("sent", subscriber="g/0") == 2
+    assert seen.value("sent", subscriber="g/1") == 1
+    assert seen.value("unmatched") == 1
+    assert seen.value("blind_s", subscriber="g/0") == 10
+    assert seen.value("uninformed_s", subscriber="g/0") == 100
+
+
+def test_who_is_accepted_after_it_is_no_member_of_the_workload() -> None:
+    seen = Tale(groups={"g": 2}).connect(0).send(1, 1).connect(101, "g/1").measure()
+    assert seen.totals(subscriber="g/1").members == 0
+    assert seen.totals().members == 1
+    assert seen.value("uninformed_s") == 100
+
+
+def test_a_replay_of_what_was_sent_after_it_offers_nothing() -> None:
+    tale = Tale().connect(0).send(10, 1).arrive(10, 1).close(20).send(101, 2)
+    tale.connect(102, n=2, replay=(1, 2)).arrive(103, 1, n=2).arrive(103, 2, n=2)
+    seen = tale.measure()
+    assert (seen.value("sent"), seen.value("received"), seen.value("duplicates")) == (1, 1, 1)
+    assert (seen.value("unmatched"), seen.value("unfinished")) == (0, 0)
+    assert seen.value("reconnect_s") == 82
 
 
 # --- bounded work and memory ----------------------------------------------------------------------
