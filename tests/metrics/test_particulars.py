@@ -27,7 +27,7 @@ from simrt.metrics.outcomes import (
 )
 from simrt.metrics.result import Metrics
 from simrt.metrics.sketch import CHUNK, Sketch, bounds_of, bucket_of
-from simrt.metrics.subscriber import Group
+from simrt.metrics.subscriber import Connection, Group, Subscriber
 from simrt.metrics.totals import FIGURES, Totals
 from tests.metrics.tales import S, Tale
 
@@ -277,6 +277,52 @@ def test_what_the_fold_keeps_of_send_times() -> None:
     meter._forget()
     # 1 follows the replay, which was empty; 5 is in flight, 6 follows it; 19, 20 are the history.
     assert sorted(meter._sent) == [1, 5, 6, 19, 20]
+
+
+def test_a_connection_and_a_member_at_their_beginning() -> None:
+    """Five were sent before, at 90 ns together; the history holds two of them."""
+    one = Connection(3, 2, 5, 90, reconnect=True)
+    assert (one.number, one.base, one.live_from, one.offer_from, one.offset) == (3, 2, 5, 6, -5)
+    assert (one.left, one.times, one.last_taken, one.taken, one.received) == (0, 90, -1, 0, 0)
+    assert (one.server_open, one.client_open, one.ended, one.reconnect) == (True, True, False, True)
+    assert (one.offer_to, one.last_offer(8)) == (-1, 8)
+    one.server_open, one.offer_to = False, 7
+    assert one.last_offer(8) == 7
+    books = Subscriber("g/0", Group("g"), 20, 100, 5, 3)
+    assert (books.member_from, books.newest, books.heard_to, books.since_ns) == (5, 5, 5, 20)
+    assert (books.newest_ns, books.outage_ns, books.lagging_ns) == (-1, -1, -1)
+    assert books.outcomes.runs() == [(4, 5, OFFLINE)]
+    totals = books.totals
+    assert (totals.members, totals.first_ns, totals.covered_ns) == (1, 20, 80)
+    late = Subscriber("g/0", Group("g"), 101, 100, 5, 3).totals
+    assert (late.members, late.never_informed, late.first_ns, late.covered_ns) == (0, 1, 101, 0)
+    last = Subscriber("g/0", Group("g"), 100, 100, 5, 3).totals
+    assert (last.members, last.never_informed, last.covered_ns) == (1, 0, 0)
+
+
+def test_connections_are_kept_while_the_server_has_them() -> None:
+    books = Subscriber("g/0", Group("g"), 0, 100, 0, 0)
+    first, second, third = (Connection(n, 0, 0, 0, reconnect=False) for n in (1, 2, 3))
+    books.add(first)
+    books.add(second)
+    assert (books.find(1), books.find(2), books.find(3)) == (first, second, None)
+    second.server_open = False
+    books.add(third)
+    assert (books.connections, books.connection) == ([first, second, third], third)
+    first.server_open = False
+    books.add(Connection(4, 0, 0, 0, reconnect=False))
+    assert [one.number for one in books.connections] == [3, 4]
+
+
+def test_what_a_later_connection_was_offered_too_it_decides() -> None:
+    """The first was offered 1 to 9, the second 4 to 6 and the third 8 alone."""
+    books = Subscriber("g/0", Group("g"), 0, 100, 0, 0)
+    for number, (first, last) in enumerate(((1, 9), (4, 6), (8, 8)), 1):
+        one = Connection(number, 0, 0, 0, reconnect=False)
+        one.server_open, one.offer_from, one.offer_to = number == 1, first, last
+        books.connections.append(one)
+    decided = [books.decides(one, 9) for one in books.connections]
+    assert decided == [[(1, 3), (7, 7), (9, 9)], [(4, 6)], [(8, 8)]]
 
 
 def test_distributions_are_counted_once_many_wait() -> None:
