@@ -95,8 +95,7 @@ def _rate(arrivals: Arrivals) -> float | None:
     if plain is not None:
         return plain.per_s
     if arrivals.batch is not None:
-        size = arrivals.batch.size
-        return arrivals.batch.rate.per_s * float(size.fixed or size.geometric or 1)
+        return arrivals.batch.sends_per_s
     if arrivals.on_off is not None:
         on, off = arrivals.on_off.on.mean_ns, arrivals.on_off.off.mean_ns
         return arrivals.on_off.rate.per_s * on / (on + off)

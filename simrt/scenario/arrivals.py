@@ -105,7 +105,12 @@ def _batches(randomness: Randomness, name: str, batch: Batch) -> Iterator[int]:
     sizes = None
     if batch.size.geometric is not None:
         sizes = randomness.geometric(f"{name}/size", float(batch.size.geometric))
-    for index, t_ns in enumerate(_poisson(randomness, name, batch.rate.gap_ns)):
+    if batch.rate is not None:
+        times = _poisson(randomness, name, batch.rate.gap_ns)
+    else:
+        assert batch.periodic is not None
+        times = _periodic(batch.periodic.gap_ns)
+    for index, t_ns in enumerate(times):
         size = batch.size.fixed if sizes is None else int(sizes.at(index))
         assert size is not None
         for _ in range(size):

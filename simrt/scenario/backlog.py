@@ -49,7 +49,7 @@ def _busiest_per_s(scenario: Scenario) -> float | None:
 
 def _peak(arrivals: Arrivals) -> float:
     if arrivals.batch is not None:
-        return arrivals.batch.rate.per_s * arrivals.batch.size.mean
+        return arrivals.batch.sends_per_s
     one = arrivals.on_off.rate if arrivals.on_off else arrivals.poisson or arrivals.periodic
     return one.per_s if one is not None else 0.0
 

@@ -45,9 +45,9 @@ def _of_group(scenario: Scenario, name: str, group: Subscribers) -> Iterator[str
 
 
 def _arrives_by_chance(arrivals: Arrivals) -> bool:
-    if arrivals.on_off is not None or arrivals.batch is not None:
-        return True
-    return arrivals.poisson is not None
+    if arrivals.batch is not None:
+        return arrivals.batch.rate is not None or arrivals.batch.size.geometric is not None
+    return arrivals.on_off is not None or arrivals.poisson is not None
 
 
 def _varies(law: Distribution) -> bool:

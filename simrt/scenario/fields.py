@@ -25,6 +25,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 from simrt.scenario.units import (
     DURATION_ALLOWED,
     DURATION_PATTERN,
+    PACE_ALLOWED,
     POSITIVE_DURATION_PATTERN,
     POSITIVE_SIZE_PATTERN,
     RATE_ALLOWED,
@@ -35,6 +36,7 @@ from simrt.scenario.units import (
     format_duration,
     format_size,
     parse_duration,
+    parse_pace,
     parse_rate,
     parse_size,
 )
@@ -97,6 +99,14 @@ def _rate(value: object) -> Rate:
     if isinstance(value, str):
         return parse_rate(value)
     raise ValueError(RATE_ALLOWED)
+
+
+def _pace(value: object) -> Rate:
+    if isinstance(value, Rate):
+        return value
+    if isinstance(value, str):
+        return parse_pace(value)
+    raise ValueError(PACE_ALLOWED)
 
 
 def _size(value: object) -> int:
@@ -170,6 +180,19 @@ RateField = Annotated[
     BeforeValidator(_rate),
     PlainSerializer(lambda rate: rate.text),
     WithJsonSchema({"type": "string", "pattern": RATE_PATTERN}),
+]
+PaceField = Annotated[
+    Rate,
+    BeforeValidator(_pace),
+    PlainSerializer(lambda rate: rate.text),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": RATE_PATTERN},
+                {"type": "string", "pattern": POSITIVE_DURATION_PATTERN},
+            ]
+        }
+    ),
 ]
 SizeBytes = Annotated[
     int,

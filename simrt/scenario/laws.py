@@ -11,6 +11,7 @@ from simrt.scenario.fields import (
     DurationNs,
     OneOf,
     OneOrMore,
+    PaceField,
     Part,
     PositiveDurationNs,
     PositiveNumber,
@@ -131,11 +132,28 @@ class BatchSize(OneOf):
         return float(self.fixed if self.fixed is not None else self.geometric or 1)
 
 
-class Batch(Part):
-    """Batches form a Poisson process; the sends of one batch share one instant."""
+class Batch(OneOf):
+    """Batches at random or at even distances; the sends of one batch share one instant."""
 
-    rate: RateField = Field(description="Batches per unit of time.")
+    rate: RateField | None = Field(
+        default=None, description="Batches per unit of time, independent of each other."
+    )
+    periodic: PaceField | None = Field(
+        default=None, description="Batches at even distances: a period or a rate."
+    )
     size: BatchSize
+
+    @classmethod
+    def choices(cls) -> tuple[str, ...]:
+        """At random or at even distances."""
+        return ("rate", "periodic")
+
+    @property
+    def sends_per_s(self) -> float:
+        """The mean number of sends per second."""
+        batches = self.rate if self.rate is not None else self.periodic
+        assert batches is not None
+        return batches.per_s * self.size.mean
 
 
 class OnOff(Part):
@@ -168,7 +186,9 @@ class Arrivals(OneOf):
     poisson: RateField | None = Field(
         default=None, description="Independent of each other, at this mean rate."
     )
-    periodic: RateField | None = Field(default=None, description="At even distances.")
+    periodic: PaceField | None = Field(
+        default=None, description="At even distances: a period such as 5s, or a rate."
+    )
     batch: Batch | None = Field(default=None, description="Several in one instant.")
     on_off: OnOff | None = Field(
         default=None, alias="on-off", description="Busy and silent periods in turn."

@@ -186,7 +186,7 @@ def _per_s(law: Arrivals) -> float:
     if law.periodic is not None:
         return law.periodic.per_s
     if law.batch is not None:
-        return law.batch.rate.per_s * law.batch.size.mean
+        return law.batch.sends_per_s
     if law.on_off is not None:
         on, off = law.on_off.on.mean_ns, law.on_off.off.mean_ns
         return law.on_off.rate.per_s * on / (on + off)

@@ -16,7 +16,7 @@ from simrt.errors import Mistake
 from simrt.scenario.documents import Document, KeyPath
 from simrt.scenario.fields import COUNT_ALLOWED, MOST_MESSAGES, WINDOW_ALLOWED, OneOf, Part
 from simrt.scenario.model import STARTS_ALLOWED, Scenario
-from simrt.scenario.units import DURATION_ALLOWED, RATE_ALLOWED, SIZE_ALLOWED
+from simrt.scenario.units import DURATION_ALLOWED, PACE_ALLOWED, RATE_ALLOWED, SIZE_ALLOWED
 from simrt.scenario.words import described, nearest
 from simrt.text import listing
 
@@ -84,7 +84,8 @@ _OPTIONAL_DURATIONS = (
 ALLOWED |= dict.fromkeys(_DURATIONS, DURATION_ALLOWED)
 ALLOWED |= dict.fromkeys(_OPTIONAL_DURATIONS, f"{DURATION_ALLOWED}, above 0; or none")
 ALLOWED |= {"keepalive": f"{DURATION_ALLOWED}; 1s or more"}
-ALLOWED |= dict.fromkeys(("poisson", "periodic", "rate"), RATE_ALLOWED)
+ALLOWED |= dict.fromkeys(("poisson", "rate"), RATE_ALLOWED)
+ALLOWED["periodic"] = PACE_ALLOWED
 ALLOWED |= {"lastN": COUNT_ALLOWED, "window": WINDOW_ALLOWED}
 
 # What may stand for a key that the author names.

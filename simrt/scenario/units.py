@@ -36,6 +36,7 @@ HIGHEST_RATE_PER_S = 1_000_000
 
 DURATION_ALLOWED = "a number with a unit, such as 250ms, 20s, 5m, 2h or 1d"
 RATE_ALLOWED = "a number above 0 per unit of time, such as 0.5/s, 3/min or 2/h"
+PACE_ALLOWED = "a number above 0 per unit of time, such as 0.5/s or 3/min; or a period such as 5s"
 MOMENT_ALLOWED = "a date and time with its offset, such as 2026-01-01T00:00:00Z"
 ZONE_ALLOWED = "the name of a time zone, such as UTC or Europe/Berlin"
 SIZE_ALLOWED = "a whole number with a unit, such as 512B, 4KiB or 1MiB"
@@ -104,6 +105,23 @@ def parse_rate(text: str) -> Rate:
     if rate.count * NS_PER_S > HIGHEST_RATE_PER_S * rate.per_ns:
         raise ValueError(f"{RATE_ALLOWED}, at most {HIGHEST_RATE_PER_S}/s")
     return rate
+
+
+def parse_pace(text: str) -> Rate:
+    """Read how often something happens: a rate such as `0.2/s`, or a period such as `5s`.
+
+    Raises:
+        ValueError: where the text is neither, or not above 0.
+    """
+    if re.fullmatch(rf"{_NUMBER}/.*", text):
+        return parse_rate(text)
+    try:
+        period_ns = parse_duration(text)
+    except ValueError:
+        raise ValueError(PACE_ALLOWED) from None
+    if period_ns * HIGHEST_RATE_PER_S < NS_PER_S:
+        raise ValueError(f"{PACE_ALLOWED}, at most {HIGHEST_RATE_PER_S}/s")
+    return Rate(Fraction(1), period_ns, text)
 
 
 def parse_size(text: str) -> int:

@@ -49,6 +49,22 @@ def test_simulator_and_app_write_the_same_rows() -> None:
     assert sum(compared[state] > 0 for state in STATES) >= len(STATES) * 3 // 4
 
 
+@pytest.mark.parametrize("latency", ["0s", "20ms"])
+@pytest.mark.parametrize("size", [{"fixed": 40}, {"geometric": 9}])
+def test_batches_at_even_distances_agree(latency: str, size: dict[str, int]) -> None:
+    arrivals = ({"batch": {"periodic": "2s", "size": size}}, {"periodic": "500ms"})
+    scenario = small(
+        publish=[{"event": "e", "arrivals": law} for law in arrivals],
+        faults=[{"at": "5s", "restart": "server", "for": "2s"}],
+        drain={"exponential": "100ms"},
+        window=2,
+        latency=latency,
+    )
+    ours = on_app(scenario, 1)
+    assert difference(simulated(scenario, 1), ours) == ""
+    assert {row.t_ns for row in ours if row.kind == "drop" and row.project == "p"}
+
+
 @pytest.mark.rules("NET-7", "SSE-5", "STR-1", "NET-9")
 @pytest.mark.parametrize("latency", ["0s", "100ms", "1s"])
 @pytest.mark.parametrize("heartbeat", ["none", "1s"])

@@ -72,6 +72,23 @@ def test_periodic_comes_at_exact_distances_and_first_after_one():
     assert found[-1] == round(6999 * S / 7)
 
 
+def test_a_period_is_a_rate_the_other_way_round():
+    assert times({"periodic": "5s"}, "1m") == times({"periodic": "0.2/s"}, "1m")
+    assert times({"periodic": "1m"}, "10m") == times({"periodic": "1/min"}, "10m")
+    assert times({"periodic": "1us"}, "5us") == [1000, 2000, 3000, 4000]
+    again = made(("a", {"periodic": "5s"})).normalised()
+    assert again["workload"]["publish"][0]["arrivals"] == {"periodic": "5s"}
+
+
+def test_batches_at_even_distances():
+    found = times({"batch": {"periodic": "10s", "size": {"fixed": 3}}}, "30s")
+    assert found == [10 * S] * 3 + [20 * S] * 3
+    assert found == times({"batch": {"periodic": "6/min", "size": {"fixed": 3}}}, "30s", seed=2)
+    sizes = Counter(times({"batch": {"periodic": "1s", "size": {"geometric": 4}}}, "5000s"))
+    assert sorted(sizes) == [n * S for n in range(1, 5000)]
+    assert abs(sum(sizes.values()) / len(sizes) - 4) < 4 * math.sqrt(12 / len(sizes))
+
+
 def test_nothing_comes_at_the_end_or_later():
     assert times({"periodic": "1/s"}, "1s") == []
     assert times({"periodic": "1/s"}, "1000000001ns") == [S]

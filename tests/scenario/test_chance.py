@@ -24,6 +24,9 @@ NOTHING = {
     "the whole of a group": {
         "count": 3, **STEADY, "faults": [{"at": "3s", "disconnect": "g", "for": "1s", "by": 1}]},
     "constant periods": {"online": {"up": "3s", "down": "1s"}, **STEADY},
+    "batches at even distances": {
+        "publish": [{"event": "e", "arrivals": {"batch": {"periodic": "2s", "size": {"fixed": 3}}}}]
+    },
     "a burst": {"faults": [{"at": "3s", "burst": "e", "for": "1s", "by": 5}]},
     "a law of no width": {"drain": {"uniform": {"low": "50ms", "high": "50ms"}}},
 }  # fmt: skip
@@ -75,6 +78,14 @@ def test_where_nothing_is_drawn_all_seeds_are_one(name):
 def test_what_is_drawn_is_named_and_makes_a_difference(what):
     scenario = small(**SOMETHING[what])
     assert draws_of(scenario) == (what,)
+    assert rows_of(scenario, 1)[0] != rows_of(scenario, 2)[0]
+
+
+@pytest.mark.parametrize("when", [{"periodic": "1s"}, {"rate": "1/s"}])
+def test_batches_whose_sizes_vary_are_drawn_whatever_their_distances(when):
+    batch = {"batch": {**when, "size": {"geometric": 3}}}
+    scenario = small(publish=[{"event": "e", "arrivals": batch}])
+    assert draws_of(scenario) == ("arrivals of e",)
     assert rows_of(scenario, 1)[0] != rows_of(scenario, 2)[0]
 
 
