@@ -10,6 +10,7 @@ from simrt.checkers import judge as judge_history
 from simrt.checkers import reached_states
 from simrt.checkers.observed import observe_expectations
 from simrt.checklist import judge_stale
+from simrt.collector import resting
 from simrt.errors import UsageError
 from simrt.history import History, HistoryWriter, Row, read_history
 from simrt.loops import beside_any_loop
@@ -167,10 +168,11 @@ def judge_counted(history: History, states: Mapping[str, int] | None = None) -> 
         states: how often each state was reached, where the caller has counted it.
     """
     header, scenario = history.header, history.scenario
-    measured = measure(history)
-    verdicts = (*judge_history(history), judge_stale(scenario, measured))
+    with resting():
+        measured = measure(history)
+        verdicts = (*judge_history(history), judge_stale(scenario, measured))
+        states = _states(history) if states is None else states
     told = tuple(v.at(header.target, header.seed) for v in verdicts)
-    states = _states(history) if states is None else states
     expected = observe_expectations(
         scenario, header.target, header.seed, measured, states, header.resolution_ns
     )

@@ -15,6 +15,7 @@ ALLOWED = {
     "text": set(),
     "inputs": set(),
     "clock": {"network"},
+    "collector": set(),
     "network": set(),
     "theory": set(),
     "scenario": {"engine", "errors", "inputs", "text"},
@@ -28,8 +29,8 @@ ALLOWED = {
         "clock", "engine", "errors", "history", "inputs", "network", "record", "scenario", "sse",
     },
     "targets": {
-        "client", "clock", "engine", "errors", "history", "network", "record", "scenario", "server",
-        "sse", "text",
+        "client", "clock", "collector", "engine", "errors", "history", "network", "record",
+        "scenario", "server", "sse", "text",
     },
     "fit": {"checkers", "scenario"},
     "results": {"checkers", "errors", "fit", "history", "metrics", "scenario", "report", "text"},
@@ -46,8 +47,8 @@ ALLOWED = {
     "checklist": {"checkers", "metrics", "results", "scenario"},
     "summary": {"checkers", "fit", "metrics", "results", "scenario", "text"},
     "runs": {
-        "checkers", "checklist", "errors", "history", "loops", "metrics", "network", "results",
-        "scenario", "targets",
+        "checkers", "checklist", "collector", "errors", "history", "loops", "metrics", "network",
+        "results", "scenario", "targets",
     },
     "checks": {
         "antipatterns", "checkers", "checklist", "clock", "errors", "fit", "history", "limit",

@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 
 from simrt.checkers.fold import Checker, Watch, follow_all
-from simrt.checkers.ledger import PROBE, Ledger, Stream, Subscription, side
+from simrt.checkers.ledger import PROBE, Key, Ledger, Stream, Subscription, side
 from simrt.checkers.verdict import Status
 from simrt.history import UNTOLD, History, Row
 from simrt.scenario.expect import And, Reached, Term, parse_expectation
@@ -34,6 +34,7 @@ class _States(Watch):
         self._newest_send_ns: dict[Stream, int] = {}
         self._newest_connect_ns: dict[Stream, int] = {}
         self._connected: set[str] = set()
+        self._connections: dict[tuple[Stream, str], list[Key]] = {}
         self._got: dict[tuple[str, str], bytearray] = {}
 
     def _met(self, state: str, times: bool | int = True) -> None:
@@ -88,8 +89,10 @@ class _States(Watch):
         self._met("sent-at-subscribe", self._newest_send_ns.get(stream) == row.t_ns)
         self._met("forgotten-channel", self._forgotten(stream, row.t_ns))
         self._met("reconnect", row.subscriber in self._connected)
-        held = any(key[0] == row.subscriber for key in stream.open)
-        self._met("reconnect-while-open", held)
+        mine = self._connections.get((stream, row.subscriber), ())
+        held = [key for key in mine if key in stream.open]
+        self._met("reconnect-while-open", bool(held))
+        self._connections[stream, row.subscriber] = [*held, (row.subscriber, row.connection)]
         self._newest_connect_ns[stream] = row.t_ns
         self._connected.add(row.subscriber)
 

@@ -11,6 +11,7 @@ found by its index alone, forwards or backwards.
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -28,7 +29,10 @@ LONGEST_NS = 2**62
 
 T = TypeVar("T")
 _Key: TypeAlias = "np.ndarray[Any, Any]"
-_Sampler: TypeAlias = Callable[[Generator], list[Any]]
+# Blocks are arrays, not lists: Python's garbage collector would look at every draw of every list,
+# again and again, and with thousands of subscribers that costs more than the run itself.
+_Block: TypeAlias = "array[Any]"
+_Sampler: TypeAlias = Callable[[Generator], _Block]
 
 
 def epoch_of(seed: int, life: int) -> str:
@@ -98,8 +102,8 @@ class _Stream:
         self._source = source
         self._key = key
         self._draw = draw
-        self._blocks: dict[int, list[Any]] = {}
-        self._values: list[Any] = []
+        self._blocks: dict[int, _Block] = {}
+        self._values: _Block = array("q")
         self._first = -BLOCK  # no block yet
 
     def at(self, index: int) -> Any:
@@ -123,8 +127,12 @@ class _Stream:
         return values[place]
 
 
-def _as_ns(values: np.ndarray[Any, Any]) -> list[int]:
-    return np.rint(np.minimum(values, LONGEST_NS)).astype(np.int64).tolist()  # type: ignore[no-any-return]
+def _as_ns(values: np.ndarray[Any, Any]) -> _Block:
+    return _whole(np.rint(np.minimum(values, LONGEST_NS)))
+
+
+def _whole(values: np.ndarray[Any, Any]) -> _Block:
+    return array("q", values.astype(np.int64).tobytes())
 
 
 def _sampler(law: Distribution) -> _Sampler:
@@ -143,7 +151,7 @@ def _sampler(law: Distribution) -> _Sampler:
     bounds = np.cumsum([phase.p for phase in law.hyperexponential])[:-1]
     means = np.array([phase.mean_ns for phase in law.hyperexponential], dtype=float)
 
-    def hyperexponential(source: Generator) -> list[int]:
+    def hyperexponential(source: Generator) -> _Block:
         phases = np.searchsorted(bounds, source.random(BLOCK), side="right")
         return _as_ns(source.standard_exponential(BLOCK) * means[phases])
 
@@ -200,11 +208,11 @@ class Randomness:
 
     def geometric(self, name: str, mean: float) -> Draws:
         """Counts 1, 2, … with this mean (1 or more): how many trials until the first success."""
-        return self._stream(name, lambda source: source.geometric(1 / mean, BLOCK).tolist())
+        return self._stream(name, lambda source: _whole(source.geometric(1 / mean, BLOCK)))
 
     def uniform(self, name: str) -> Fractions:
         """Numbers in [0, 1)."""
-        return self._stream(name, lambda source: source.random(BLOCK).tolist())
+        return self._stream(name, lambda source: array("d", source.random(BLOCK).tobytes()))
 
     def choice(self, name: str, population: int, count: int) -> tuple[int, ...]:
         """Some of the numbers 0 to `population` - 1, without repeats, in rising order."""

@@ -27,6 +27,7 @@ from simrt.targets.harness.calls import Caller, Hook, Line, LostCall, hooks_of
 from simrt.targets.harness.credentials import Credentials, refuse_denials
 from simrt.targets.harness.troubles import burst_name, fault_name
 from simrt.targets.header import header_of
+from simrt.targets.settling import Settling
 
 # How often progress is told: so many slices of the workload.
 _SLICES = 100
@@ -117,7 +118,8 @@ class Course:
         # The instant in which the workload ends is part of it: faults heal, networks return.
         self.loop.run_before(self.duration_ns + 1)
         self.loop.now_ns = self.duration_ns
-        while not self._settled():
+        settling = Settling(self.members, _at_rest)
+        while not (settling.all_at_rest() and self._nothing_pending()):
             if not self.loop.run_instant(latest_ns):
                 self.loop.now_ns = latest_ns
                 break
@@ -146,22 +148,13 @@ class Course:
         key = self.clock.order(Turn.FAULT, _END)
         self.loop.at(self.duration_ns, key, self.lives.hush)
 
-    def _settled(self) -> bool:
-        """Whether nothing is pending or in flight."""
-        held = []
-        for member in self.members:
-            client, link = member.client, member.network.link
-            if client.gave_up:
-                continue
-            if not client.opened or not client.idle or link is None:
-                return False
-            if member.network.untold:
-                continue  # it believes itself connected
-            if link.in_flight:
-                return False
-            held.append((member.name, client.attempt))
+    def _nothing_pending(self) -> bool:
         pending = self.lives.pending()
-        return pending is not None and all(pending.get(one) == 0 for one in held)
+        return pending is not None and all(
+            pending.get((member.name, member.client.attempt)) == 0
+            for member in self.members
+            if not (member.client.gave_up or member.network.untold)
+        )
 
     def _end(self) -> None:
         self.lives.end()
@@ -299,6 +292,17 @@ class Course:
         if life == self.lives.current and not self.lives.up:
             self._next_missed(play, sender, times, life)
             self._reject(play.feature.project, play.feature.channel, sender.sends)
+
+
+def _at_rest(member: WiredMember) -> bool:
+    """Whether a member has all that was written to it, and has handled it."""
+    client, link = member.client, member.network.link
+    if client.gave_up:
+        return True
+    if not client.opened or not client.idle or link is None:
+        return False
+    # One whose connection ended without its knowledge believes itself connected.
+    return member.network.untold or not link.in_flight
 
 
 def publish_name(play: int, entry: int) -> str:

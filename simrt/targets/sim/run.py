@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from simrt.collector import resting
 from simrt.history import Header, Row
 from simrt.network import KernelWindow, Turn, order
 from simrt.record import Record
@@ -13,6 +14,7 @@ from simrt.scenario.model import Fault, Scenario, Sender
 from simrt.scenario.neighbour import neighbour_of
 from simrt.scenario.randomness import Randomness
 from simrt.targets.header import header_of
+from simrt.targets.settling import Settling
 from simrt.targets.sim.client import Client
 from simrt.targets.sim.server import Play, Server
 from simrt.targets.sim.world import World
@@ -59,7 +61,8 @@ def run(
         windows: simulate the network of a real server on one machine: these windows and no latency,
             in place of what the groups ask for.
     """
-    Simulation(scenario, seed, write, windows).run(progress)
+    with resting():
+        Simulation(scenario, seed, write, windows).run(progress)
 
 
 def on_loopback(scenario: Scenario, windows: Windows) -> Scenario:
@@ -148,15 +151,15 @@ class Simulation:
         # The instant in which the workload ends is part of it: faults heal, networks return.
         self.world.run_until(self.duration_ns + 1)
         self.world.now = self.duration_ns
-        while not self._settled():
+        settling = Settling(self.clients, self._at_rest)
+        while not settling.all_at_rest():
             if not self.world.run_instant(latest):
                 self.world.now = latest
                 return
 
-    def _settled(self) -> bool:
-        return all(client.gave_up or self._current(client) for client in self.clients)
-
-    def _current(self, client: Client) -> bool:
+    def _at_rest(self, client: Client) -> bool:
+        if client.gave_up:
+            return True
         link = client.link
         if link is None or not client.opened or not client.idle:
             return False

@@ -234,9 +234,13 @@ class Server:
 
     def deny(self, clients: Sequence[Client]) -> None:
         """These clients' credentials are revoked: open streams close, attempts get 401."""
-        for client in clients:
+        open_streams: dict[Client, list[Stream]] = {client: [] for client in clients}
+        for stream in self.streams.values():
+            if stream.link.client in open_streams:
+                open_streams[stream.link.client].append(stream)
+        for client, streams in open_streams.items():
             self._denied[client.name] += 1
-            for stream in [s for s in self.streams.values() if s.link.client is client]:
+            for stream in streams:
                 self._end(stream, "denied")
 
     def allow(self, clients: Sequence[Client]) -> None:

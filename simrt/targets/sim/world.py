@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from heapq import heappop, heappush
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import simpy
 
@@ -35,17 +35,29 @@ class Occurrence(simpy.Event):
         self.callbacks = []
 
 
+def _act(moment: Any) -> None:
+    moment.action(*moment.args)
+
+
 class Moment(Occurrence):
-    """An action at one instant."""
+    """An action at one instant.
+
+    It refers to nothing that refers to it: when it has happened it is gone, without the garbage
+    collector, which would look at everything else too.
+    """
+
+    _acting: ClassVar[list[Callable[[simpy.Event], None]]] = [_act]
 
     def __init__(self, world: World, action: Callable[..., None], args: Any) -> None:
         self.env = world
-        self.callbacks = [self._act]
-        self._action = action
-        self._args = args
+        self.callbacks = self._acting
+        self.action = action
+        self.args = args
 
-    def _act(self, _: simpy.Event) -> None:
-        self._action(*self._args)
+    def cancel(self) -> None:
+        """Make it nothing, for good, and let go of whom it was about."""
+        self.callbacks = []
+        self.args = ()
 
 
 class World(simpy.Environment):
