@@ -12,6 +12,7 @@ import pytest
 from simrt.client import Client, Endpoint, Reconnect
 from simrt.client.connection import MAX_HEAD_BYTES, READ_BYTES, Connection, End, Head, Part
 from simrt.client.dial import tcp
+from simrt.client.headers import MOST_RETRY_AFTER_S
 from simrt.client.reconnect import AT_ONCE
 from simrt.sse import Event, Parser
 
@@ -72,10 +73,15 @@ def test_a_wait_grows_with_the_failures_up_to_its_limit() -> None:
 @pytest.mark.rules("CLI-3")
 @pytest.mark.parametrize(
     ("retry_after", "waited_s"),
-    [("1234567890123", 123_456_789_012), ("Wed, 31 Dec 2025 23:59:00 GMT", 3), ("4", 4)],
+    [
+        ("1234567890123", MOST_RETRY_AFTER_S),
+        ("999999999", 999_999_999),
+        ("Wed, 31 Dec 2025 23:59:00 GMT", 3),
+        ("4", 4),
+    ],
 )
 def test_what_retry_after_asks_for(retry_after: str, waited_s: int) -> None:
-    """Twelve digits are enough; a date that has passed asks for nothing."""
+    """Up to the longest wait; a date that has passed asks for nothing."""
 
     async def main() -> None:
         async def full(peer: Peer) -> None:
@@ -270,6 +276,32 @@ def test_waiting_for_the_end_can_be_given_up_before_it() -> None:
             assert waiting.cancelled()
             client.close()
             await turns()  # the transport goes now; `run` fails if that was an error
+
+    run(main)
+
+
+@pytest.mark.rules("CLI-1")
+def test_who_goes_while_a_dial_hangs_calls_it_off() -> None:
+    async def main() -> None:
+        called_off = []
+
+        async def hanging(*_: object) -> None:
+            try:
+                await asyncio.get_running_loop().create_future()
+            except asyncio.CancelledError:
+                called_off.append(True)
+                raise
+
+        notes = Notes()
+        client = Client(Standing(), Endpoint("h", 1, "/"), notes, dial=hanging)
+        client.dial()
+        await turns(2)
+        client.disconnect()
+        await turns(2)
+        assert called_off == [True]
+        assert notes.seen == [("refuse", 1, "network", None)]
+        client.close()
+        await asyncio.wait_for(client.wait_closed(), 20)
 
     run(main)
 
