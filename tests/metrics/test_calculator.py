@@ -32,7 +32,7 @@ def differences(history: History) -> list[str]:
         for figure, due in values.items():
             of = PERCENTILE.fullmatch(figure)
             seen = (
-                measured.quantile(int(of[1]) / 100, of[2], group)
+                measured.quantile(of[2], group, int(of[1]) / 100)
                 if of
                 else measured.value(figure, group)
             )
