@@ -15,6 +15,7 @@ from simrt.errors import UsageError
 from simrt.loops import beside_any_loop
 from simrt.server import Site, live_clock, serve
 from simrt.watch.serve import serve_scenarios
+from tests.marks import paced
 from tests.targets.small import small
 
 SCRIPT = """
@@ -92,6 +93,31 @@ def test_check_and_compare_inside_a_running_loop(tmp_path):
     found, compared = asyncio.run(cell())
     assert found.seeds == {"sim": (1, 2), "app": (1,)}
     assert compared.status.value == "pass"
+
+
+@pytest.mark.real
+@paced
+def test_in_a_notebook(scenario_file, tmp_path):
+    """A kernel of its own: its loop runs, and its main module is no file."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    cells = [
+        f"import simrt\nscenario = simrt.load({str(scenario_file)!r})",
+        "check = simrt.check(scenario, on=('sim', 'app'), runs=3, reports='asked')\ncheck",
+        "[simrt.run(scenario, on=on).target for on in ('sim', 'app', 'server')]",
+        "simrt.compare(scenario, on='app', runs=2).status.value",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(one) for one in cells])
+    NotebookClient(notebook, timeout=240, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    _, checked, ran, compared = (cell.outputs for cell in notebook.cells)
+    (shown,) = checked  # and nothing beside it, such as a warning
+    assert shown.data["text/plain"].startswith("Small: fail, runs: 3 on sim, 1 on app.")
+    assert "<table>" in shown.data["text/html"]
+    assert ran[0].data["text/plain"] == "['sim', 'app', 'server']"
+    assert compared[0].data["text/plain"] == "'pass'"
+    assert [path.name for path in tmp_path.iterdir()] == ["asked"]
+    assert len(list(tmp_path.glob("asked/small/*/report.html"))) == 1
 
 
 def test_ctrl_c_ends_what_runs_beside_a_loop():

@@ -3,7 +3,11 @@
 The table is made from the signatures. A new public call or parameter without an entry here fails.
 """
 
+import contextlib
+import dataclasses
 import inspect
+import subprocess
+import sys
 import types
 
 import pytest
@@ -11,6 +15,8 @@ import pytest
 import simrt
 from simrt.errors import SimrtError, UsageError
 from simrt.metrics import Metrics
+from tests.docs.arguments import ARGUMENTS, table_of
+from tests.docs.generated import between
 from tests.targets.small import small
 
 
@@ -98,6 +104,10 @@ MADE_BY_SIMRT = (simrt.Run, simrt.Check, simrt.Comparison, simrt.History, simrt.
 
 @pytest.fixture(scope="module")
 def made():
+    return make()
+
+
+def make():
     """A scenario, and one of each thing that has public methods."""
     scenario = small(duration="2s")
     run = simrt.run(scenario)
@@ -157,27 +167,48 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("name", list(RIGHT))
-def test_a_wrong_argument_is_an_error_that_says_what_to_write(name, made, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for _, parameter, label in (case for case in CASES if case[0] == name):
+def answers_to_wrong_arguments(made):
+    """By call, parameter and wrong value, what was raised or returned."""
+    found = {}
+    for name, parameter, label in CASES:
         call, arguments = called(name, made)
-        where = f"{name}({parameter}={label})"
         try:
-            found = give(call, arguments, parameter, WRONG[label])
-        except SimrtError as error:
-            said = str(error)
+            found[name, parameter, label] = give(call, arguments, parameter, WRONG[label])
+        except Exception as error:  # noqa: BLE001 - which it is, the tests say
+            found[name, parameter, label] = error
+    return found
+
+
+@pytest.fixture(scope="module")
+def answers(made, tmp_path_factory):
+    """They, from a folder in which nothing is made: all is refused before."""
+    folder = tmp_path_factory.mktemp("nothing")
+    with contextlib.chdir(folder):
+        found = answers_to_wrong_arguments(made)
+    assert list(folder.iterdir()) == []
+    return found
+
+
+@pytest.mark.parametrize("name", list(RIGHT))
+def test_a_wrong_argument_is_an_error_that_says_what_to_write(name, answers):
+    for (call, parameter, label), found in answers.items():
+        where = f"{call}({parameter}={label})"
+        if call == name:
+            assert isinstance(found, SimrtError), f"{where}: {found!r}"
+            said = str(found)
             assert len(said) < 1000, where
             assert "0x" not in said, where  # an address says nothing, and differs each time
+            # A mistake in a file's data says what is allowed there.
             assert any(word in said for word in ("write", "allowed", "cannot be read")), (
                 where,
                 said,
             )
-        except Exception as error:
-            raise AssertionError(f"{where}: {type(error).__name__}: {error}") from error
-        else:
-            raise AssertionError(f"{where} is taken: {found!r}")
-    assert list(tmp_path.iterdir()) == []  # refused before anything was made
+
+
+def test_the_document_shows_what_they_say(answers):
+    assert between(ARGUMENTS.read_text("utf-8"), "arguments") == table_of(answers), (
+        "run python -m tests.docs.arguments"
+    )
 
 
 @pytest.mark.parametrize(
@@ -239,7 +270,10 @@ def test_every_public_call_and_parameter_is_in_the_table():
         (lambda _, run: simrt.judge(run), "history: found a Run; write its record: judge(run.hist"),
         (lambda _, run: run.metrics.value("sent", "gg"), "(did you mean g?); write g or all"),
         (lambda _, run: run.metrics.value("mised"), "metric: found 'mised' (did you mean missed?)"),
-        (lambda _, run: run.metrics.quantile(0.9, "latency_s"), "metric: found 0.9; write a name"),
+        (
+            lambda _, run: run.metrics.quantile(0.9, "latency_s"),
+            "metric: found 0.9; write the name",
+        ),
         (lambda _, run: run.metrics.quantile("latency_s", p=90), "p: found 90; write a share from"),
         (lambda _, run: run.metrics.value("sent", subscriber="g/9"), "(did you mean g/0?)"),
     ],
@@ -264,6 +298,138 @@ def test_a_path_or_a_scenario_everywhere(made, tmp_path):
     again = simrt.check(str(path), on={"sim": 1}.keys(), runs=1, reports=tmp_path / "reports")
     assert again.seeds == {"sim": (1,)}
     assert simrt.compare(path, runs=1).status.value == "pass"
+
+
+def test_a_history_is_held_against_another_one_alone(made):
+    history = made["History"]
+    assert simrt.compare(history, history).status.value == "pass"
+    for value in [each for each in WRONG.values() if each is not None]:
+        with pytest.raises(SimrtError, match=r"other: found .*; write a history|cannot be read"):
+            simrt.compare(history, value)
+    with pytest.raises(UsageError, match=r"other: one history .*; write a second one"):
+        simrt.compare(history)
+
+
+@pytest.mark.parametrize(
+    ("settings", "path", "value"),
+    [
+        ({"workload.duration": "3s"}, ("workload", "duration"), "3s"),
+        (
+            {"workload.publish[0].arrivals.periodic": "5/s"},
+            ("workload", "publish", 0, "arrivals", "periodic"),
+            "5/s",
+        ),
+        ({"workload.subscribers.g.drain": "20ms"}, ("workload", "subscribers", "g", "drain"), None),
+        ({'workload.subscribers["g"].count': 2}, ("workload", "subscribers", "g", "count"), 2),
+        ({"server.heartbeat": "15s"}, ("server", "heartbeat"), "15s"),
+        ({"faults": [{"at": "1s", "stall": "g", "for": "1s"}]}, ("faults", 0, "stall"), "g"),
+        ({"bufferSize": 3}, ("feature", "options", "bufferSize"), 3),
+    ],
+)
+def test_with_reaches_a_key_by_its_path(settings, path, value, made):
+    scenario = made["Scenario"]
+    before = scenario.normalised()
+    part = scenario.with_(settings).normalised()
+    for step in path:
+        part = part[step]
+    assert value is None or part == value
+    assert scenario.normalised() == before
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("workload.publish[7].event", "has 1 entries, from [0] on; write one that is there"),
+        ("workload.publish.event", "is a list here; write [0] for its first entry"),
+        ("workload.subscribers.gg.drain", "has no gg; did you mean g?"),
+        ("workload[0]", "workload is no list; write names between points"),
+        ("title.text", "title is one value here; set it as a whole"),
+        ("workload..duration", "write a path of keys, such as"),
+        (".workload", "write a path of keys, such as"),
+        (3, "path: found 3; write a path of keys"),
+        ("workload.duratoin", "did you mean duration?"),
+    ],
+)
+def test_a_path_that_leads_nowhere(path, says, made):
+    with pytest.raises(SimrtError) as error:
+        made["Scenario"].with_({path: "1s"})
+    assert says in str(error.value)
+
+
+def test_results_show_themselves(made):
+    """In a terminal and in pytest's texts: what it is, and what did not pass."""
+    run, check, metrics = made["Run"], made["Check"], made["Metrics"]
+    title = made["Scenario"].title
+    said, *broken = repr(run).splitlines()
+    assert said == f"{title}, on sim, seed 1: fail"
+    assert [line.split(":")[0].strip() for line in broken] == ["shape"]  # any field may be added
+    first, *findings = repr(check).splitlines()
+    assert first == f"{title}: {check.status.value}, runs: 1 on sim. {check.sentence}"
+    assert len(findings) == len(check.deciding)
+    sent = int(metrics.value("sent", "g"))
+    assert repr(metrics).splitlines() == [
+        "Metrics of 1 subscriber",
+        f"  g: sent {sent}, missed 0 %",
+        f"  all: sent {sent}, missed 0 %",
+    ]
+    one = run.verdicts[0]
+    assert repr(one).splitlines()[0] == (
+        f"{one.check}: {one.status.value} on sim, seed 1. {one.sentence}"
+    )
+
+
+def test_notebooks_show_results_as_html(made):
+    from html.parser import HTMLParser
+
+    class Text(HTMLParser):
+        said = ""
+        tags = ()
+
+        def handle_data(self, data):
+            self.said += data
+
+        def handle_starttag(self, tag, _attrs):
+            self.tags = (*self.tags, tag)
+
+    def read(shown):
+        reader = Text()
+        reader.feed(shown._repr_html_())
+        return reader
+
+    check = made["Check"]
+    page = read(check)
+    assert all(item.title in page.said and item.sentence in page.said for item in check.items)
+    assert page.tags.count("tr") == 7
+    table = read(made["Metrics"])
+    assert table.tags.count("tr") == 1 + len(made["Metrics"].names)
+    verdict = dataclasses.replace(made["Run"].verdicts[0], sentence="a <b> & c", evidence=("<i>",))
+    text = read(verdict)
+    assert "a <b> & c" in text.said  # escaped
+    assert "b" not in text.tags
+    assert text.said.endswith("<i>")
+
+
+def test_an_assertion_of_pytest_says_what_was_found(made, tmp_path):
+    """The text under a failed assertion: the verdict and what did not pass, no field by field."""
+    test = tmp_path / "test_feature.py"
+    scenario = made["Scenario"].with_({"expect": ["received(g) >= 1000000"]})
+    test.write_text(
+        "import simrt\n"
+        "def test_it():\n"
+        f"    check = simrt.check(simrt.scenario({scenario.normalised()!r}),"
+        " on='sim', runs=5, reports=None)\n"
+        "    assert check.status.value == 'pass', check\n"
+    )
+    words = ["-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(test)]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *words],
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    said = [line for line in done.stdout.splitlines() if line.startswith("E ")]
+    assert f"{scenario.title}: fail, runs: 5 on sim." in said[0]
+    # pytest cuts the middle of a long text: how it begins and what was not kept stay.
+    assert "events received 1, asked for at least 1,000,000" in said[0]
+    assert len("".join(said)) < 2000
 
 
 def test_numbers_of_numpy_are_numbers(made):

@@ -206,6 +206,6 @@ class Metrics:
 
 def _metric(name: object) -> Metric:
     if not isinstance(name, str) or name not in METRICS:
-        write = "a name that names has, such as missed_fraction; the metric comes first"
+        write = "the name of a metric, such as missed_fraction; all are in .names"
         raise wrong("metric", name, write, meant=nearest(name, METRICS))
     return METRICS[name]
