@@ -137,6 +137,34 @@ def test_the_socket_is_the_one_that_was_asked_for(rcvbuf_bytes: int | None, own:
     run(main)
 
 
+@pytest.mark.rules("NET-2")
+def test_every_reconnect_asks_for_the_same_receive_buffer() -> None:
+    """The window that a server is offered is fixed by the option before each connect."""
+    sizes: list[int] = []
+
+    class Asking(socket.socket):
+        def connect(self, address: Any) -> None:
+            sizes.append(self.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF))
+            super().connect(address)
+
+    def opened() -> socket.socket:
+        return Asking(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+
+    async def ending(peer: Peer) -> None:
+        await peer.say(STREAM)
+
+    async def main() -> None:
+        server = Server(ending, ending, streaming)
+        async with server.listening():
+            notes = Notes()
+            client = Client(Jumping(), server.endpoint, notes, dial=tcp(4096, opened))
+            async with using(client):
+                await notes.until("opened", 3)
+
+    run(main)
+    assert sizes == [2 * 4096] * 3  # the kernel doubles it
+
+
 @pytest.mark.rules("CLI-3")
 @pytest.mark.parametrize("status", [201, 204, 206, 304, 401, 500, 503])
 def test_no_other_status_is_a_stream_whatever_its_type_says(status: int) -> None:

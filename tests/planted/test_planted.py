@@ -18,7 +18,7 @@ NAMED = {error.name: error for error in ERRORS}
 SAMPLE = ("drop-counted-twice", "leak-between-projects", "frame-cut-at-a-chunk-border")
 ROOMS = {
     "app", "engine", "sse", "server", "client", "simulator", "metrics", "checkers", "record",
-    "report", "scenario",
+    "report", "scenario", "processes",
 }  # fmt: skip
 
 # Whatever else is planted: these must be.

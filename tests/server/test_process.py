@@ -18,7 +18,7 @@ from simrt.server import Server, bind, compile_site, serve
 from simrt.server.process import build_site, read_orders
 from simrt.sse import Retry
 from tests.server.live import Live, Socket, fails, live, orders
-from tests.server.rig import feature, request, user_token
+from tests.server.rig import TOKENS, feature, request, user_token
 
 pytestmark = pytest.mark.real
 
@@ -147,6 +147,17 @@ def test_no_first_line_at_all() -> None:
     status, out, err = fails("", close=True)
     assert (status, out) == (2, "")
     assert "stdin" in err
+
+
+def test_orders_longer_than_a_pipe_holds() -> None:
+    """A pipe holds 64 KiB, so both ends see the line in parts, and so they do a command."""
+    many = {"shop": TOKENS["shop"] | {f"reader-{n}": "a secret " * 20 for n in range(1100)}}
+    with live(tokens=many) as server:
+        assert len(json.dumps(orders(tokens=many))) > 200_000
+        with Socket(server.port) as poster:
+            assert poster.post() == 200
+        named = {"project": "shop", "credentials": [f"token:reader-{n}" for n in range(10_000)]}
+        assert server.tell(f"revoke {json.dumps(named)}") == {"revoked": 10_000}
 
 
 def test_held_until_told(tmp_path: Path) -> None:

@@ -428,6 +428,49 @@ def test_a_process_ends_with_its_stdin(tmp_path: Path) -> None:
 
 
 @pytest.mark.real
+def test_an_answer_may_come_in_parts(tmp_path: Path) -> None:
+    """A pipe brings bytes, not lines: half an answer waits for its other half."""
+    code = """
+import sys
+def say(text):
+    sys.stdout.write(text)
+    sys.stdout.flush()
+sys.stdin.readline()
+say('{"held": ')
+sys.stdin.readline()
+say('true}\\n{"counts"')
+sys.stdin.readline()
+say(': []}\\n{"ended": true}\\n')
+sys.stdin.read()
+"""
+
+    async def main() -> None:
+        process = ServerProcess(tmp_path / "s.jsonl", {}, (sys.executable, "-c", code))
+        arrived: list[bytes] = []
+        came = asyncio.Event()
+        real = process.data_received
+
+        def data_received(data: bytes) -> None:
+            real(data)
+            arrived.append(data)
+            came.set()
+
+        process.data_received = data_received  # type: ignore[method-assign]
+        await process.start()
+        asked = []
+        for word in ("count", "end"):
+            await came.wait()  # the next part is not written before this one was read
+            came.clear()
+            asked.append(asyncio.create_task(process.ask(word)))
+        await process.ready()
+        assert [await each for each in asked] == [{"counts": []}, {"ended": True}]
+        assert len(arrived) == 3
+        await process.stop()
+
+    run(main)
+
+
+@pytest.mark.real
 def test_a_process_that_ignores_the_end_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
