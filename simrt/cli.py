@@ -46,10 +46,6 @@ Speed = Annotated[
     typer.Option(help="For server: scenario seconds per real second.", min=0.001, max=1000),
 ]
 
-Lockstep = Annotated[
-    bool, typer.Option("--lockstep", help="For server: its clock is the scenario's.")
-]
-
 
 @app.command()
 def check(
@@ -162,7 +158,6 @@ def run(
     on: Annotated[str, typer.Option("--on", help="Target: sim, app or server.")] = "sim",
     seed: Seed = 1,
     speed: Speed = None,
-    lockstep: Lockstep = False,
 ) -> None:
     """Run one scenario once, keep its history, and judge it.
 
@@ -179,14 +174,12 @@ def run(
             seed,
             history=history,
             speed=speed,
-            lockstep=lockstep,
             progress=lambda share: tell(on, share),
         )
         codes.append(_judged(done))
         say(f"History: {history}")
     again = ["simrt", "run", str(scenario), "--on", on, "--seed", str(seed)]
     again += [] if speed is None else ["--speed", f"{speed:g}"]
-    again += ["--lockstep"] if lockstep else []
     leave(codes, shlex.join([*again, "--history", str(history)]))
 
 
@@ -220,13 +213,12 @@ def compare(
     runs: Annotated[
         int | None,
         typer.Option(
-            help="Seeds on both targets (default 5); against a server that runs freely, simulated "
-            "seeds for the interval (default 20).",
+            help="Seeds on both targets (default 5); against a real server, simulated seeds for "
+            "the interval (default 20).",
             min=1,
         ),
     ] = None,
     speed: Speed = None,
-    lockstep: Lockstep = False,
     keep: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Keep the histories there.")
     ] = None,
@@ -241,10 +233,7 @@ def compare(
     when it was taken and received; and every other row. The first difference is shown with the rows
     around it on both sides.
 
-    With --lockstep a real server has exact times too: a process of its own behind real sockets,
-    whose clock is the scenario's.
-
-    A server that runs freely keeps the machine's time, and its windows are the kernel's. Its
+    A real server keeps the machine's time, and its windows are the kernel's. Its
     figures must lie in the interval of many simulated runs with the windows that were measured.
 
     Exit codes: 0 they agree, 1 they differ, 3 it cannot be said.
@@ -252,8 +241,6 @@ def compare(
     Example: simrt compare s.yml --on app --runs 20
 
     Example: simrt compare s.yml --on server --keep .
-
-    Example: simrt compare s.yml --on server --lockstep
 
     Example: simrt compare sim-1.jsonl app-1.jsonl
     """
@@ -277,7 +264,6 @@ def compare(
             seed=seed,
             runs=runs,
             speed=speed,
-            lockstep=lockstep,
             keep=keep,
             progress=tell,
         )
@@ -286,7 +272,7 @@ def compare(
             sys.stdout.write(json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n")
             raise typer.Exit(found.exit_code)
         say_all(comparison_lines(found, everything=everything))
-    leave(codes, command_of(what, on, seed, runs, speed, lockstep=lockstep))
+    leave(codes, command_of(what, on, seed, runs, speed))
 
 
 @app.command()

@@ -28,11 +28,10 @@ from simrt.errors import UsageError
 from simrt.history import Header, History, read_history
 from simrt.metrics import Metrics, measure
 from simrt.results import TARGETS
-from simrt.runs import record, require_a_way, simulated_metrics
+from simrt.runs import record, simulated_metrics
 from simrt.scenario import opened
 from simrt.scenario.arguments import (
     callback_of,
-    flag,
     one_of,
     path_of,
     runs_of,
@@ -63,7 +62,6 @@ def compare(
     seed: int = 1,
     runs: int | None = None,
     speed: float | None = None,
-    lockstep: bool = False,
     keep: Path | str | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
@@ -77,7 +75,6 @@ def compare(
         runs: how many seeds: on both targets, where both have exact times (default 5); on the
             simulator alone, for the interval, where the other one runs freely (default 20).
         speed: for a server that runs freely: scenario seconds per real second.
-        lockstep: for `server`: its clock is the scenario's, so that every row can be compared.
         keep: a folder for the histories, `TARGET-SEED.jsonl`; None: they are not kept.
         progress: told what is being done, and how far.
 
@@ -92,9 +89,7 @@ def compare(
     if isinstance(what, Scenario) or _names_a_scenario(what):
         if other is not None:
             raise UsageError("other: a scenario runs on two targets; write two histories instead")
-        return _compare_targets(
-            opened(what), on, seed, runs, speed, lockstep, keep, progress or _nobody
-        )
+        return _compare_targets(opened(what), on, seed, runs, speed, keep, progress or _nobody)
     ours = _opened("what", what)
     if other is None:
         raise UsageError("other: one history has nothing to be compared with; write a second one")
@@ -150,7 +145,6 @@ def _compare_targets(
     seed: int,
     runs: int | None,
     speed: float | None,
-    lockstep: bool,
     keep: Path | str | None,
     tell: Progress,
 ) -> Comparison:
@@ -158,20 +152,18 @@ def _compare_targets(
     seed = seed_of(seed)
     runs = runs_of(runs)
     speed = speed_of(speed)
-    flag("lockstep", lockstep)
-    require_a_way(on, speed, lockstep=lockstep)
-    free = on in FREE and not lockstep
+    free = on in FREE
     many = runs or (DEFAULT_BAND if free else DEFAULT_SEEDS)
     seeds = tuple(range(seed, seed + many))
     place = Path(scenario.file or scenario.name)
-    command = command_of([place], on, seed, runs, speed, lockstep=lockstep)
+    command = command_of([place], on, seed, runs, speed)
     with TemporaryDirectory(prefix="simrt-") as scratch:
         folder = Path(scratch) if keep is None else path_of("keep", keep)
         if not folder.is_dir():
             raise UsageError(f"{folder}: no such folder for the histories; write one that exists")
         if free:
             return _against_a_band(scenario, on, seeds, speed, folder, tell, command)
-        jobs = [_Pair(scenario, on, seed, folder, lockstep) for seed in seeds]
+        jobs = [_Pair(scenario, on, seed, folder) for seed in seeds]
         return _seed_by_seed(jobs, tell, command)
 
 
@@ -181,8 +173,6 @@ def command_of(
     seed: int,
     runs: int | None,
     speed: float | None,
-    *,
-    lockstep: bool = False,
 ) -> str:
     """The command that repeats a comparison of a scenario, or of two stored histories."""
     parts = ["simrt", "compare", *map(str, what)]
@@ -191,7 +181,6 @@ def command_of(
     parts += ["--on", on, "--seed", str(seed)]
     parts += [] if runs is None else ["--runs", str(runs)]
     parts += [] if speed is None else ["--speed", f"{speed:g}"]
-    parts += ["--lockstep"] if lockstep else []
     return shlex.join(parts)
 
 
@@ -207,7 +196,6 @@ class _Pair:
     on: str
     seed: int
     folder: Path
-    lockstep: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,8 +209,8 @@ class _Paired:
 
 def _run_pair(job: _Pair, _: Callable[[float], None]) -> _Paired:
     left, right = (
-        record(job.scenario, target, job.seed, history=path, lockstep=lockstep)
-        for target, lockstep in (("sim", False), (job.on, job.lockstep))
+        record(job.scenario, target, job.seed, history=path)
+        for target in ("sim", job.on)
         for path in [_file(job.folder, target, job.seed)]
     )
     found = row_by_row(left, right)

@@ -98,7 +98,8 @@ class Header(msgspec.Struct, frozen=True):
             the first pause until it is repeated (`pause_ns`, `most_pause_ns`). Or what was
             simulated in its place, as `KernelWindow` says it.
         versions: names and versions of what ran.
-        emulated: whether a real server ran under the scenario's clock, its windows made by credits.
+        emulated: whether a real server process ran under the scenario's clock, its windows made by
+            credits; histories of earlier versions alone say so.
     """
 
     format: str

@@ -18,7 +18,7 @@ from simrt.metrics import Meter, Metrics, measure
 from simrt.network import KernelWindow
 from simrt.results import TARGETS, Run
 from simrt.scenario import opened
-from simrt.scenario.arguments import callback_of, flag, one_of, path_of, seed_of, speed_of
+from simrt.scenario.arguments import callback_of, one_of, path_of, seed_of, speed_of
 from simrt.scenario.expect import parse_expectation
 from simrt.scenario.model import Scenario
 
@@ -37,7 +37,6 @@ def run(
     *,
     history: Path | str | None = None,
     speed: float | None = None,
-    lockstep: bool = False,
     progress: Progress | None = None,
 ) -> Run:
     """Run a scenario once, judge it and measure it.
@@ -50,8 +49,6 @@ def run(
             memory. What was recorded stays there when the run is interrupted.
         speed: for `server`: scenario seconds per real second; None: fast enough to end within
             half a minute.
-        lockstep: for `server`: its clock is the scenario's, and advances only when everything has
-            settled; windows are emulated by credits.
         progress: told the share that is done, 0 to 1, now and then.
 
     Returns:
@@ -69,7 +66,6 @@ def run(
             seed,
             history=history,
             speed=speed,
-            lockstep=lockstep,
             progress=progress,
         )
     )
@@ -82,13 +78,11 @@ def record(
     *,
     history: Path | str | None = None,
     speed: float | None = None,
-    lockstep: bool = False,
     progress: Progress | None = None,
 ) -> History:
     """Run a scenario once and only keep its history; arguments as for `run`."""
     one_of("on", on, TARGETS)
     seed = seed_of(seed)
-    flag("lockstep", lockstep)
     speed = speed_of(speed)
     callback_of("progress", progress, "the share that is done")
     path = None if history is None else path_of("history", history)
@@ -96,34 +90,13 @@ def record(
         raise UsageError(f"{path}: no folder {path.parent} for the history; write one that exists")
     if path is not None and path.is_dir():
         raise UsageError(f"{path}: a folder; write the name of a file for the history")
-    require_a_way(on, speed, lockstep=lockstep)
     if on == "sim":
         return _in_virtual_time(on, scenario, seed, path, progress)
-    if on == "app" or lockstep:
-        name = "lockstep" if lockstep else on
+    if on == "app":
         return beside_any_loop(
-            lambda tell: _in_virtual_time(name, scenario, seed, path, tell), progress
+            lambda tell: _in_virtual_time(on, scenario, seed, path, tell), progress
         )
     return beside_any_loop(lambda tell: _serve(scenario, seed, path, speed, tell), progress)
-
-
-def require_a_way(on: str, speed: float | None, *, lockstep: bool) -> None:
-    """Refuse to run a target in a way that it cannot.
-
-    Arguments:
-        on: the target.
-        speed: scenario seconds per real second, where somebody asked for one.
-        lockstep: whether its clock shall be the scenario's.
-
-    Raises:
-        UsageError: saying what to leave out.
-    """
-    if lockstep and on != "server":
-        raise UsageError(f"lockstep is for the target server alone; write server instead of {on}")
-    if lockstep and speed is not None:
-        raise UsageError(
-            "lockstep has no speed: its clock is the scenario's; write one or the other"
-        )
 
 
 def simulated_metrics(

@@ -60,21 +60,13 @@ def test_without_a_main_guard(way, scenario_file, tmp_path):
     assert done.stdout.splitlines() == ["once", "fail 3", "pass"]
 
 
-@pytest.mark.parametrize(
-    ("on", "lockstep"),
-    [
-        ("sim", False),
-        ("app", False),
-        pytest.param("server", False, marks=pytest.mark.real),
-        pytest.param("server", True, marks=pytest.mark.real),
-    ],
-)
-def test_inside_a_running_loop(on, lockstep):
+@pytest.mark.parametrize("on", ["sim", "app", pytest.param("server", marks=pytest.mark.real)])
+def test_inside_a_running_loop(on):
     """As in a notebook's cell; the loop that runs is neither used nor stopped."""
     scenario = small(duration="2s")
 
     async def cell():
-        run = simrt.run(scenario, on=on, lockstep=lockstep)
+        run = simrt.run(scenario, on=on)
         await asyncio.sleep(0)
         return run
 

@@ -93,7 +93,6 @@ ONLY_IN = {
         "targets/server",
         "targets/harness",
         "targets/app",
-        "targets/lockstep",
         "watch",
     ),
     "time": ("clock.py",),

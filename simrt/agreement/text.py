@@ -35,9 +35,6 @@ _SHAPES_MEAN = (
     "(Wasserstein); largest gap: of the shares below any bound (Kolmogorov, Smirnov); "
     "usual: the largest between two simulated seeds."
 )
-_LOCKSTEP = (
-    "In lockstep: a real process behind real sockets; its clock and its windows are the scenario's."
-)
 _NUMBERS = (2, 3, 4, 5, 6)
 
 
@@ -54,8 +51,6 @@ def comparison_lines(found: Comparison, *, everything: bool = False) -> list[str
     if found.grain is Grain.FIGURES:
         lines += _conditions(found)
     else:
-        if found.header.emulated:
-            lines.append(_LOCKSTEP)
         lines += _seed_by_seed(found)
     lines += _figures(found, everything=everything)
     if found.shapes:

@@ -211,11 +211,6 @@ def _about(run: Run, story: Story) -> list[str]:
             f"speed), and bounds on time finer than {words.duration(20 * header.resolution_ns)} "
             "are not judged there."
         )
-    elif header.emulated:
-        lines.append(
-            f"{run.target} ran in lockstep: its windows and its clock are emulated; process, "
-            "sockets and parser are real."
-        )
     elif header.speed != 1:
         lines.append(f"{run.target} ran at {words.rounded(header.speed)} times real speed.")
     if not story.complete:

@@ -102,17 +102,6 @@ def speed_of(value: object) -> float | None:
     return number("speed", value, "a number above 0, such as 1 or 30, or None", 5e-324)
 
 
-def flag(name: str, value: object) -> bool:
-    """True or False.
-
-    Raises:
-        UsageError: where it is neither.
-    """
-    if not isinstance(value, bool):
-        raise wrong(name, value, "True or False")
-    return value
-
-
 def path_of(name: str, value: object, write: str = "a path, as text or a Path") -> Path:
     """A path.
 

@@ -39,7 +39,6 @@ from simrt.server.server import Server
 from simrt.server.serving import bind, listening, raise_file_limit
 from simrt.server.settings import Limits
 from simrt.server.site import Site
-from simrt.server.stepped import Arrived, SteppedClock, Steps
 
 _STDIN = 0
 # Within a harness a call must never race with the idle end of its connection.
@@ -66,9 +65,6 @@ class Orders(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         seed: of the draws of `retry`; null takes the operating system's.
         epoch: the life's name; null draws it.
         hold: whether to wait for `listen`.
-        places: for a run in lockstep: the place of everything in the scenario; null: time runs.
-            What follows `listen` is then the scenario time at which it listens, and each later
-            line a step (`simrt.server.stepped`).
     """
 
     scenarios: list[dict[str, Any]]
@@ -85,7 +81,6 @@ class Orders(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed: int | None = None
     epoch: str | None = None
     hold: bool = False
-    places: dict[str, int] | None = None
 
 
 class Named(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -123,10 +118,6 @@ def main() -> int:
         raise_file_limit()
         # Not before: a process that waits for its turn shares the port with the one that listens.
         sock = bind(orders.host, orders.port, orders.sndbuf)
-        if orders.places is not None:
-            stepped = SteppedClock(orders.starts, orders.places, zero_ns or 0)
-            asyncio.run(_in_lockstep(orders, site, stepped, recorder, sock, gate))
-            return 0
         clock = RealClock(orders.starts, orders.speed, zero_ns)
         asyncio.run(_live(orders, site, clock, recorder, lines, sock, gate))
     except SimrtError as error:
@@ -179,11 +170,7 @@ def build_site(orders: Orders) -> Site:
 
 def say(words: dict[str, Any]) -> None:
     """One line of JSON on stdout."""
-    _write(json.dumps(words).encode() + b"\n")
-
-
-def _write(line: bytes) -> None:
-    rest = memoryview(line)
+    rest = memoryview(json.dumps(words).encode() + b"\n")
     while rest:
         rest = rest[os.write(1, rest) :]
 
@@ -334,33 +321,3 @@ async def _live(
     lateness.stop()
     await server.shut_down()
     transport.close()
-
-
-async def _in_lockstep(
-    orders: Orders,
-    site: Site,
-    clock: SteppedClock,
-    recorder: Recorder | None,
-    sock: Any,
-    gate: Gate,
-) -> None:
-    """From `listen` to the end of stdin, under the harness's clock."""
-    loop = asyncio.get_running_loop()
-    steps = Steps(clock, lambda line: _write(line + b"\n"))
-    server = Server(
-        site,
-        clock,
-        gate=gate,
-        epoch=orders.epoch,
-        share=seeded(orders.seed or 0),
-        limits=Limits(idle_s=_IDLE_S, request_s=_REQUEST_S),
-        recorder=recorder,
-        named=True,
-    )
-    steps.serve(server)
-    listener = await loop.create_server(lambda: Arrived(steps), sock=listening(sock), backlog=4096)
-    server.begin()
-    await loop.connect_read_pipe(lambda: steps, sys.stdin.buffer)
-    say({"port": sock.getsockname()[1], "epoch": server.hub.epoch, "next": clock.next()})
-    await steps.stopped.wait()
-    listener.close()

@@ -1,7 +1,7 @@
 """A transport with a window as the network model has it, where no kernel makes one (NET-2).
 
-The real server writes to it as to any transport. What is behind it, a network in memory or a socket
-whose window is emulated, says what becomes of the parts.
+The real server writes to it as to any transport. The network in memory behind it says what becomes
+of the parts.
 """
 
 from __future__ import annotations

@@ -23,7 +23,6 @@ def header_of(
     speed: float = 1.0,
     resolution_ns: int = 0,
     window: dict[str, dict[str, int]] | None = None,
-    emulated: bool = False,
 ) -> Header:
     """The header of a run of this scenario.
 
@@ -34,7 +33,6 @@ def header_of(
         speed: scenario seconds per real second.
         resolution_ns: measured jitter times speed, nanoseconds of scenario time.
         window: per group, the calibrated window.
-        emulated: whether a real server ran in lockstep.
     """
     versions = {"python": platform.python_version()}
     versions.update({name: version(name) for name in _PACKAGES[target]})
@@ -47,5 +45,4 @@ def header_of(
         resolution_ns=resolution_ns,
         window=window or {},
         versions=versions,
-        emulated=emulated,
     )

@@ -21,7 +21,7 @@ from simrt.errors import UsageError
 from simrt.history import History, Row
 from simrt.runs import record
 from simrt.scenario.model import Scenario
-from simrt.targets import lockstep, sim
+from simrt.targets import app, sim
 from tests.agreement.test_figures import lively, simulated
 from tests.checkers.histories import OLDEST, OLDEST_ROWS, edited, history, oldest
 from tests.marks import paced
@@ -146,11 +146,6 @@ def test_a_scenario_on_app(tmp_path: Path) -> None:
         (["--on", "moon"], "on: found 'moon'"),
         (["--keep", "/nowhere/at/all"], "no such folder"),
         (["--runs", "0"], "greater than or equal to 1"),
-        (
-            ["--on", "app", "--lockstep"],
-            "lockstep is for the target server alone; write server",
-        ),
-        (["--on", "server", "--lockstep", "--speed", "2"], "lockstep has no speed"),
     ],
 )
 def test_a_scenario_with_wrong_options(arguments: list[str], said: str) -> None:
@@ -159,22 +154,7 @@ def test_a_scenario_with_wrong_options(arguments: list[str], said: str) -> None:
     assert said in done.stderr
 
 
-@pytest.mark.real
-@pytest.mark.rules("NET-9")
-def test_a_scenario_in_lockstep(tmp_path: Path) -> None:
-    words = ["--on", "server", "--lockstep", "--runs", "2"]
-    done = command("compare", QUICK, *words, "--keep", tmp_path)
-    assert done.returncode == 0, done.stdout
-    assert "sim and server, seeds 1 to 2" in done.stdout
-    assert "58 messages × 11 subscribers: 229 outcomes, 2,613 rows agree." in done.stdout
-    assert "In lockstep: a real process behind real sockets" in done.stdout
-    assert (tmp_path / "server-2.jsonl").exists()
-    again = command("compare", tmp_path / "sim-2.jsonl", tmp_path / "server-2.jsonl")
-    assert again.returncode == 0
-    assert "In lockstep" in again.stdout
-
-
-def test_in_lockstep_each_outcome_must_be_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_outcome_must_be_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that delivers one message less is told by that message."""
 
     def forgetful(scenario: Scenario, seed: int, *, write: Callable[[Row], None], **_: Any) -> None:
@@ -184,13 +164,13 @@ def test_in_lockstep_each_outcome_must_be_the_same(monkeypatch: pytest.MonkeyPat
         for row in rows[:left_out] + rows[left_out + 1 :]:
             write(row)
 
-    monkeypatch.setattr(lockstep, "run", forgetful)
-    found = simrt.compare(simrt.load(QUICK), on="server", lockstep=True, runs=1)
+    monkeypatch.setattr(app, "run", forgetful)
+    found = simrt.compare(simrt.load(QUICK), on="app", runs=1)
     assert (found.status, found.exit_code) == (Status.FAIL, 1)
     assert found.rows[0].outcomes_apart == 1
     assert found.rows[0].first is not None
     assert found.rows[0].first.place.seq == 7
-    assert found.command == f"simrt compare {QUICK} --on server --seed 1 --runs 1 --lockstep"
+    assert found.command == f"simrt compare {QUICK} --on app --seed 1 --runs 1"
 
 
 def test_from_python() -> None:

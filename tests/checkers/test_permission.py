@@ -1,5 +1,6 @@
 import pytest
 
+from simrt.history import History, read_history
 from tests.checkers.asserting import fails, inconclusive, not_applicable, passes
 from tests.checkers.histories import history, newest, oldest, scenario
 
@@ -132,9 +133,13 @@ def test_the_simulator_cannot_see_it():
     not_applicable("permission", history("1 end run"), "The simulator carries no credentials")
 
 
-def test_in_lockstep_nobody_tries():
-    found = history("1 end run", target="server", emulated=True)
-    not_applicable("permission", found, "a free run's probes judge this")
+def test_a_stored_history_whose_clock_was_emulated_is_judged(tmp_path):
+    """Earlier versions had a real server step by step: nobody tried wrong credentials there."""
+    path = tmp_path / "h.jsonl"
+    written = history("1 end run", target="server", emulated=True)
+    History(written.header, written).save(path)
+    assert '"emulated":true' in path.read_text("utf-8").splitlines()[0]
+    not_applicable("permission", read_history(path), "In lockstep nobody tries wrong credentials")
 
 
 def test_a_server_that_was_not_probed_is_inconclusive():

@@ -36,7 +36,7 @@ class Told:
     Attributes:
         heading: of its section.
         figure: which figure of the report shows it.
-        acts: what acts on `sim`, `app`, a free `server`, and `server` in lockstep.
+        acts: what acts on `sim`, `app` and `server`.
         judged: what is judged.
         not_judged: what is not, and where; empty where nothing is left out.
         tests: the tests that show it.
@@ -44,7 +44,7 @@ class Told:
 
     heading: str
     figure: str
-    acts: tuple[str, str, str, str]
+    acts: tuple[str, str, str]
     judged: str
     not_judged: str
     tests: tuple[str, ...]
@@ -52,52 +52,47 @@ class Told:
 
 _CLIENTS = "the client's own code"
 _AGREE = "agreement/test_sim_and_app.py::test_generated_scenarios_agree_row_by_row"
-_LOCKSTEP = "targets/test_lockstep.py::test_all_networks_and_faults_give_the_rows_of_the_simulator"
-_GENERATED = "targets/test_lockstep.py::test_generated_scenarios_give_the_rows_of_the_simulator"
 
 FAULTS = {
     "restart": Told(
         "restart", "reconnects",
         ("the hub is thrown away, another begins", "the server's objects are thrown away",
-         "SIGKILL of the process, a new process", "SIGKILL of the process, a new process"),
+         "SIGKILL of the process, a new process"),
         "nothing from before comes back; everybody does, in time; what found the server down",
-        "on a free `server` the end may be late by as long as a process takes to start",
+        "on `server` the end may be late by as long as a process takes to start",
         (_AGREE, "targets/test_server.py::test_a_restart_is_a_kill_and_a_new_process",
-         "targets/test_server.py::test_drop_newest_and_many_restarts", _LOCKSTEP),
+         "targets/test_server.py::test_drop_newest_and_many_restarts"),
     ),
     "stall": Told(
         "stall", "timeline",
         ("the modelled client handles nothing", _CLIENTS + " stops reading",
-         _CLIENTS + " stops reading; the kernel's buffers fill", _CLIENTS + " stops reading"),
+         _CLIENTS + " stops reading; the kernel's buffers fill"),
         "nothing is received in it; what the buffer drops, it drops by `onFull`",
-        "on a free `server` how much waits in the network is measured, not asked for",
+        "on `server` how much waits in the network is measured, not asked for",
         ("targets/test_sim.py::test_a_stall_freezes_the_drain_under_way_and_holds_what_arrives",
-         _AGREE, "targets/test_server.py::test_a_stall_makes_the_server_drop_by_policy",
-         _LOCKSTEP),
+         _AGREE, "targets/test_server.py::test_a_stall_makes_the_server_drop_by_policy"),
     ),
     "slow": Told(
         "slow", "waiting",
-        ("the modelled drain takes longer", *(_CLIENTS + " takes longer",) * 3),
+        ("the modelled drain takes longer", *(_CLIENTS + " takes longer",) * 2),
         "what the buffer drops, it drops by `onFull`; the rest arrives in order",
         "",
         (("targets/test_sim_faults.py::"
          "test_slow_multiplies_what_an_event_takes_and_factors_multiply"), _AGREE,
-         "targets/test_server_faults.py::test_slow_multiplies_what_an_event_takes", _GENERATED),
+         "targets/test_server_faults.py::test_slow_multiplies_what_an_event_takes"),
     ),
     "disconnect": Told(
         "disconnect", "timeline",
         ("the modelled connection ends", "the connection in memory ends",
-         "the client closes its socket", "the client closes its socket with a reset"),
+         "the client closes its socket"),
         "who comes back, when (CLI-1), and what replay brings",
         "",
-        (_AGREE, "targets/test_server.py::test_a_share_is_disconnected_by_the_named_stream",
-         _LOCKSTEP),
+        (_AGREE, "targets/test_server.py::test_a_share_is_disconnected_by_the_named_stream"),
     ),
     "half-open": Told(
         "half-open", "timeline",
         ("the modelled network loses everything", "the network in memory loses everything",
-         "real packets vanish in a network namespace; without one an own proxy swallows the bytes",
-         "emulated: the harness holds the bytes back"),
+         "real packets vanish in a network namespace; without one an own proxy swallows the bytes"),
         "nothing passes; the server drops the peer after `peerTimeout`; the client learns it as "
         "its `notices` says (NET-7)",
         "behind the proxy, when the server notices: the kernel there goes on acknowledging",
@@ -105,14 +100,13 @@ FAULTS = {
          ("targets/test_server_namespace.py::"
          "test_the_server_notices_a_peer_that_acknowledges_nothing"),
          ("targets/test_server_namespace.py::"
-         "test_where_packets_cannot_be_lost_a_proxy_does_and_the_rows_say_why"), _LOCKSTEP),
+         "test_where_packets_cannot_be_lost_a_proxy_does_and_the_rows_say_why")),
     ),
     "silent": Told(
         "Silent offline periods", "timeline",
         ("as half-open, and the connection lives on", "as half-open, and the connection lives on",
          ("as half-open; the kernels repeat what was lost, [after pauses that double]("
-         "model-and-reality.md#silence)"), ("emulated: the harness holds the bytes "
-         "back")),
+         "model-and-reality.md#silence)")),
         "nothing passes; afterwards what is under way arrives, if the server has not given up",
         "behind the proxy, when the server notices",
         (("targets/test_sim_faults.py::"
@@ -120,19 +114,19 @@ FAULTS = {
          ("targets/test_server_faults.py::"
          "test_after_a_silence_the_network_delivers_what_is_under_way"),
          ("targets/test_server_namespace.py::"
-         "test_the_server_notices_a_peer_that_acknowledges_nothing"), _GENERATED),
+         "test_the_server_notices_a_peer_that_acknowledges_nothing")),
     ),
     "burst": Told(
         "burst", "waiting",
-        ("so many sends more", *("so many requests more to the real hook",) * 3),
+        ("so many sends more", *("so many requests more to the real hook",) * 2),
         "each call is one send, in its time; what the buffer drops, it drops by `onFull`",
-        "a free `server` that is called too late ends the run: it could not keep up",
+        "a `server` that is called too late ends the run: it could not keep up",
         ("targets/test_sim_faults.py::test_a_burst_is_evenly_spread_over_its_time", _AGREE,
-         "targets/test_server_faults.py::test_a_burst_is_so_many_more_calls", _GENERATED),
+         "targets/test_server_faults.py::test_a_burst_is_so_many_more_calls"),
     ),
     "deny": Told(
         "deny", "timeline",
-        ("the modelled permission says no", *("the real server revokes the credentials",) * 3),
+        ("the modelled permission says no", *("the real server revokes the credentials",) * 2),
         "streams end, attempts get 401, all come back when restored",
         "what a real server cannot take from one group alone is refused before the run: a public "
         "stream, a token that others show too",
@@ -140,7 +134,7 @@ FAULTS = {
          _AGREE,
          ("targets/test_server_faults.py::"
          "test_who_is_denied_loses_the_stream_and_returns_when_it_may"),
-         "targets/test_server_faults.py::test_what_a_real_server_cannot_deny_is_said", _GENERATED),
+         "targets/test_server_faults.py::test_what_a_real_server_cannot_deny_is_said"),
     ),
 }  # fmt: skip
 
@@ -229,7 +223,7 @@ def _s(t_ns: int) -> str:
 
 def table_of_targets() -> str:
     """What acts where."""
-    head = "| fault | `sim` | `app` | `server` | `server --lockstep` |\n|---|---|---|---|---|\n"
+    head = "| fault | `sim` | `app` | `server` |\n|---|---|---|---|\n"
     return head + "".join(
         f"| {_name(kind)} | {' | '.join(told.acts)} |\n" for kind, told in FAULTS.items()
     )

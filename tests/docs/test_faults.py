@@ -6,10 +6,8 @@ import pytest
 
 from simrt.checkers.reached import reached_states
 from simrt.checkers.verdict import Status
-from simrt.history import Row
 from simrt.runs import run
 from simrt.scenario.model import Fault
-from simrt.targets import lockstep, sim
 from tests.agreement.test_sim_and_app import on_both
 from tests.docs import faults
 from tests.docs.faults import FAULTS, FIGURES, PAGE, SEED, examples
@@ -64,18 +62,6 @@ def test_an_example_does_what_it_says_and_heals(kind: str) -> None:
     assert found.same, str(found)
 
 
-@pytest.mark.real
-@pytest.mark.parametrize("kind", FAULTS)
-def test_a_real_server_process_in_lockstep_writes_the_same_rows(kind: str) -> None:
-    scenario = examples()[kind]
-    ours: list[Row] = []
-    simulated: list[Row] = []
-    lockstep.run(scenario, SEED, write=ours.append)
-    sim.run(scenario, SEED, write=simulated.append)
-    assert len(ours) > 1_000
-    assert ours == simulated
-
-
 def test_every_test_that_is_named_is_there() -> None:
     named = [test for told in FAULTS.values() for test in told.tests]
     assert len(set(named)) > len(FAULTS)
@@ -85,9 +71,8 @@ def test_every_test_that_is_named_is_there() -> None:
 
 
 def test_each_target_is_shown_by_a_test() -> None:
-    """The simulator, the app, a free server and lockstep, for every fault."""
+    """The simulator, the app and a real server, for every fault."""
     for kind, told in FAULTS.items():
         files = {name.partition("::")[0] for name in told.tests}
         assert "agreement/test_sim_and_app.py" in files, kind
-        assert "targets/test_lockstep.py" in files, kind
         assert any(file.startswith("targets/test_server") for file in files), kind

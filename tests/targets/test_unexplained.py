@@ -31,19 +31,17 @@ QUICK = ("patterns/daily-report", "questions/stale-news-with-ttl")
 REAL = int(os.environ.get("SIMRT_UNEXPLAINED_EXAMPLES", "5"))
 # Half an hour of a shipped scenario, faster than a user would: accounts ask for no exact times.
 RUSHED = 240.0
-# A generated client may never come to rest: a server that runs freely is not given longer.
+# A generated client may never come to rest: a real server is not given longer.
 QUIET_S = 5
 
 
-def record(
-    made: Scenario, target: str, seed: int, *, lockstep: bool = False, speed: float | None = None
-) -> History:
+def record(made: Scenario, target: str, seed: int) -> History:
     """Run it; where time is real, with a quiet phase that is no longer than a test waits."""
-    if target == "server" and not lockstep and made.server.quiet_ns > QUIET_S * 10**9:
+    if target == "server" and made.server.quiet_ns > QUIET_S * 10**9:
         data = made.normalised()
         data["server"] = data.get("server", {}) | {"quiet": f"{QUIET_S}s"}
         made = Scenario.model_validate(data)
-    return record_as_it_is(made, target, seed, lockstep=lockstep, speed=speed)
+    return record_as_it_is(made, target, seed)
 
 
 def explained(history: History) -> int:
@@ -57,7 +55,7 @@ def explained(history: History) -> int:
     return found.judged
 
 
-def generated(number: int, target: str, *, lockstep: bool = False) -> Counter[str]:
+def generated(number: int, target: str) -> Counter[str]:
     """Run generated scenarios, judge each; what was counted."""
     seen: Counter[str] = Counter()
 
@@ -67,7 +65,7 @@ def generated(number: int, target: str, *, lockstep: bool = False) -> Counter[st
         if target != "sim" and not possible(scenario):
             return
         with repeatable(scenario, seed):
-            history = record(scenario, target, seed, lockstep=lockstep)
+            history = record(scenario, target, seed)
             seen.update(scenarios=1, accounts=explained(history))
 
     explore()
@@ -84,17 +82,11 @@ def test_generated_in_virtual_time(target: str) -> None:
     assert seen["accounts"] > 20 * seen["scenarios"], seen
 
 
-ways = pytest.mark.parametrize(
-    "lockstep",
-    [pytest.param(False, id="freely", marks=paced), pytest.param(True, id="lockstep")],
-)
-
-
 @pytest.mark.real
+@paced
 @pytest.mark.rules("ACC-1", "ACC-2")
-@ways
-def test_generated_on_a_server(lockstep: bool) -> None:
-    seen = generated(REAL, "server", lockstep=lockstep)
+def test_generated_on_a_server() -> None:
+    seen = generated(REAL, "server")
     assert seen["scenarios"] > 0.5 * REAL, seen
     assert seen["accounts"] > 20 * seen["scenarios"], seen
 
@@ -107,11 +99,10 @@ def test_shipped_in_virtual_time(path: Path, target: str, histories: Histories) 
 
 
 @pytest.mark.real
+@paced
 @pytest.mark.rules("ACC-1", "ACC-2")
-@ways
 @pytest.mark.parametrize("name", QUICK)
-def test_shipped_on_a_server(name: str, lockstep: bool) -> None:
-    """Two; `make check-all` judges every one on a server that runs freely."""
+def test_shipped_on_a_server(name: str) -> None:
+    """Two; `make check-all` judges every one."""
     made = simrt.load(ROOT / "scenarios" / f"{name}.yml")
-    speed = None if lockstep else RUSHED
-    assert explained(record_as_it_is(made, "server", 1, lockstep=lockstep, speed=speed)) > 50
+    assert explained(record_as_it_is(made, "server", 1, speed=RUSHED)) > 50

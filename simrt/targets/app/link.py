@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections import deque
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from simrt.client.connection import HEARD_NS
 from simrt.network import Turn
@@ -61,7 +61,7 @@ class Link:
         self.backlog: deque[Part] = deque()
         self.connected = connected
         self.client: ClientEnd | None = None
-        self.server: Far | None = None
+        self.server: ServerEnd | None = None
         self.key = wire.order(Turn.ARRIVAL, number)
         self._held = 0
         self._unhandled: deque[int] = deque()
@@ -146,27 +146,8 @@ class Link:
             self.wire.link = None
 
 
-class Far(Protocol):
-    """The server's end of a connection, wherever the server is."""
-
-    def receive(self, data: bytes) -> None:
-        """The client said something."""
-
-    def free(self, units: int) -> None:
-        """The window is open again by so much."""
-
-    def unheard(self, since_ns: int | None) -> None:
-        """As `Link.unheard`."""
-
-    def lose(self, error: Exception | None) -> None:
-        """The connection is gone, and the server learns it now."""
-
-    def kill(self) -> None:
-        """The process is gone."""
-
-
 class ServerEnd(WindowedTransport):
-    """The end of a server that lives in this process.
+    """The server's end of a connection.
 
     Arguments:
         link: the connection.

@@ -43,33 +43,7 @@ class Rows(Recording):
         self._take = None
 
 
-class Epochs:
-    """The names of one server life after another.
-
-    Attributes:
-        epochs: the epoch of each life.
-        began_ns: when the last one began.
-    """
-
-    def __init__(self) -> None:
-        self.epochs: list[str] = []
-        self.began_ns = 0
-
-    @property
-    def current(self) -> int:
-        """The number of the life that runs, or ran last."""
-        return len(self.epochs) - 1
-
-    def number(self, epoch: str) -> int:
-        """The how-many-th life bears this name, from 0."""
-        return self.epochs.index(epoch)
-
-    def epoch(self, number: int) -> str:
-        """The name of a life."""
-        return self.epochs[number]
-
-
-class Lives(Epochs):
+class Lives:
     """One server after another, in one process.
 
     Arguments:
@@ -82,6 +56,8 @@ class Lives(Epochs):
 
     Attributes:
         server: the one that listens, or None.
+        epochs: the epoch of each life.
+        began_ns: when the last one began.
     """
 
     def __init__(
@@ -93,8 +69,9 @@ class Lives(Epochs):
         seed: int,
         take: Callable[[Row], None] | None,
     ) -> None:
-        super().__init__()
         self.server: Server | None = None
+        self.epochs: list[str] = []
+        self.began_ns = 0
         self._loop = loop
         self._clock = clock
         self._site = site
@@ -109,6 +86,19 @@ class Lives(Epochs):
     def up(self) -> bool:
         """Whether a server runs."""
         return self.server is not None
+
+    @property
+    def current(self) -> int:
+        """The number of the life that runs, or ran last."""
+        return len(self.epochs) - 1
+
+    def number(self, epoch: str) -> int:
+        """The how-many-th life bears this name, from 0."""
+        return self.epochs.index(epoch)
+
+    def epoch(self, number: int) -> str:
+        """The name of a life."""
+        return self.epochs[number]
 
     def start(self) -> None:
         """Listen, with a new and empty hub."""

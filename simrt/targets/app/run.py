@@ -95,15 +95,13 @@ class Course:
         self._sink = Written(write, self.clock)
         self._randomness = Randomness(seed)
         self._credentials = Credentials(self.plays)
-        self.lives = self._make_lives(seed, write)
+        gate = Gate(Secrets(self._credentials.secret, self._credentials.tokens))
+        site = compile_site(self.plays)
+        self.lives = Lives(self.loop, self.clock, site, gate, seed, write)
         self.members: list[WiredMember] = []
         self._groups: dict[str, list[WiredMember]] = {}
         self._callers: dict[tuple[int, str], Caller] = {}
         self._tasks: list[Any] = []
-
-    def _make_lives(self, seed: int, write: Callable[[Row], None] | None) -> Any:
-        gate = Gate(Secrets(self._credentials.secret, self._credentials.tokens))
-        return Lives(self.loop, self.clock, compile_site(self.plays), gate, seed, write)
 
     # --- the course of a run ------------------------------------------------------------------
 
