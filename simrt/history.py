@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, Self, cast
 import msgspec
 
 from simrt.errors import HistoryError, UsageError
-from simrt.inputs import copy_of_pipe, read_json, utf8_lines
+from simrt.inputs import MAX_LEVELS, copy_of_pipe, read_json, utf8_lines
 from simrt.scenario.arguments import path_of
 from simrt.scenario.model import Scenario
 
@@ -105,10 +105,10 @@ class Header(msgspec.Struct, frozen=True):
     format: str
     scenario: dict[str, Any]
     target: str
-    seed: int
+    seed: _Int64
     speed: float = 1.0
-    resolution_ns: int = 0
-    window: dict[str, dict[str, int]] = {}
+    resolution_ns: _Int64 = 0
+    window: dict[str, dict[str, _Int64]] = {}
     versions: dict[str, str] = {}
     emulated: bool = False
 
@@ -167,8 +167,8 @@ _RANGE = ("count", "first", "last")
 def _problem(row: Row) -> str:
     """What is wrong with a row's detail: its key, what stands there, what may; empty if nothing."""
     detail, keys = row.detail or {}, _DETAILS.get(row.kind, {})
-    if _has_huge(detail):
-        return f"{row.kind}: detail: a whole number of more than 64 bits"
+    if problem := _beyond(detail):
+        return f"{row.kind}: detail: {problem}"
     for key, is_right in keys.items():
         if key in detail and not is_right(detail[key]):
             found = _encoder.encode(detail[key]).decode()
@@ -184,15 +184,26 @@ def _problem(row: Row) -> str:
 MAX_LINE = 1 << 24
 """Most bytes of one line of a history."""
 
+_LONG_LINE = f"a line of more than {MAX_LINE >> 20} MiB"
 _GZIP = b"\x1f\x8b"
 
 
-def _has_huge(value: object) -> bool:
-    if isinstance(value, dict):
-        return any(map(_has_huge, value.values()))
-    if isinstance(value, list):
-        return any(map(_has_huge, value))
-    return isinstance(value, int) and not -(2**63) <= value < 2**64
+def _beyond(detail: dict[str, Any]) -> str:
+    """What no reader of a history has to hold: a number too large, a value too deep; or empty."""
+    level: list[object] = [detail]
+    for _ in range(MAX_LEVELS):
+        below: list[object] = []
+        for value in level:
+            if isinstance(value, dict):
+                below.extend(value.values())
+            elif isinstance(value, list):
+                below.extend(value)
+            elif isinstance(value, int) and not -(2**63) <= value < 2**64:
+                return "a whole number of more than 64 bits"
+        if not below:
+            return ""
+        level = below
+    return f"more than {MAX_LEVELS} levels"
 
 
 # Behind the name of a history: the folder of its parts.
@@ -231,6 +242,19 @@ def _lines(path: Path) -> Generator[bytes, None, None]:
             raise HistoryError(f"{path}: damaged: {error}") from error
 
 
+def _header_of(line: bytes) -> Header:
+    """The header of a history, as every reader of JSON reads it.
+
+    Raises:
+        ValueError: where it is none.
+    """
+    if len(line) > MAX_LINE:
+        raise ValueError(_LONG_LINE)
+    header = _header_decoder.decode(line)
+    read_json(line)
+    return header
+
+
 def _row_of(line: bytes) -> Row:
     """The row of a line.
 
@@ -238,7 +262,7 @@ def _row_of(line: bytes) -> Row:
         ValueError: where it is none, or one that another reader of JSON would take differently.
     """
     if len(line) > MAX_LINE:
-        raise ValueError(f"a line of more than {MAX_LINE >> 20} MiB")
+        raise ValueError(_LONG_LINE)
     try:
         row = _row_decoder.decode(line)
         written = _encoder.encode(row)
@@ -399,8 +423,7 @@ def read_history(path: Path | str) -> History:
         stored = path if copy is None else Path(copy.name)
         with closing(_lines(stored)) as lines:
             line = next(lines, b"")
-        header = _header_decoder.decode(line)
-        read_json(line)  # each key once, as every reader reads it
+        header = _header_of(line)
     except OSError as error:
         parts = path if path.name.endswith(_PARTS) else parts_of(path)
         left = (

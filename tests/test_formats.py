@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simrt.engine import ChannelOptions
-from simrt.errors import EXIT_USAGE, ScenarioError, SimrtError
-from simrt.history import FORMAT, Header, History, HistoryWriter, read_history
+from simrt.errors import EXIT_USAGE, HistoryError, ScenarioError, SimrtError
+from simrt.history import FORMAT, MAX_LINE, Header, History, HistoryWriter, read_history
 from simrt.scenario import arrivals, load, scenario
 from simrt.scenario.randomness import Randomness
 from simrt.scenario.reading import read_text
@@ -389,6 +389,56 @@ def test_what_json_writes_yaml_reads(value, ascii_, indent):
     document = read_text(text.encode(), "it.json")
     assert document.problems == []
     assert document.data == {"v": value}
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [  # as simrt itself would write them: they are not read a second time as JSON
+        ('{"t_ns":1,"kind":"send","detail":{"v":%s}}' % ("[" * 600 + "]" * 600), "100 levels"),
+        ('{"t_ns":1,"kind":"send","detail":%s}' % ('{"v":' * 600 + "1" + "}" * 600), "100 levels"),
+        ('{"t_ns":1,"kind":"send","detail":{"v":[%s]}}' % ("9" * 400), "more than 64 bits"),
+        ('{"t_ns":1,"kind":"send","detail":{"v":18446744073709551616}}', "more than 64 bits"),
+        ('{"t_ns":%s,"kind":"send"}' % ("9" * 400), "t_ns"),
+        ('{"t_ns":1,"kind":"send","t_ns":1}', "a key stands twice"),
+        ('{"t_ns":1,"kind":"%s"}' % ("x" * (MAX_LINE + 5)), "a line of more than 16 MiB"),
+    ],
+    ids=lambda text: text[:30],
+)
+def test_a_row_that_nobody_has_to_hold_is_a_mistake_with_its_line(tmp_path, line, says):
+    path = tmp_path / "h.jsonl"
+    History(Header(FORMAT, DATA, "sim", 1), ()).save(path)
+    with path.open("a") as file:
+        file.write(
+            '{"t_ns":0,"kind":"offline","detail":{"v":18446744073709551615}}\n' + line + "\n"
+        )
+    with pytest.raises(HistoryError, match=r"h\.jsonl:3: not a row: ") as caught:
+        list(read_history(path))
+    assert says in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('"seed":1', '"seed":' + "9" * 400, "seed"),
+        ('"resolution_ns":0', '"resolution_ns":' + "9" * 400, "resolution_ns"),
+        ('"window":{}', '"window":{"office":{"bytes":%s}}' % ("9" * 400), "window"),
+        ('"title":', '"x":%s,"title":' % ("[" * 600 + "]" * 600), "100 levels"),
+        ('"title":', '"title":"a","title":', "a key stands twice"),
+        ('"title":"', '"title":"' + "x" * (MAX_LINE + 5), "a line of more than 16 MiB"),
+    ],
+    ids=lambda text: text[:30],
+)
+def test_a_header_that_nobody_has_to_hold_is_a_mistake(tmp_path, old, new, says):
+    path = tmp_path / "h.jsonl"
+    History(Header(FORMAT, DATA, "sim", 1), ()).save(path)
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(HistoryError, match=r"h\.jsonl:1: not the header") as caught:
+        read_history(path)
+    assert says in str(caught.value)
+    assert len(str(caught.value)) < 400
 
 
 def test_a_history_that_was_read_is_read_again(tmp_path):
