@@ -122,8 +122,11 @@ def duration(ns: float | Decimal, digits: int = 2) -> str:
 
 
 def seconds(value: float, digits: int = 2) -> str:
-    """A measured length of time given in seconds, worded as `duration` does."""
-    return duration(Decimal(value) * _NS_PER_S, digits)
+    """A measured length of time given in seconds, worded as `duration` does.
+
+    Whole nanoseconds stay whole: half of the last digit is rounded as `duration` rounds it.
+    """
+    return duration(Decimal(repr(float(value))) * _NS_PER_S, digits)
 
 
 def exact_duration(ns: int) -> str:

@@ -41,6 +41,7 @@ class Client:
         attempt: the newest attempt's number.
         connected: whether that attempt is a connection that has not ended.
         since: the row that ended the last connection or attempt; None while connected or before.
+        lost_ns: when the last connection ended, as either side saw it first; -1 while it has one.
         failures: failed attempts since the last success.
         failures_before: the same, before the newest success.
         told: whether it was ever connected, so that a `retry` may have reached it.
@@ -60,6 +61,7 @@ class Client:
     attempt: int = 0
     connected: bool = False
     since: Row | None = None
+    lost_ns: int = -1
     failures: int = 0
     failures_before: int = 0
     told: bool = False
@@ -72,6 +74,11 @@ class Client:
     owes_ns: int = -1
     left: dict[int, Row] = field(default_factory=dict)
     last_seen: tuple[str, int] = ("", 0)
+
+    def lost(self, row: Row) -> None:
+        """One side of its connection ended; only the first counts."""
+        if self.connected and self.lost_ns < 0:
+            self.lost_ns = row.t_ns
 
     def heard_since(self, t_ns: int) -> bool:
         """Whether no silence held anything up since then."""
@@ -116,14 +123,16 @@ class _Reconnects(Watch):
             self.fail(row, "connected through a network that lets nothing pass (NET-7)")
         if self._was_left(row, client):
             return
-        since = client.since
         self._attempted(row, client)
         allowed = client.group.latency_ns + self._tolerance_ns
         if client.offline and row.t_ns - client.offline.t_ns > allowed:
             self.fail(row, "connected without a network (CLI-2)")
-        if client.told and since is not None and row.group != NEIGHBOUR:
+        # As the metrics count: an outage that begins after the workload is none.
+        within = 0 <= client.lost_ns <= self.scenario.workload.duration_ns
+        if within and row.group != NEIGHBOUR:
             self._reconnects += 1
-            self._slowest_ns = max(self._slowest_ns, row.t_ns - since.t_ns)
+            self._slowest_ns = max(self._slowest_ns, row.t_ns - client.lost_ns)
+        client.lost_ns = -1
         client.failures_before, client.failures = client.failures, 0
         client.connected, client.told, client.since = True, True, None
 
@@ -133,6 +142,7 @@ class _Reconnects(Watch):
             return
         if client.connected and row.connection == client.attempt:
             client.failures = client.failures_before  # it left before the answer reached it
+            client.lost(row)
         else:
             self._attempted(row, client)
             soon = client.group.latency_ns + self._tolerance_ns
@@ -181,6 +191,7 @@ class _Reconnects(Watch):
             self._watched(row, client, subscription)
         elif row.cause not in ("client", "keepalive"):
             self.fail(row, f"cause {row.cause or 'missing'} is no reason for a client to end")
+        client.lost(row)
         client.connected, client.since = False, row
 
     def on_end(self, row: Row, subscription: Subscription | None) -> None:
@@ -249,6 +260,7 @@ class _Reconnects(Watch):
         self._down_ns, self._up_ns = row.t_ns, -1
         for subscription in self.ledger.open_in(row.epoch):
             self._noticed(row, subscription)
+            self._lost(row, *subscription.key)
 
     def on_fault(self, row: Row, _: Subscription | None) -> None:
         self._disturb(row, -1)
@@ -380,6 +392,7 @@ class _Reconnects(Watch):
             self._lost_in_silence(row)
         if subscription is not None:
             self._noticed(row, subscription)
+        self._lost(row, row.subscriber, row.connection)
         deadline = self.scenario.server.write_deadline_ns
         if row.cause == "stalled" and subscription is not None and deadline is not None:
             idle = row.t_ns - subscription.last_taken_ns
@@ -388,6 +401,11 @@ class _Reconnects(Watch):
                     row,
                     f"stalled after {exact_s(idle)}, allowed {exact_s(deadline)} (STR-1)",
                 )
+
+    def _lost(self, row: Row, subscriber: str, connection: int) -> None:
+        client = self._clients.get(subscriber)
+        if client is not None and client.attempt == connection:
+            client.lost(row)
 
     def _lost_in_silence(self, row: Row) -> None:
         """SSE-5: only a peer that acknowledges nothing is gone, and only after its time.
