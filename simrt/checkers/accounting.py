@@ -343,8 +343,12 @@ class _Accounting(_Outcomes):
 
     # --- the end -----------------------------------------------------------------------------
 
-    def _finish(self) -> int:
-        """Every connection has two ends, every message one fate; how many messages were judged."""
+    def _finish(self) -> tuple[int, int]:
+        """Every connection has two ends, every message one fate.
+
+        Returns:
+            How many messages were judged for our own subscribers, and for the neighbour's.
+        """
         for subscription in self.ledger.subscriptions.values():
             if subscription.open:
                 who = f"{subscription.subscriber} connection {subscription.connection}"
@@ -352,15 +356,19 @@ class _Accounting(_Outcomes):
         for subscription in self.settle_the_young():
             who = f"{subscription.subscriber} connection {subscription.connection}"
             self.fail(None, f"{who}: no row says how it ended for the client (ACC-3)")
-        offered = 0
+        own = near = 0
         for name, member in self.members.items():
             tally = member.tally()
-            offered += sum(n for fate, n in tally.items() if fate not in _NOT_A_MEMBER)
+            offered = sum(n for fate, n in tally.items() if fate not in _NOT_A_MEMBER)
+            if name.partition("/")[0] == NEIGHBOUR:
+                near += offered
+            else:
+                own += offered
             unexplained = sum(tally[fate] for fate in _OPEN_FATES)
             if unexplained:
                 examples = ", ".join(self._unexplained(member))
                 self.fail(None, f"{name}: {unexplained} without an outcome: {examples} (ACC-2)")
-        return offered
+        return own, near
 
     @staticmethod
     def _unexplained(member: Member) -> list[str]:
@@ -383,19 +391,20 @@ class _Accounting(_Outcomes):
     def conclude(self) -> tuple[Status, str]:
         """One sentence."""
         self._order_of_rows()
-        events = self._finish() if self.ledger.complete else 0
+        own, near = self._finish() if self.ledger.complete else (0, 0)
         if self.failures:
             what = many(self.failures, "account")
             return Status.FAIL, f"{what} do not add up: something happened that no row explains."
         if not self.ledger.complete:
             return Status.INCONCLUSIVE, "The history was cut short: its last row is missing."
-        if not self.judged or not events:
+        if not self.judged or not own + near:
             return Status.INCONCLUSIVE, "Nobody was connected while anything was sent."
-        self.judged += events
-        members = many(len(self.members), "subscriber")
+        self.judged += own + near
+        mine = sum(name.partition("/")[0] != NEIGHBOUR for name in self.members)
         return Status.PASS, (
-            f"{many(events, 'outcome')} of {members} and {len(self.ledger.subscriptions):,} "
-            "connections: unexplained = 0."
+            f"{many(own, 'outcome')} of {many(mine, 'subscriber')}, and {near:,} of the neighbour "
+            f"project's, over {many(len(self.ledger.subscriptions), 'connection')}: "
+            "unexplained = 0."
         )
 
 

@@ -77,8 +77,8 @@ class _Isolation(Watch):
             silent = "the neighbour project" if own else "this project"
             return Status.INCONCLUSIVE, f"No event of {silent} was delivered; nothing to compare."
         return Status.PASS, (
-            f"None of {own:,} deliveries carried anything of the neighbour project, "
-            f"and none of its {near:,} anything of this one."
+            f"Nothing of the neighbour project was handed out or received here ({own:,} times "
+            f"judged), and nothing of this one there ({near:,} times)."
         )
 
 

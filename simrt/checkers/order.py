@@ -10,7 +10,7 @@ order (DLV-6), replay included (REP-3).
 from __future__ import annotations
 
 from simrt.checkers.fold import Checker, Watch
-from simrt.checkers.ledger import Subscription
+from simrt.checkers.ledger import Ledger, Subscription
 from simrt.checkers.verdict import Status
 from simrt.history import Row
 from simrt.text import many
@@ -18,6 +18,10 @@ from simrt.text import many
 
 class _Order(Watch):
     """Compares every take and every receipt with what came before it on its connection."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__(ledger)
+        self._received = 0
 
     def on_send(self, row: Row, _: Subscription | None) -> None:
         due = self.ledger.stream_of(row).last_seq + 1
@@ -37,6 +41,7 @@ class _Order(Watch):
 
     def on_receive(self, row: Row, subscription: Subscription | None) -> None:
         self.judged += 1
+        self._received += row.group in self.scenario.workload.subscribers
         if subscription is None:
             self.fail(row, "received on a connection that never began (DLV-3)")
             return
@@ -68,8 +73,8 @@ class _Order(Watch):
         if not self.judged:
             return Status.INCONCLUSIVE, "No event was delivered, so no order could be seen."
         return Status.PASS, (
-            f"All {many(self.judged, 'delivery', 'deliveries')} came unchanged and in the order "
-            "of sending."
+            "All events handed out were unchanged and in the order of sending, and so were the "
+            f"{self._received:,} received."
         )
 
 

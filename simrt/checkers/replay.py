@@ -161,7 +161,7 @@ class _Replays(Watch):
             return Status.INCONCLUSIVE, "Nobody subscribed, so nothing could be replayed."
         return Status.PASS, (
             f"All {many(self.judged, 'connection')} began with exactly the past that the settings "
-            f"ask for: {many(self._replayed, 'event')} replayed."
+            f"ask for: {many(self._replayed, 'event')} in all."
         )
 
 

@@ -51,7 +51,10 @@ class _Restart(Watch):
         self._restarts = 0
         self._begun_ns = 0
         self._killed_ns = 0
-        self._back_ns = 0
+        self._cut: set[str] = (
+            set()
+        )  # our own clients that the restart cut off and that are not back
+        self._back_ns = -1
         self._rejected = 0
         self._first_due: set[tuple[str, str]] = set()
         self._members: dict[str, _Member] = {}
@@ -70,7 +73,8 @@ class _Restart(Watch):
         if row.group == PROBE:
             return
         member = self._members.setdefault(row.subscriber, _Member())
-        if self._restarts and member.epoch in self._ended and row.group != NEIGHBOUR:
+        if row.subscriber in self._cut:
+            self._cut.discard(row.subscriber)
             self._back_ns = max(self._back_ns, row.t_ns - self._killed_ns)
         member.epoch, member.left_ns = row.epoch, -1
 
@@ -125,6 +129,12 @@ class _Restart(Watch):
         self._restarts += 1
         self._down = True
         self._killed_ns = row.t_ns
+        self._cut = {
+            one.subscriber
+            for one in self.ledger.open_in(row.epoch)
+            if one.client_end is None
+            and one.subscriber.partition("/")[0] in self.scenario.workload.subscribers
+        }
         self._life = ""
 
     def on_heal(self, row: Row, _: Subscription | None) -> None:
@@ -202,9 +212,13 @@ class _Restart(Watch):
                 f"After the restart {many(back, 'client')} came back before the run ended, "
                 "too few to judge it."
             )
+        cut = "it cut nobody off"
+        if self._back_ns >= 0:
+            back_after = duration(self._back_ns)
+            cut = f"the last that was cut off was connected again {back_after} after the kill"
         return Status.PASS, (
             f"After {many(self._restarts, 'restart')} nothing from before came back, and "
-            f"{many(own, 'client')} did, the last {duration(self._back_ns)} after the kill; "
+            f"{many(own, 'client')} did; {cut}; "
             f"{many(self._rejected, 'arrival')} found the server down."
         )
 
