@@ -122,8 +122,8 @@ def finding(verdict: Verdict) -> str:
 def acted(states: Mapping[str, int]) -> dict[str, str]:
     """How often each of the five settings acted, in words, in the order of the report.
 
-    A limit acts on a replay where it alone keeps events out; where two limits keep out the same
-    events, neither counts (REP-2, REP-6).
+    A limit acts on a replay where it keeps events out and no other keeps out more; of limits that
+    keep out the same events each counts (REP-2, REP-6).
 
     Arguments:
         states: how often each state was reached; what is missing counts as never.

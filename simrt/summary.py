@@ -129,5 +129,6 @@ def _events(scenario: Scenario, of: _Figures) -> str:
     ages = [of.get((name, "p90(staleness_s)")) for name in scenario.workload.subscribers]
     seen = [age for age in ages if age is not None]
     if seen:
-        sentence += f"; what users see is younger than {seconds(max(seen))} for 90 % of the time"
+        young = f"is younger than {seconds(max(seen))} for 90 % of the time"
+        sentence += f"; what is on screen, also while nothing is sent, {young}"
     return sentence

@@ -112,9 +112,10 @@ class _States(Watch):
             begins["messageTTL"] = self._younger(stream, now, self._ttl_ns - 1)
         if max_age_ns is not None:
             begins["maxAge"] = self._younger(stream, now, max_age_ns)
+        tightest = max(begins.values())
         for limit, begin in begins.items():
-            others = [1, *(first for name, first in begins.items() if name != limit)]
-            if begin > max(others) and max(others) <= stream.last_seq:
+            # Of limits that keep out the same events each is one that did.
+            if begin == tightest and begin > 1:
                 self._met(f"replay-clipped-by-{limit}")
                 self._met("expired", limit == "messageTTL")
         kept = max(begins["bufferSize"], begins.get("messageTTL", 1), 1)

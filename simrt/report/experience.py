@@ -160,8 +160,8 @@ def _outdated(run: Run, group: str) -> str:
         return "what is on screen is never outdated."
     longest = metric_text("outdated_max_s", run.metrics.value("outdated_max_s", group))
     return (
-        f"what is on screen is outdated {words.share(outdated)} of the time, at worst for {longest}"
-        " on end."
+        f"what is on screen is outdated {words.share(outdated)} of the time; at worst it has "
+        f"been outdated for {longest}."
     )
 
 
@@ -203,26 +203,25 @@ def _lines(runs: Sequence[Run], stories: Sequence[Story], group: str) -> tuple[L
         )
 
     state = runs[0].scenario.intent.kind == "state"
-    outdated = [
-        measured("Time in which what is on screen is outdated", figure("outdated_fraction")),
-        measured("For how long it has been outdated: half / 90 % / all of the time below",
-                 spread("outdated_s")),
-    ]  # fmt: skip
+    share = "Time in which what is on screen is outdated"
+    outdated = measured("For how long it has been outdated: half / 90 % / all of the time below",
+                        spread("outdated_s"))  # fmt: skip
     lines = [
-        *(outdated if state else ()),
+        *((measured(share, figure("outdated_fraction")), outdated) if state else ()),
         told("Events sent to it", lambda story: words.count(_sent(story, group))),
         told("Never arrived; replaced by a newer one is no loss" if state else "Missed",
              lambda story: _missed(story, group)),
         measured("Delay until it arrives: half / 90 % / all are below", spread("latency_s")),
         measured(f"{words.capital(metric_label('staleness_s').removesuffix(', average'))}: "
                  "half / 90 % / all of the time below", spread("staleness_s")),
+        *(() if state else (outdated,)),
         *(() if state else (measured("Most events missed in a row", figure("gap_messages")),)),
         measured("Longest time without hearing of an event that had been sent", figure("blind_s")),
         told("Came by replay / came twice", lambda story: _replays(story, group)),
         measured("Broken connections", figure("outages")),
         measured("A reconnect: half / 90 % / all take less", spread("reconnect_s")),
         measured("… until current again: half / 90 % / all take less", spread("recovery_s")),
-        told("A restart", lambda story: _restart(story, group)),
+        told("A restart, for those that it cut off", lambda story: _restart(story, group)),
     ]  # fmt: skip
     return tuple(line for line in lines if any(_says(cell) for cell in line.cells))
 

@@ -12,7 +12,10 @@ pytestmark = pytest.mark.rules("ACC-1", "ACC-2", "ACC-3", "DLV-5")
 
 def test_good_histories_add_up():
     found = passes("accounting", oldest())
-    assert found.sentence == "23 outcomes of 3 subscribers and 7 connections: unexplained = 0."
+    assert found.sentence == (
+        "21 outcomes of 2 subscribers, and 2 of the neighbour project's, over 7 connections: "
+        "unexplained = 0."
+    )
     passes("accounting", newest())
 
 

@@ -19,6 +19,8 @@ def test_the_good_histories_by_hand():
         "replayed": 2,  # a after its tunnel, b when it came
         "empty-history": 3,  # the first connection of a; both after the restart
         "replay-clipped-by-maxAge": 1,  # b: 10 was kept, and too old
+        "replay-clipped-by-bufferSize": 1,  # a after its tunnel: as many as lastN
+        "replay-clipped-by-lastN": 1,
         "restart": 1,
         "down": 1,
         "reconnect": 3,
@@ -31,6 +33,8 @@ def test_the_good_histories_by_hand():
     assert met(newest()) == {
         "drop-newest": 2,
         "replay-refuses-new": 1,
+        "replay-clipped-by-bufferSize": 1,
+        "replay-clipped-by-lastN": 1,
         "replayed": 1,
         "empty-history": 1,
         "sent-at-subscribe": 1,
@@ -57,7 +61,7 @@ SENT = "\n".join(f"{n} send {n} offered=0" for n in range(1, 11))
         ({}, {"maxAge": "5s"}, "7-10", {"maxAge"}),
         ({"messageTTL": "5s"}, {"lastN": 9}, "8-10", {"messageTTL"}),
         ({}, {"lastN": 99}, "3-10", {"bufferSize"}),
-        ({}, {"lastN": 8}, "3-10", set()),  # two limits at once: neither alone
+        ({}, {"lastN": 8}, "3-10", {"bufferSize", "lastN"}),  # the same events: both
         ({}, {"lastN": 2, "maxAge": "2s"}, "10-10", {"maxAge"}),
         ({"messageTTL": "1s"}, {"lastN": 3}, "-", {"messageTTL"}),
         # At 12 s event 7 is 5 s old to the nanosecond: too old for the TTL, not for maxAge.

@@ -69,7 +69,7 @@ def _draw(story: Story, shares: dict[str, dict[str, float]], top: float) -> Figu
     return Figure(
         key="outcomes",
         target=story.target,
-        finding=_finding(shares),
+        finding=_finding(story, shares),
         how=_how(enlarge),
         note=_note(story, shares),
         alt=alt,
@@ -134,7 +134,7 @@ def _number(axes: Axes, look: Look, row: int, middle: float, width: float, top: 
         )  # fmt: skip
 
 
-def _finding(shares: dict[str, dict[str, float]]) -> str:
+def _finding(story: Story, shares: dict[str, dict[str, float]]) -> str:
     if not shares:
         return "No event was sent to anybody"
     worst = min(shares, key=lambda group: shares[group][RECEIVED.name])
@@ -142,11 +142,15 @@ def _finding(shares: dict[str, dict[str, float]]) -> str:
     if arrived == 1:
         return "Every event arrives, for every group"
     causes = [(shares[worst][look.name], look.label) for look in (*MISSED, UNFINISHED)]
+    reach = f"Of 100 events {words.of_hundred(arrived)} reach {worst}"
+    if story.scenario.intent.kind == "state":
+        return f"{reach}; one that a newer one has replaced is no loss"
     share, label = max(causes)
-    return (
-        f"Of 100 events {words.of_hundred(arrived)} reach {worst}; "
-        f"most of the others: {label}, {words.share_and_odds(share)}"
-    )
+    lost = sum(other for other, _ in causes)
+    most = "all the others" if share == lost else "most of the others"
+    if 2 * share <= lost:
+        most = "the largest part of the others"
+    return f"{reach}; {most}: {label}, {words.share_and_odds(share)}"
 
 
 def _how(enlarge: bool) -> str:
@@ -161,7 +165,8 @@ def _note(story: Story, shares: dict[str, dict[str, float]]) -> str:
     if not hidden:
         return ""
     return (
-        f"{words.many(hidden, 'group')} not shown: no event was sent to them, or fewer were missed."
+        f"{words.many(hidden, 'group')} not shown: no event was sent to them, or a larger share "
+        "arrived."
     )
 
 

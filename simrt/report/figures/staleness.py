@@ -117,6 +117,8 @@ def _finding(story: Story) -> str:
     worst = [(found[-1], g) for g in story.groups if (found := _overall(story, g))]
     if not worst:
         return "Nobody saw any event, so there is no age to show"
+    if story.scenario.intent.kind == "state":
+        return _outdated(story)
     oldest, group = max(worst)
     limit = story.scenario.intent.useful_for_ns
     seen = f"Members of {group} see news up to {words.seconds(oldest)} old"
@@ -128,13 +130,28 @@ def _finding(story: Story) -> str:
     return f"{seen}, past the {bound} it is useful for"
 
 
+def _outdated(story: Story) -> str:
+    """Of a state: the group that sees an outdated value for the largest share of time."""
+    shares = [(story.metrics.value("outdated_fraction", group) or 0.0, group)
+              for group in story.groups]  # fmt: skip
+    outdated, group = max(shares)
+    if not outdated:
+        return "Nobody sees an outdated value"
+    longest = story.metrics.value("outdated_max_s", group) or 0.0
+    return (
+        f"Members of {group} see an outdated value {words.share(outdated)} of the time; "
+        f"at worst it has been outdated for {words.seconds(longest)}"
+    )
+
+
 def _how(story: Story, length_s: float, near: bool) -> str:
     step = words.seconds(length_s / STALENESS_BINS)
     limit = story.scenario.intent.useful_for_ns
     how = (
         "Line: the median; band: 10 to 90 % of members and moments "
         f"({SAMPLES_PER_BIN} moments in each {step}). The age grows while nothing new arrives, "
-        "also when nothing is sent."
+        "also when nothing is sent, which no setting can mend. A setting can mend for how long "
+        "it has been outdated (outdated_s)."
     )
     if limit is not None and near:
         return f"{how} Dashed: as long as the intent calls an event useful."
@@ -160,6 +177,13 @@ def _alt(story: Story) -> str:
             f"{group}: median age {words.seconds(middle)}, 90 % of moments below "
             f"{words.seconds(high)}, at most {words.seconds(worst)}."
         )
+        outdated = story.metrics.value("outdated_fraction", group)
+        longest = story.metrics.value("outdated_max_s", group)
+        if outdated is not None and longest is not None:
+            parts.append(
+                f"Outdated {words.share(outdated)} of the time, for at most "
+                f"{words.seconds(longest)}."
+            )
     return " ".join(parts) or "No groups."
 
 

@@ -115,27 +115,30 @@ def _closeup(story: Story, lanes: Sequence[Lane], window: Window, where: str) ->
         missed = sum(codes.count(code) for code in MISSED_CODES)
         rows.append((lane.person.name, arrived + missed, arrived, missed))
     name, sent, _, missed = max(rows, key=lambda row: (row[3], -row[1]))
-    finding = (
-        f"In these {words.seconds(window.length_s)} {name} misses {words.count(missed)} of "
-        f"{words.many(sent, 'event')}"
-        if missed
-        else f"In these {words.seconds(window.length_s)} nobody shown misses an event"
-    )
+    state = _is_state(story)
+    lost = "never arrived" if state else "missed"
+    finding = f"In these {words.seconds(window.length_s)} "
+    if not missed:
+        finding += "all events reach all shown" if state else "nobody shown misses an event"
+    elif state:
+        finding += f"{words.count(missed)} of {words.many(sent, 'event')} never reach {name}"
+    else:
+        finding += f"{name} misses {words.count(missed)} of {words.many(sent, 'event')}"
     alt = f"The {span}: " + " ".join(
-        f"{name}: {arrived} of {sent} events arrived, {missed} missed."
+        f"{name}: {arrived} of {sent} events arrived, {missed} {lost}."
         for name, sent, arrived, missed in rows
     )
     return Figure(
         key="closeup",
         target=story.target,
         finding=finding,
-        how=f"The {span}, where the worst run of misses among the clients shown for "
-        f"{where} begins, event by event. {DOTS}",
+        how=f"The {span}, where the longest row of events that never arrived, of the clients "
+        f"shown for {where}, begins, event by event. {DOTS}",
         note="",
         alt=alt,
         svg=inline_svg(canvas, f"closeup-{story.target}", f"Closer look on {story.target}", alt),
         table=(
-            ("subscriber", "events sent in it", "arrived", "missed"),
+            ("subscriber", "events sent in it", "arrived", lost),
             tuple((name, *(words.count(number) for number in rest)) for name, *rest in rows),
         ),
     )
@@ -151,22 +154,36 @@ def missed_fraction(story: Story, group: str) -> float | None:
 def _finding(story: Story) -> str:
     if not story.send_ns:
         return "Nothing was sent"
-    shares = [(group, missed_fraction(story, group)) for group in story.groups]
+    state = _is_state(story)
+    share_of = _outdated_fraction if state else missed_fraction
+    shares = [(group, share_of(story, group)) for group in story.groups]
     known = [(group, share) for group, share in shares if share is not None]
     if not known:
         return "Nobody was connected while events were sent"
     if not any(share for _, share in known):
-        return "Nobody misses an event"
+        return "Nobody sees an outdated value" if state else "Nobody misses an event"
     ranked = sorted(known, key=lambda pair: -pair[1])[:3]
     # No verb goes with the name of a group: `office` and `admins` read equally well.
     shown = [pair for pair in known if pair in ranked]
     parts = [
-        f"{words.share_and_odds(share) if share else 'none'} of "
-        f"{'those' if place else 'the events'} sent to {group}"
+        _part(group, words.share_and_odds(share) if share else "none", place, state=state)
         for place, (group, share) in enumerate(shown)
     ]
-    more = f"; fewer of those sent to {words.many(len(known) - 3, 'group')}"
-    return f"Missed: {words.listing(parts)}{more if len(known) > 3 else ''}"
+    others = words.many(len(known) - 3, "group")
+    more = f"; no larger share {'for' if state else 'of those sent to'} {others}"
+    begin = "Outdated" if state else "Missed"
+    return f"{begin}: {words.listing(parts)}{more if len(known) > 3 else ''}"
+
+
+def _part(group: str, said: str, place: int, *, state: bool) -> str:
+    if state:
+        return f"{said}{'' if place else ' of the time'} for {group}"
+    return f"{said} of {'those' if place else 'the events'} sent to {group}"
+
+
+def _outdated_fraction(story: Story, group: str) -> float | None:
+    """The share of time in which what the group sees is outdated."""
+    return story.metrics.value("outdated_fraction", group)
 
 
 def _where(story: Story) -> str:
@@ -176,10 +193,16 @@ def _where(story: Story) -> str:
         inside, missed = inside + within, missed + lost
     if not missed or not story.zones:
         return ""
+    which = "events that never arrived" if _is_state(story) else "missed events"
     return (
-        f"{words.share_and_odds(inside / missed)} of the missed events were sent in a fault, or "
+        f"{words.share_and_odds(inside / missed)} of the {which} were sent in a fault, or "
         "before the clients that it cut off were back. "
     )
+
+
+def _is_state(story: Story) -> bool:
+    """Whether an event that a newer one has replaced is no loss."""
+    return story.scenario.intent.kind == "state"
 
 
 def _how(aggregated: bool, length_s: float) -> str:
@@ -222,7 +245,10 @@ def _alt(story: Story, lanes: Sequence[Lane]) -> str:
         ]
         why = f" ({words.listing(causes)})" if causes else ""
         place = f", {lane.place} of its group" if lane.place else ""
-        parts.append(f"{person.name}{place}: missed {person.missed} of {person.sent}{why}.")
+        lost = f"missed {person.missed} of {person.sent}"
+        if _is_state(story):
+            lost = f"{person.missed} of {person.sent} never arrived"
+        parts.append(f"{person.name}{place}: {lost}{why}.")
     parts += [
         f"Fault: {zone.kind} of {zone.whom or 'all'} from {words.duration(zone.start_ns)} "
         f"to {words.duration(zone.end_ns)}."

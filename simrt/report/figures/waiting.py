@@ -180,11 +180,13 @@ def _finding(story: Story, found: Sequence[Levels]) -> str:
     flying, pending = peaks(story, name)
     if pending >= size:
         return (
-            f"The buffer of {name} fills up: {size} wait in it, and up to {flying} in the network"
+            f"The buffer of {name} fills up: {words.count(size)} wait in it, and up to "
+            f"{words.count(flying)} in the network"
         )
     if pending == 0:
-        return f"Nothing waits in the buffer; up to {flying} are in the network"
-    return f"At most {pending} of {size} places in the buffer are used, by {name}"
+        return f"Nothing waits in the buffer; up to {words.count(flying)} are in the network"
+    places = f"{words.count(pending)} of {words.count(size)} places in the buffer"
+    return f"At most {places} are used, by {name}"
 
 
 def _note(story: Story, found: Sequence[Levels], top: float) -> str:
@@ -194,12 +196,13 @@ def _note(story: Story, found: Sequence[Levels], top: float) -> str:
     for levels in found:
         full = size + (levels.window or 0)
         if full >= top:
-            notes.append(f"For {levels.lane.person.group} both are full at {full}, off the axis.")
-        most = peaks(story, levels.lane.person.name)[0]
+            both = f"both are full at {words.count(full)}, off the axis."
+            notes.append(f"For {levels.lane.person.group} {both}")
+        group, most = levels.lane.person.group, peaks(story, levels.lane.person.name)[0]
         if levels.window is not None and story.target != "sim" and most > levels.window:
             notes.append(
-                f"For {levels.lane.person.group} up to {most} were in the network, more than the "
-                f"{levels.window} that were measured before the run."
+                f"For {group} up to {words.count(most)} were in the network, more than the "
+                f"{words.count(levels.window)} that were measured before the run."
             )
     unknown = [levels.lane.person.group for levels in found if levels.window is None]
     if unknown:
@@ -212,10 +215,10 @@ def _alt(story: Story, found: Sequence[Levels]) -> str:
     parts = []
     for levels in found:
         flying, pending = peaks(story, levels.lane.person.name)
-        room = "" if levels.window is None else f" of {levels.window}"
+        room = "" if levels.window is None else f" of {words.count(levels.window)}"
         parts.append(
-            f"{levels.lane.person.name}: at most {pending} of {size} places of the buffer used, "
-            f"at most {flying}{room} in the network."
+            f"{levels.lane.person.name}: at most {words.count(pending)} of {words.count(size)} "
+            f"places of the buffer used, at most {words.count(flying)}{room} in the network."
         )
     return " ".join(parts) or "No clients."
 
