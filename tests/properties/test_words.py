@@ -206,7 +206,7 @@ def check_headline(story: Story) -> None:
         counts = story.metrics.outcomes(group)
         ((cause, _),) = [(c, w) for c, w in CAUSES.items() if f"most of them {w}" in told]
         assert 2 * counts[cause] > sum(counts[name] for name in MISSED)
-    ages = [story.metrics.quantile(0.9, "staleness_s", group) for group in story.groups]
+    ages = [story.metrics.quantile("staleness_s", group, 0.9) for group in story.groups]
     known = [age for age in ages if age is not None]
     if known and not state:
         assert f"is younger than {words.seconds(max(known))} for 90 % of the time" in told
@@ -218,7 +218,7 @@ def check_verdicts(story: Story) -> None:
     said = {one.check: one.sentence for one in judge(story.history) if one.status is Status.PASS}
     found = re.match(r"([\d,]+) reconnects?, the slowest (.+?) after", said.get("reconnect", ""))
     if found:
-        slowest = metrics.quantile(1.0, "reconnect_s")
+        slowest = metrics.quantile("reconnect_s", p=1.0)
         assert found[1] == words.count(int(metrics.value("reconnects") or 0))
         assert found[2] == words.seconds(slowest or 0.0)
     found = re.match(r"([\d,]+) outcomes? of ([\d,]+) subsc", said.get("accounting", ""))
