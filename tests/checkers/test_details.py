@@ -38,7 +38,7 @@ def test_line_and_key_are_named(kind, key, wrong, says, tmp_path: Path) -> None:
     path.write_text("\n".join(lines) + "\n", "utf-8")
     with pytest.raises(HistoryError) as caught:
         judge(read_history(path))
-    assert str(caught.value).startswith(f"{path}:{at + 1}: {kind}: detail.{key}: ")
+    assert str(caught.value).startswith(f"{path}:{at + 1}: not a row: {kind}: detail.{key}: ")
     assert says in str(caught.value)
 
 

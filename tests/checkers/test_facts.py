@@ -42,7 +42,7 @@ NEWEST = {
     "accounting": (17, "8 2 1 4 0"),
     "reached": (2, "2 1"),
     "order": (19, "7"),
-    "reconnect": (1, "1 3.4 0 1"),
+    "reconnect": (1, "1 13 0 1"),
     "restart": (0, ""),
     "faults": (2, "1"),
 }
