@@ -15,7 +15,7 @@ from os import cpu_count
 
 from benchmarks.figures import ROOT, Figure, digest
 
-NAMES = ("engine", "machine", "sim", "half_a_day", "help", "many")
+NAMES = ("engine", "machine", "sim", "half_a_day", "help", "many", "quick")
 PAGE = ROOT / "benchmarks" / "README.md"
 INTRODUCTION = """# How fast
 

@@ -21,6 +21,7 @@ from simrt.history import Header, read_history
 from simrt.limit import OutOfTimeError, TimeLimit
 from simrt.metrics import Estimate, Metrics, estimates
 from simrt.probe import probe_of
+from simrt.quick import quick_of
 from simrt.results import CUT_SHORT, ITEMS, NOT_RUN, TARGETS, Check, Run
 from simrt.runs import USUAL_TARGETS, VIRTUAL, judge_counted, record
 from simrt.scenario import opened
@@ -28,11 +29,14 @@ from simrt.scenario.arguments import callback_of, path_of, runs_of, seed_of, som
 from simrt.scenario.expect import RUNS, parse_expectation
 from simrt.scenario.model import Scenario
 from simrt.summary import sentence_of
+from simrt.text import capital, listing, many
 from simrt.workers import play_all, simulate_all
 
 MOST_RUNS = 300
 """So many runs are made at most where nobody says how many."""
 
+# Of the work of one run: it is judged about as long as it is recorded.
+_RECORDED = 0.5
 # Where a history is written until it is whole.
 _PART = "part-"
 # What a probe run is made for.
@@ -93,6 +97,7 @@ class _Plan:
     ended: int = 0
     errors: dict[str, TargetError] = field(default_factory=dict)  # by target
     failed: Exception | None = None
+    left_out: str = ""
 
 
 def check(
@@ -103,6 +108,7 @@ def check(
     runs: int | None = None,
     speed: float | None = None,
     reports: Path | str | None = "reports",
+    quick: bool = False,
     progress: Progress | None = None,
 ) -> Check:
     """Judge a scenario: `sim` with many seeds from `seed` on, `app` and `server` once.
@@ -116,6 +122,8 @@ def check(
         speed: for `server`; None: fast enough to end within half a minute.
         reports: the folder that gets `SCENARIO/TIME-SEED/` with the report and all its files. None:
             no file stays, and the runs that a report would show keep their histories in memory.
+        quick: a first answer: fewer members and runs, only in virtual time; the check's `left_out`
+            says what the whole check has beyond it. The rules of judgement are the same.
         progress: told what is being done, and how far.
 
     Returns:
@@ -131,7 +139,7 @@ def check(
         with TemporaryDirectory(prefix="simrt-") as scratch:
             found = check(
                 scenario, on=on, seed=seed, runs=runs, speed=speed, reports=scratch,
-                progress=progress,
+                quick=quick, progress=progress,
             )  # fmt: skip
             kept = tuple(replace(run, history=run.history.load()) for run in found.runs)
             return replace(found, runs=kept, folder=None)
@@ -142,6 +150,7 @@ def check(
         runs=runs,
         speed=speed,
         reports=reports,
+        quick=quick,
         progress=progress,
     )
     one = next(checks)
@@ -159,6 +168,7 @@ def check_all(
     runs: int | None = None,
     speed: float | None = None,
     reports: Path | str = "reports",
+    quick: bool = False,
     progress: Progress | None = None,
     limit: TimeLimit | None = None,
 ) -> Generator[Check | Exception, None, None]:
@@ -166,22 +176,28 @@ def check_all(
 
     What runs in virtual time comes first, on every core; then the real runs, a few at a time.
 
-    `limit` says how long all of it may take. When the time is over, nothing more runs: each
-    scenario is judged by the runs that had ended, says so, and is inconclusive at best.
+    `limit` says how long all of it may take. When the time is over, or Ctrl-C comes, nothing more
+    runs: each scenario is judged by the runs that had ended, says so, and is inconclusive at best.
+    Without a limit Ctrl-C ends the check.
 
     Yields:
         For each scenario, in order, its check, or the error that kept it from one.
     """
     on = some_of("on", on, TARGETS)
+    if quick:
+        on = tuple(target for target in on if target in VIRTUAL)
+        if not on:
+            raise UsageError("a quick check leaves the real server out; add --on sim")
     seed = seed_of(seed)
     runs = runs_of(runs)
     speed = speed_of(speed)
     reports = path_of("reports", reports, "the path of a folder, or None")
     callback_of("progress", progress, "what is being done", "the share of it that is done")
     tell = progress or (lambda _what, _share: None)
+    keeps = limit is not None
     limit = limit or TimeLimit()
     plans = [
-        _plan(scenario, on, seed, runs, speed, reports, number, limit.seconds is not None)
+        _plan(scenario, on, seed, runs, speed, reports, number, limit.seconds is not None, quick)
         for number, scenario in enumerate(scenarios)
     ]
     simulated = [job for plan in plans for job in plan.jobs if job.target in VIRTUAL]
@@ -189,35 +205,49 @@ def check_all(
     played = [job for plan in plans for job in plan.jobs if job.target not in VIRTUAL]
 
     def advance(job: _Job, share: float) -> None:
+        of, what = (simulated, "run") if job.target in VIRTUAL else (played, "real server")
         shares[job.history] = share
-        tell("on real servers", sum(shares.values()) / len(played))
+        told = [shares.get(one.history, 0.0) for one in of]
+        begun = sum(one > 0 for one in told)
+        tell(f"{what} {begun} of {len(of)}", sum(told) / len(of))
 
     with suppress(OutOfTimeError):
-        for number, (job, result) in enumerate(_each(simulate_all(_run_one, simulated), limit), 1):
+        for job, result in _each(simulate_all(_run_one, simulated, advance), limit, keeps=keeps):
             _note(plans[job.plan], job, result)
-            tell("simulating", number / len(simulated))
-    ended = _each(play_all(_run_one, played, advance), limit)
+    ended = _each(play_all(_run_one, played, advance), limit, keeps=keeps)
     try:
-        for plan in plans:
+        for number, plan in enumerate(plans):
             with suppress(OutOfTimeError):
                 while plan.failed is None and plan.ended < len(plan.jobs):
                     found = next(ended, None)
                     if found is None:
                         break  # the time was over before
                     _note(plans[found[0].plan], *found)
+            tell(f"drawing {plan.scenario.name}", number / len(plans))
             yield plan.failed or _conclude(plan, on, seed, runs, speed, limit)
     finally:
         ended.close()
 
 
 def _each(
-    results: Generator[tuple[_Job, _Done | Exception], None, None], limit: TimeLimit
+    results: Generator[tuple[_Job, _Done | Exception], None, None],
+    limit: TimeLimit,
+    *,
+    keeps: bool,
 ) -> Generator[tuple[_Job, _Done | Exception], None, None]:
-    """The results of jobs, as they come; when the time is over, what still runs is ended."""
+    """The results of jobs, as they come; when the time is over, what still runs is ended.
+
+    `keeps`: Ctrl-C is such an end too.
+    """
     try:
         while True:
-            with limit.waiting():
-                result = next(results, None)
+            try:
+                with limit.waiting():
+                    result = next(results, None)
+            except KeyboardInterrupt:
+                if not keeps:
+                    raise
+                limit.interrupt()
             if result is None:
                 return
             yield result
@@ -259,6 +289,22 @@ def runs_note(scenario: Scenario) -> str:
     )
 
 
+def check_forecast(
+    scenarios: Sequence[Scenario], on: Sequence[str], runs: int | None, speed: float | None
+) -> str:
+    """What a check will run, on which targets, and about how long that takes on this machine."""
+    from simrt.forecast import forecast
+
+    made = {
+        target: sum(_many(scenario, target, on, runs) for scenario in scenarios) for target in on
+    }
+    virtual = next((target for target in VIRTUAL if target in on), None)
+    simulated = [_many(one, virtual, on, runs) if virtual else 0 for one in scenarios]
+    long = forecast(scenarios, simulated, speed, server="server" in on)
+    told = listing([f"{many(times, 'run')} on {target}" for target, times in made.items()])
+    return f"{told}: about {long}"
+
+
 def _plan(
     scenario: Scenario,
     on: Sequence[str],
@@ -268,7 +314,12 @@ def _plan(
     reports: Path,
     number: int,
     limited: bool,
+    quick: bool,
 ) -> _Plan:
+    left_out = ""
+    if quick:
+        cut = quick_of(scenario, runs_for(scenario) if runs is None else runs)
+        scenario, runs, left_out = cut.scenario, cut.runs, cut.left_out
     folder = reports / scenario.name / f"{stamp()}-{seed}"
     try:
         (folder / "runs").mkdir(parents=True)
@@ -291,7 +342,7 @@ def _plan(
         target = "sim" if "sim" in on else on[0]
         path = folder / "runs" / f"{target}-probe-{seed}.jsonl.gz"
         jobs.append(_Job(number, probe, target, seed, path, True, True, speed, limited))
-    return _Plan(scenario, folder, jobs)
+    return _Plan(scenario, folder, jobs, left_out=left_out)
 
 
 def _many(scenario: Scenario, target: str, on: Sequence[str], runs: int | None) -> int:
@@ -305,11 +356,19 @@ def _run_one(job: _Job, progress: Callable[[float], None] | None = None) -> _Don
     watch = stopwatch()
     path = job.history
     stored = path if job.target == "server" else None  # a real run is kept while it happens
+    tell = progress or (lambda _share: None)
     history = record(
-        job.scenario, job.target, job.seed, history=stored, speed=job.speed, progress=progress
+        job.scenario,
+        job.target,
+        job.seed,
+        history=stored,
+        speed=job.speed,
+        progress=lambda share: tell(share * _RECORDED),
     ).load()
     states = reached_states(history)
+    tell((_RECORDED + 1) / 2)
     judged = judge_counted(history, states)
+    tell(1.0)
     status = worst(verdict.status for verdict in judged.verdicts)
     failed = status not in (Status.PASS, Status.NOT_APPLICABLE)
     kept = path if job.keep or failed or job.limited else None
@@ -413,7 +472,7 @@ def _conclude(
             for target in dict.fromkeys(one.target for one in done)
         },
         folder=folder,
-        command=_command(scenario, on, seed, runs, speed),
+        command=_command(scenario, on, seed, runs, speed, quick=bool(plan.left_out)),
         took_s={
             target: sum(one.took_s for one in done if one.target == target)
             for target in dict.fromkeys(one.target for one in done)
@@ -421,6 +480,7 @@ def _conclude(
         errors={target: str(error) for target, error in plan.errors.items()},
         states=states,
         measured={target: tuple(of_target.metrics) for target, of_target in shown.items()},
+        left_out=plan.left_out,
     )
     write_report(result, folder)
     return result
@@ -494,7 +554,7 @@ def _cut_short(plan: _Plan, limit: TimeLimit) -> Verdict | None:
         f" {sum(job.target == target for job in plan.jobs)} on {target}"
         for target in dict.fromkeys(job.target for job in plan.jobs)
     )
-    sentence = f"Not done within the time limit of {limit.seconds:g} s: of its runs ended {made}."
+    sentence = f"{capital(limit.why)}: of its runs ended {made}."
     return Verdict(CUT_SHORT, Status.INCONCLUSIVE, 0, sentence, (), 0)
 
 
@@ -506,8 +566,7 @@ def _judge_site(scenario: Scenario, folder: Path, limit: TimeLimit) -> Verdict:
         with limit.waiting():
             return judge_site(scenario, folder / "site.txt")
     except OutOfTimeError:
-        late = f"`{scenario.site.validate_command}` was not done within the time limit of"
-        sentence = f"{late} {limit.seconds:g} s."
+        sentence = f"`{scenario.site.validate_command}` was {limit.why}."
         return Verdict(CUT_SHORT, Status.INCONCLUSIVE, 0, sentence, (), 6)
 
 
@@ -532,10 +591,18 @@ def _status(scenario: Scenario, verdicts: Sequence[Verdict], *, cut: bool) -> St
 
 
 def _command(
-    scenario: Scenario, on: Sequence[str], seed: int, runs: int | None, speed: float | None
+    scenario: Scenario,
+    on: Sequence[str],
+    seed: int,
+    runs: int | None,
+    speed: float | None,
+    *,
+    quick: bool,
 ) -> str:
-    targets = "" if tuple(on) == USUAL_TARGETS else "".join(f" --on {target}" for target in on)
-    many = "" if runs is None else f" --runs {runs}"
+    usual = VIRTUAL[:1] if quick else USUAL_TARGETS
+    targets = "" if tuple(on) == usual else "".join(f" --on {target}" for target in on)
+    seeds = "" if runs is None else f" --runs {runs}"
     fast = "" if speed is None else f" --speed {speed:g}"
     file = shlex.quote(scenario.file or scenario.name)
-    return f"simrt check {file}{targets} --seed {seed}{many}{fast}"
+    first = " --quick" if quick else ""
+    return f"simrt check {file}{targets}{first} --seed {seed}{seeds}{fast}"

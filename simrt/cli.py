@@ -67,6 +67,14 @@ def check(
     ] = None,
     speed: Speed = None,
     reports: Annotated[Path, typer.Option(help="Folder for the reports.")] = Path("reports"),
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick",
+            help="A first answer in seconds: fewer members, fewer runs, no real server; the same "
+            "rules.",
+        ),
+    ] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Say only what did not pass.")
     ] = False,
@@ -86,7 +94,7 @@ def check(
 
     Example: simrt check scenarios/patterns --on sim --runs 5
     """
-    from simrt.checks import check_all, runs_note
+    from simrt.checks import check_all, check_forecast, runs_note
     from simrt.errors import SimrtError, UsageError
     from simrt.limit import TimeLimit
     from simrt.report import prune, write_index
@@ -98,11 +106,13 @@ def check(
         raise UsageError("--against holds one scenario against one other; name one file before it")
     codes: list[int] = []
     done: list[Check] = []
-    if runs is None and "sim" in (on or USUAL_TARGETS) and not (as_json or quiet):
+    if runs is None and "sim" in (on or USUAL_TARGETS) and not (as_json or quiet or quick):
         for scenario in scenarios:
             if note := runs_note(scenario):
                 say(f"{scenario.name}: {note}")
     many = "1 scenario" if len(scenarios) == 1 else f"{len(scenarios)} scenarios"
+    if not (as_json or quiet or quick):
+        complain(check_forecast(scenarios, tuple(on or USUAL_TARGETS), runs, speed))
     with TimeLimit(time_limit) as limit, progress(many) as tell:
         checked = check_all(
             scenarios,
@@ -111,6 +121,7 @@ def check(
             runs=runs,
             speed=speed,
             reports=reports,
+            quick=quick,
             progress=tell,
             limit=limit,
         )
@@ -126,7 +137,7 @@ def check(
             for target, error in found.errors.items():
                 complain(f"{scenario.name} on {target}: {error}")
             if not as_json and not (quiet and found.exit_code == EXIT_PASS):
-                say_all(check_lines(found))
+                say_all(check_lines(found, quiet=quiet))
             if os.environ.get("GITHUB_ACTIONS") == "true":
                 say_plain(annotation_lines(found))
     if limit.over:
@@ -148,7 +159,7 @@ def check(
         raise typer.Exit(worst(codes))
     if index is not None and not (quiet and worst(codes) == EXIT_PASS):
         say(f"Report: {index}")
-    leave(codes, _again(paths, on, seed, runs, speed, against))
+    leave(codes, _again(paths, on, seed, runs, speed, against, quick=quick))
 
 
 @app.command()
@@ -485,10 +496,13 @@ def _again(
     runs: int | None,
     speed: float | None,
     against: Path | None,
+    *,
+    quick: bool,
 ) -> str:
     parts = ["simrt", "check", *(str(path) for path in paths or [])]
     for target in on or []:
         parts += ["--on", target]
+    parts += ["--quick"] if quick else []
     parts += ["--seed", str(seed)]
     parts += [] if runs is None else ["--runs", str(runs)]
     parts += [] if speed is None else ["--speed", f"{speed:g}"]

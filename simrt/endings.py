@@ -44,8 +44,8 @@ def out_of_time(limit: TimeLimit, done: Sequence[Check]) -> int:
     """Say what there is nevertheless."""
     folders = ", ".join(str(check.folder) for check in done if check.cut_short)
     kept = f"; what had ended by then is judged, its histories are kept: {folders}"
-    complain(f"not done within the time limit of {limit.seconds:g} s{kept if folders else ''}")
-    return EXIT_ERROR
+    complain(f"{limit.why}{kept if folders else ''}")
+    return EXIT_INTERRUPTED if limit.interrupted else EXIT_ERROR
 
 
 def worst(codes: Sequence[int]) -> int:

@@ -24,12 +24,14 @@ class TimeLimit:
 
     Attributes:
         seconds: the same.
-        over: whether they are over.
+        over: whether they are over, or Ctrl-C came.
+        interrupted: whether Ctrl-C came.
     """
 
     def __init__(self, seconds: float | None = None) -> None:
         self.seconds = seconds
         self.over = False
+        self.interrupted = False
         self._waiting = False
 
     @contextmanager
@@ -46,6 +48,22 @@ class TimeLimit:
             yield
         finally:
             self._waiting = False
+
+    @property
+    def why(self) -> str:
+        """Why no more runs, for a sentence: `interrupted`, or which limit was reached."""
+        if self.interrupted:
+            return "interrupted"
+        return f"not done within the time limit of {self.seconds:g} s"
+
+    def interrupt(self) -> None:
+        """Ctrl-C came: nothing more runs, what has ended is judged.
+
+        Raises:
+            OutOfTimeError: always.
+        """
+        self.over = self.interrupted = True
+        raise OutOfTimeError
 
     def __enter__(self) -> Self:
         if self.seconds is not None:

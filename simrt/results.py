@@ -208,6 +208,7 @@ class Check:
         errors: why a target gave no run, for each that gave none; the others are judged.
         states: per target, how often each state was reached, over all its runs.
         measured: per target what each run measured, in the order of `seeds`.
+        left_out: of a quick check, in a sentence what the whole one has beyond it; else empty.
     """
 
     scenario: Scenario
@@ -225,6 +226,7 @@ class Check:
     errors: dict[str, str] = field(default_factory=dict)
     states: dict[str, dict[str, int]] = field(default_factory=dict)
     measured: dict[str, tuple[Metrics, ...]] = field(default_factory=dict)
+    left_out: str = ""
 
     def values(self, target: str, figure: str, group: str) -> dict[int, float]:
         """One figure in each run on a target, by seed; runs without a value are left out.

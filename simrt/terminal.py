@@ -8,10 +8,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from simrt.clock import stopwatch
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from simrt.checks import Progress
+
+
+# Seconds before the first line of progress, and the most between two.
+_FIRST_LINE_S = 10.0
+_MOST_BETWEEN_S = 60.0
 
 
 def say(line: str) -> None:
@@ -56,18 +63,33 @@ def complain(text: str) -> None:
 
 @contextmanager
 def progress(label: str) -> Iterator[Progress]:
-    """A bar with the time left, on a terminal; elsewhere nothing."""
+    """A bar with the time left, on a terminal; elsewhere a line now and then, on stderr."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(file=sys.stderr)
     if not console.is_terminal:
-        yield lambda _what, _share: None
+        yield _lines(label)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bars:
         bar = bars.add_task(label, total=1.0)
         yield lambda what, share: bars.update(bar, completed=share, description=f"{label}: {what}")
+
+
+def _lines(label: str) -> Progress:
+    """Lines that come more and more seldom: what takes seconds says nothing."""
+    since = stopwatch()
+    due_s = _FIRST_LINE_S
+
+    def tell(what: str, share: float) -> None:
+        nonlocal due_s
+        now_s = since()
+        if now_s >= due_s:
+            due_s = now_s + min(_MOST_BETWEEN_S, max(_FIRST_LINE_S, now_s / 2))
+            complain(f"{label}: {what}, {share:.0%}")
+
+    return tell
 
 
 def say_all(lines: Sequence[str]) -> None:

@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from os import cpu_count
 from typing import Any, BinaryIO, TypeVar
@@ -39,13 +40,16 @@ Work = Callable[[J, Callable[[float], None]], D]
 
 
 def simulate_all(
-    work: Work[J, D], jobs: Sequence[J]
+    work: Work[J, D],
+    jobs: Sequence[J],
+    tell: Callable[[J, float], None] = lambda _job, _share: None,
 ) -> Generator[tuple[J, D | Exception], None, None]:
     """Do jobs that keep a core busy, one process a core.
 
     Arguments:
         work: a function of a module, called with a job and with what to tell progress to.
         jobs: what to do.
+        tell: told a job and the share of it that is done, as often as the work tells it.
 
     Yields:
         Each job with its result, or with the error that ended it, as they end. A caller that stops
@@ -54,10 +58,10 @@ def simulate_all(
     workers = min(len(jobs), cpu_count() or 1)
     if workers <= 1:
         for job in jobs:
-            yield job, work(job, lambda _share: None)
+            yield job, work(job, partial(tell, job))
         return
     shares = [range(number, len(jobs), workers) for number in range(workers)]
-    yield from _play_all(work, jobs, shares, workers, lambda _job, _share: None)
+    yield from _play_all(work, jobs, shares, workers, tell)
 
 
 def play_all(

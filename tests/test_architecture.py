@@ -41,6 +41,8 @@ ALLOWED = {
     "testing": {"report", "scenario"},
     "antipatterns": {"checkers", "scenario", "text"},
     "probe": {"scenario"},
+    "quick": {"scenario", "text"},
+    "forecast": {"clock", "history", "runs", "scenario", "targets", "text", "workers"},
     "workers": {"errors"},
     "limit": set(),
     "loops": set(),
@@ -51,8 +53,9 @@ ALLOWED = {
         "results", "scenario", "targets",
     },
     "checks": {
-        "antipatterns", "checkers", "checklist", "clock", "errors", "fit", "history", "limit",
-        "metrics", "probe", "report", "results", "runs", "scenario", "summary", "workers",
+        "antipatterns", "checkers", "checklist", "clock", "errors", "fit", "forecast", "history",
+        "limit", "metrics", "probe", "quick", "report", "results", "runs", "scenario", "summary",
+        "text", "workers",
     },
     "comparisons": {
         "agreement", "errors", "history", "metrics", "results", "runs", "scenario", "workers",
@@ -67,7 +70,7 @@ ALLOWED = {
         "targets",
     },
     "shipped": {"errors", "scenario"},
-    "terminal": {"checks"},
+    "terminal": {"checks", "clock"},
     "endings": {"errors", "limit", "results", "terminal"},
     "cli": {
         "checks", "comparisons", "endings", "errors", "limit", "report", "results", "runs",

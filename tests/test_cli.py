@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -337,6 +338,46 @@ def test_ctrl_c_keeps_what_was_recorded(scenario, tmp_path):
     judged = simrt("judge", path)
     assert judged.returncode == 3  # cut short: nothing false, not everything known
     assert "Traceback" not in judged.stderr
+
+
+def test_ctrl_c_in_a_check_judges_what_has_ended(scenario, tmp_path):
+    slow = scenario(publish=[{"event": "e", "arrivals": {"poisson": "400/s"}}], count=20)
+    reports = tmp_path / "kept"
+    check = ["check", str(slow), "--on", "sim", "--runs", "200", "--reports", str(reports)]
+    with subprocess.Popen(
+        [*SIMRT[:2], f"{HEARS_CTRL_C}; {SIMRT[2]}", *check],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        try:
+            while not any(reports.glob("*/*/runs/sim-1.jsonl.gz")):
+                assert running.poll() is None, running.communicate()
+                time.sleep(0.01)
+            time.sleep(1)  # the first run has ended, and is on its way to its parent
+            running.send_signal(signal.SIGINT)
+            said, complaints = running.communicate(timeout=120)
+        finally:
+            running.kill()
+    assert running.returncode == 130
+    assert "interrupted; what had ended by then is judged" in complaints
+    assert "Interrupted: of its runs ended" in said
+    assert "Traceback" not in complaints
+    assert list(reports.glob("*/*/report.html"))
+
+
+def test_quiet_says_nothing_of_what_passed(scenario):
+    wrong = scenario(more={"expect": ["missed_fraction(g) >= 1"]})
+    done = simrt("check", wrong, "--on", "sim", "--runs", 2, "-q")
+    assert done.returncode == 1
+    assert "✓ pass" not in done.stdout
+    assert "✗ fail" in done.stdout
+
+
+def test_a_check_says_first_what_it_will_run_and_how_long_that_takes(scenario):
+    done = simrt("check", scenario(), "--on", "sim", "--runs", 2)
+    assert re.search(r"^simrt: 2 runs on sim: about \d", done.stderr)
+    assert "runs on sim: about" not in done.stdout
 
 
 def test_an_error_of_our_own_is_one_line(lively, tmp_path):

@@ -17,14 +17,20 @@ _COLOUR = {
 MAX_EVIDENCE = 3
 
 
-def check_lines(check: Check) -> list[str]:
+def check_lines(check: Check, *, quiet: bool = False) -> list[str]:
     """A check: the verdict, a line for each item and each finding, the report's path.
+
+    `quiet`: of the items only those that did not pass.
 
     What comes from files is escaped, so that nothing in it is taken for markup.
     """
     title = f"[bold]{_plain(check.scenario.title)}[/bold] ({_plain(check.scenario.name)})"
     lines = [f"{_badge(check.status)} {title}: {_plain(check.sentence)}"]
+    if check.left_out:
+        lines.append(f"  {_plain(check.left_out)}")
     for item in sorted(check.items, key=lambda item: item.number):
+        if quiet and item.status not in (Status.FAIL, Status.INCONCLUSIVE):
+            continue
         text = f"{_plain(item.title)}: {_plain(item.sentence)}"
         lines.append(f"  {_badge(item.status)} {item.number}. {text}")
         told = item.deciding if item.status in (Status.FAIL, Status.INCONCLUSIVE) else ()

@@ -22,7 +22,7 @@ ARCHITECTURE = ROOT / "docs" / "architecture.md"
 ROOMS = (
     "engine", "sse", "scenario", "targets", "server", "client", "history.py", "checkers", "metrics",
     "theory", "validation", "agreement", "testing", "results.py", "runs.py", "workers.py",
-    "loops.py", "collector.py", "limit.py",
+    "loops.py", "collector.py", "limit.py", "quick.py", "forecast.py",
     "probe.py", "antipatterns.py", "checklist.py", "fit.py", "summary.py", "checks.py",
     "comparisons.py",
     "report", "watch", "shipped.py", "cli.py",

@@ -12,6 +12,6 @@ permission, `calibrate` the window that the kernel has, `record` what is written
 `merge` the history from its parts.
 """
 
-from simrt.targets.server.run import run
+from simrt.targets.server.run import expected_s, run
 
-__all__ = ["run"]
+__all__ = ["expected_s", "run"]

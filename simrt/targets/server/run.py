@@ -54,6 +54,17 @@ def default_speed(scenario: Scenario) -> float:
     return float(max(1, min(wanted, carried, _MOST_SPEED)))
 
 
+def expected_s(scenario: Scenario, speed: float | None = None) -> float:
+    """Real seconds that a run takes, as far as its speed decides.
+
+    Arguments:
+        scenario: what would run.
+        speed: scenario seconds per real second; None: `default_speed`.
+    """
+    total_ns = scenario.workload.duration_ns + min(scenario.server.quiet_ns, _USUAL_QUIET_NS)
+    return total_ns / NS_PER_S / (speed or default_speed(scenario))
+
+
 def run(
     scenario: Scenario,
     seed: int,
