@@ -341,9 +341,9 @@ def test_ctrl_c_keeps_what_was_recorded(scenario, tmp_path):
 
 
 def test_ctrl_c_in_a_check_judges_what_has_ended(scenario, tmp_path):
-    slow = scenario(publish=[{"event": "e", "arrivals": {"poisson": "400/s"}}], count=20)
+    slow = scenario(publish=[{"event": "e", "arrivals": {"poisson": "50/s"}}], count=5)
     reports = tmp_path / "kept"
-    check = ["check", str(slow), "--on", "sim", "--runs", "200", "--reports", str(reports)]
+    check = ["check", str(slow), "--on", "sim", "--runs", "300", "--reports", str(reports)]
     with subprocess.Popen(
         [*SIMRT[:2], f"{HEARS_CTRL_C}; {SIMRT[2]}", *check],
         stdout=subprocess.PIPE,
