@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 # Seconds before the first line of progress, and the most between two.
-_FIRST_LINE_S = 10.0
+_FIRST_LINE_S = 20.0
 _MOST_BETWEEN_S = 60.0
 
 
