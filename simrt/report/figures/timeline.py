@@ -225,6 +225,8 @@ def _note(story: Story, lanes: Sequence[Lane]) -> str:
         seen = "the one that missed most, the median and the one that missed least"
     else:
         seen = "the one that missed most"
+    if _is_state(story):
+        seen = seen.replace("missed most", "got the fewest").replace("missed least", "got the most")
     others = (
         f"{words.many(hidden, 'subscriber')} not shown; of each group you see {seen}. "
         if hidden
