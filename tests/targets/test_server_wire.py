@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -38,11 +38,18 @@ async def streaming(peer: Peer) -> None:
 class Wired:
     """A client behind a wire, and what was told."""
 
-    def __init__(self, server: Server, clock: Jumping, notices: Any = "at-heal") -> None:
+    def __init__(
+        self,
+        server: Server,
+        clock: Jumping,
+        notices: Any = "at-heal",
+        lose: Callable[[bool], None] | None = None,
+        in_force: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self.told: list[str] = []
         group = Subscribers.model_validate({"notices": notices})
         self.time = live_clock()
-        self.wire = Wire(tcp(4096), self.told.append, clock=self.time, group=group)
+        self.wire = Wire(tcp(4096), self.told.append, lose, in_force, clock=self.time, group=group)
         self.notes = Notes()
         self.client = Client(
             clock, server.endpoint, self.notes, dial=self.wire.dial, reconnect=AT_ONCE
@@ -50,9 +57,11 @@ class Wired:
 
 
 @contextlib.asynccontextmanager
-async def wired(server: Server, clock: Jumping | None = None) -> AsyncIterator[Wired]:
+async def wired(
+    server: Server, clock: Jumping | None = None, **settings: Any
+) -> AsyncIterator[Wired]:
     async with server.listening():
-        it = Wired(server, clock or Standing())
+        it = Wired(server, clock or Standing(), **settings)
         try:
             async with using(it.client):
                 yield it
@@ -101,6 +110,34 @@ def test_who_leaves_in_silence_is_heard_of_afterwards() -> None:
             it.wire.speak_again("a")
             while not left:
                 await turns(1)
+
+    run(main)
+
+
+def test_a_dial_waits_until_the_kernel_loses_no_more_packets() -> None:
+    """Else its first packet is lost, and repeated after a second of real time."""
+
+    async def main() -> None:
+        server, obeyed = Server(streaming), asyncio.Event()
+        asked: list[bool] = []
+
+        async def in_force() -> None:
+            await obeyed.wait()
+
+        obeyed.set()
+        async with wired(server, Jumping(), lose=asked.append, in_force=in_force) as it:
+            await it.notes.until("opened")
+            it.wire.fall_silent("a")
+            it.client.disconnect()
+            await turns()
+            obeyed.clear()
+            it.wire.speak_again("a")
+            await turns()
+            assert asked == [True, False]
+            assert len(server.peers) == 1
+            obeyed.set()
+            await it.notes.until("opened", 2)
+            assert len(server.peers) == 2
 
     run(main)
 

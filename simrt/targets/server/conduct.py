@@ -366,6 +366,7 @@ class Conductor:
             tcp(rcvbuf_bytes, partial(namespace.socket_of, number)),
             lambda kind: rows.silence(kind, {"by": "namespace"}),
             partial(namespace.silence, number),
+            namespace.in_force,
             clock=self._clock,
             group=group,
         )

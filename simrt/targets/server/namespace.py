@@ -12,6 +12,7 @@ its name: what a killed run left is removed when the next one begins.
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import fcntl
 import os
@@ -60,11 +61,15 @@ class Namespace:
         self._switch = subprocess.Popen(
             (_IP, "-n", name, "-force", "-batch", "-"),
             stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
+            bufsize=0,
             start_new_session=True,  # Ctrl-C is for the harness
         )
+        assert self._switch.stdout is not None
+        os.set_blocking(self._switch.stdout.fileno(), False)
+        self._asked = 0
+        self._answered = 0
 
     def socket_of(self, number: int) -> socket.socket:
         """A new socket on a member's address.
@@ -81,14 +86,29 @@ class Namespace:
         return sock
 
     def silence(self, number: int, silent: bool) -> None:
-        """Lose every packet from and to a member from now on, or no more."""
+        """Lose every packet from and to a member from now on, or no more: see `in_force`."""
         word, address = "add" if silent else "del", self._address(number)
         assert self._switch.stdin is not None
         self._switch.stdin.write(
             f"rule {word} pref 10 iif {_INNER} to {address} blackhole\n"
             f"rule {word} pref 10 iif lo from {address} lookup {_NOWHERE}\n"
+            f"rule show pref {_NOWHERE}\n".encode()
         )
-        self._switch.stdin.flush()
+        self._asked += 1
+        self._read()
+
+    async def in_force(self) -> None:
+        """Wait until the kernel does all that was asked for: another process tells it."""
+        asked = self._asked
+        while self._answered < asked and self._read():  # noqa: ASYNC110 - a pipe wakes nobody
+            await asyncio.sleep(_LOOKS_EACH_S)
+
+    def _read(self) -> bool:
+        """Count the answers, each a line; False once no more can come."""
+        assert self._switch.stdout is not None
+        answers = self._switch.stdout.read()
+        self._answered += (answers or b"").count(b"\n")
+        return answers != b""
 
     def close(self) -> None:
         """Leave it.
@@ -100,7 +120,8 @@ class Namespace:
         os.close(self._outside)
         _, said = self._switch.communicate()
         if self._switch.returncode:
-            raise TargetError(f"the network of the silent clients did not obey: {said.strip()}")
+            why = said.decode("utf-8", "replace").strip()
+            raise TargetError(f"the network of the silent clients did not obey: {why}")
 
     def _address(self, number: int) -> str:
         return _address(self._subnet, number)
@@ -164,6 +185,7 @@ def remove_left_overs() -> None:
 # --- what it is made of ---------------------------------------------------------------------------
 
 _INNER = "inside"
+_LOOKS_EACH_S = 0.001
 # Permanent neighbours: otherwise a silence would be noticed by ARP, which says so.
 _OUTER_MAC, _INNER_MAC = "02:00:5e:10:00:01", "02:00:5e:10:00:02"
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ class Wire:
         dial: how to connect in a network that is not silent.
         tell: told `offline` just before silence falls, and `online` just before it ends.
         lose: makes the kernel lose all packets (True), or no more (False); None where it cannot.
+        in_force: waits until the kernel does as it was told.
         clock: scenario time.
         group: what its client notices.
 
@@ -58,6 +59,7 @@ class Wire:
         dial: Dial,
         tell: Callable[[str], None],
         lose: Callable[[bool], None] | None = None,
+        in_force: Callable[[], Awaitable[None]] | None = None,
         *,
         clock: RealClock,
         group: Subscribers,
@@ -69,6 +71,7 @@ class Wire:
         self._dial = dial
         self._tell = tell
         self._lose = lose
+        self._in_force = in_force
         self._silences: set[str] = set()
         self._over = asyncio.Event()
         self._over.set()
@@ -81,9 +84,16 @@ class Wire:
 
     async def dial(self, factory: Callable[[], asyncio.BaseProtocol], endpoint: Endpoint) -> None:
         """Connect through this wire; a dial into silence gets nowhere until that ends."""
+        await self._obeyed()
         while self.silent:
             await self._over.wait()
+            await self._obeyed()
         await self._dial(lambda: _Passage(self, factory()), endpoint)
+
+    async def _obeyed(self) -> None:
+        # A dial that the kernel still lost would be repeated only after a second of real time.
+        if self._in_force is not None:
+            await self._in_force()
 
     def fall_silent(self, why: str) -> None:
         """Nothing passes from now on, for one more reason."""
