@@ -92,6 +92,16 @@ ANSWERS = (
         " 45 s after the tunnel.",
     ),
     Answer(
+        "What does a watchdog buy?",
+        ("what-a-watchdog-buys",),
+        "Where nobody else finds out that the connection is dead, nearly everything. The network "
+        "loses the connections within a silence of 2 min. A telephone shows old news for "
+        "{0[blind telephone]}, to the end, and misses {0[missed telephone]} of all events. With a "
+        "watchdog of 45 s it is back as soon as the silence ends: {0[blind watchful]}, "
+        "{0[missed watchful]}. A desktop browser asks by TCP keep-alive each 45 s and finds out "
+        "without one, a little later: {0[blind desktop]}, {0[missed desktop]}.",
+    ),
+    Answer(
         "What becomes of a burst that is larger than the buffer?",
         ("a-burst-against-a-small-buffer",),
         "A quick desk misses {0[missed desk]} of it: its buffer holds {0[buffer desk]} of 16 at"
