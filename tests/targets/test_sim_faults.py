@@ -180,6 +180,20 @@ def test_who_never_notices_believes_itself_connected_to_the_end():
     assert rows[-1].t_ns == 9 * S  # nothing holds up the end of the run
 
 
+@pytest.mark.rules("NET-7", "CLI-4")
+def test_a_watchdog_outlasts_a_silence_that_is_shorter():
+    """Silent from 2.5 s to 3.5 s; nothing came since 2.1 s, and nobody tells it anything."""
+    rows = noticing(
+        "never", watchdog="2s", faults=[{"at": "2500ms", "half-open": "g", "for": "1s"}]
+    )
+    assert told(rows, "close", "connect") == [
+        (300, "connect", ""),
+        (3600, "close", "network"),
+        (4100, "close", "watchdog"),
+        (5400, "connect", ""),
+    ]
+
+
 def bad(verdict):
     return verdict.status is Status.FAIL and verdict.check != "shape"  # that of `small` is lax
 
