@@ -277,7 +277,7 @@ def test_a_dict_that_holds_itself_twice_ends(folder):
 
 @pytest.mark.parametrize("value", [[], "text", 5, None, [{}]])
 def test_what_is_no_mapping_is_no_scenario(value):
-    with pytest.raises(ScenarioError, match="a mapping with title, intent, feature and workload"):
+    with pytest.raises(UsageError, match="write a dict in the file's spelling"):
         scenario(value)
 
 
