@@ -25,7 +25,7 @@ from simrt.quick import quick_of
 from simrt.results import CUT_SHORT, ITEMS, NOT_RUN, TARGETS, Check, Run
 from simrt.runs import USUAL_TARGETS, VIRTUAL, judge_counted, record
 from simrt.scenario import opened
-from simrt.scenario.arguments import callback_of, path_of, runs_of, seed_of, some_of, speed_of
+from simrt.scenario.arguments import callback_of, flag, path_of, runs_of, seed_of, some_of, speed_of
 from simrt.scenario.expect import RUNS, parse_expectation
 from simrt.scenario.model import Scenario
 from simrt.summary import sentence_of
@@ -184,7 +184,7 @@ def check_all(
         For each scenario, in order, its check, or the error that kept it from one.
     """
     on = some_of("on", on, TARGETS)
-    if quick:
+    if flag("quick", quick):
         on = tuple(target for target in on if target in VIRTUAL)
         if not on:
             raise UsageError("a quick check leaves the real server out; add --on sim")

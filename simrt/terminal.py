@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from simrt.clock import stopwatch
+from simrt.text import share as percent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -79,6 +79,8 @@ def progress(label: str) -> Iterator[Progress]:
 
 def _lines(label: str) -> Progress:
     """Lines that come more and more seldom: what takes seconds says nothing."""
+    from simrt.clock import stopwatch  # it brings asyncio, which a page of help does not need
+
     since = stopwatch()
     due_s = _FIRST_LINE_S
 
@@ -87,7 +89,7 @@ def _lines(label: str) -> Progress:
         now_s = since()
         if now_s >= due_s:
             due_s = now_s + min(_MOST_BETWEEN_S, max(_FIRST_LINE_S, now_s / 2))
-            complain(f"{label}: {what}, {share:.0%}")
+            complain(f"{label}: {what}, {percent(share)}")
 
     return tell
 

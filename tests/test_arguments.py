@@ -72,6 +72,7 @@ RIGHT = {
         "runs": {"None"},
         "speed": {"None", "fraction"},
         "reports": {"None", *FOLDER},
+        "quick": {"True"},
         "progress": CALLABLE,
     },
     "compare": {

@@ -115,6 +115,17 @@ def path_of(name: str, value: object, write: str = "a path, as text or a Path") 
     return Path(text)
 
 
+def flag(name: str, value: object) -> bool:
+    """True or False.
+
+    Raises:
+        UsageError: where it is neither.
+    """
+    if not isinstance(value, bool):
+        raise wrong(name, value, "True or False")
+    return value
+
+
 def callback_of(name: str, value: object, *called_with: str) -> None:
     """A function, or None.
 

@@ -231,7 +231,7 @@ def test_the_command_that_a_check_prints_last_repeats_it(tmp_path, monkeypatch):
     def typed(words):
         done = CliRunner().invoke(app, words)
         assert done.exit_code == 1, done.output
-        last = done.output.strip().splitlines()[-1]
+        last = done.stdout.strip().splitlines()[-1]
         found = sorted(
             Path("reports/lively").glob("*/runs/*"), key=lambda path: path.stat().st_mtime_ns
         )
