@@ -70,7 +70,7 @@ ALLOWED = {
         "targets",
     },
     "shipped": {"errors", "scenario"},
-    "terminal": {"checks", "clock"},
+    "terminal": {"checks", "clock", "text"},
     "endings": {"errors", "limit", "results", "terminal"},
     "cli": {
         "checks", "comparisons", "endings", "errors", "limit", "report", "results", "runs",
