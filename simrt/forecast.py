@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from os import cpu_count
 
-from simrt.clock import stopwatch
+from simrt.clock import NS_PER_S, stopwatch
 from simrt.history import History, Row
 from simrt.runs import judge
 from simrt.scenario import Scenario
@@ -15,7 +15,6 @@ from simrt.targets.server import expected_s
 from simrt.text import duration
 from simrt.workers import REAL_AT_ONCE
 
-_NS_PER_S = 1_000_000_000
 # Real seconds for the probes of all scenarios; each takes a hundredth of its workload at least.
 _PROBES_S = 1.0
 
@@ -67,4 +66,4 @@ def forecast(scenarios: Sequence[Scenario], runs: Sequence[int], speed: float | 
     if server:
         real = [expected_s(scenario, speed) for scenario in scenarios]
         needed_s += max(*real, sum(real) / REAL_AT_ONCE)
-    return duration(needed_s * _NS_PER_S, 1)
+    return duration(needed_s * NS_PER_S, 1)

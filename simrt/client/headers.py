@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-NS_PER_S = 1_000_000_000
+from simrt.client.reconnect import NS_PER_S
 
 MOST_RETRY_AFTER_S = 1_000_000_000
 """Longer waits, some thirty years, count as this."""

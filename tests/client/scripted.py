@@ -140,6 +140,25 @@ class Notes:
             await asyncio.wait_for(self._changed.wait(), 20)
 
 
+class Closing(Notes):
+    """Closes its client when it is told of something.
+
+    Attributes:
+        client: the one to close, once there is one.
+    """
+
+    client: Client
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self._kind = kind
+
+    def _note(self, *fact: Any) -> None:
+        super()._note(*fact)
+        if fact[0] == self._kind:
+            self.client.close()
+
+
 class Jumping(LoopTimers):
     """A clock on which every wait is over at once; it remembers what was waited for."""
 

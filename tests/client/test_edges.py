@@ -19,6 +19,7 @@ from simrt.client.reconnect import AT_ONCE, NS_PER_S
 
 from .scripted import (
     STREAM,
+    Closing,
     Jumping,
     Notes,
     Peer,
@@ -255,19 +256,13 @@ def test_who_is_closed_by_what_it_tells_does_not_return(kind: str) -> None:
     """No timer is left, and no attempt follows."""
 
     async def main() -> None:
-        class Closing(Notes):
-            def _note(self, *fact: Any) -> None:
-                super()._note(*fact)
-                if fact[0] == kind:
-                    client.close()
-
         async def ending(peer: Peer) -> None:
             await peer.say(STREAM if kind == "close" else b"")
 
         server = Server(ending)
         async with server.listening():
-            notes = Closing()
-            client = Client(Jumping(), server.endpoint, notes)
+            notes = Closing(kind)
+            client = notes.client = Client(Jumping(), server.endpoint, notes)
             client.dial()
             await notes.until(kind)
             await turns()

@@ -16,7 +16,19 @@ from simrt.client.headers import MOST_RETRY_AFTER_S
 from simrt.client.reconnect import AT_ONCE
 from simrt.sse import Event, Parser
 
-from .scripted import STREAM, Jumping, Notes, Peer, Server, Standing, block, run, turns, using
+from .scripted import (
+    STREAM,
+    Closing,
+    Jumping,
+    Notes,
+    Peer,
+    Server,
+    Standing,
+    block,
+    run,
+    turns,
+    using,
+)
 
 pytestmark = pytest.mark.real
 
@@ -238,20 +250,14 @@ def test_the_latest_instant_to_dial_replaces_the_others() -> None:
 @pytest.mark.parametrize("kind", ["opened", "receive"])
 def test_who_is_closed_by_good_news_watches_and_reads_no_more(kind: str) -> None:
     async def main() -> None:
-        class Closing(Notes):
-            def _note(self, *fact: Any) -> None:
-                super()._note(*fact)
-                if fact[0] == kind:
-                    client.close()
-
         async def two(peer: Peer) -> None:
             await peer.say(STREAM + block(1) + block(2))
             await peer.gone()
 
         server = Server(two)
         async with server.listening():
-            notes = Closing()
-            client = Client(Standing(), server.endpoint, notes, watchdog_ns=S)
+            notes = Closing(kind)
+            client = notes.client = Client(Standing(), server.endpoint, notes, watchdog_ns=S)
             client.dial()
             await notes.until(kind)
             await turns()
