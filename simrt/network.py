@@ -33,6 +33,9 @@ class Guard(IntEnum):
 
 # A key is one integer: class, then place in the scenario, then connection, then which timer.
 _PLACES = 1 << 24
+LAST_RANK = _PLACES - 1
+"""The last place of a class."""
+
 _CONNECTIONS = 1 << 20
 
 
@@ -102,7 +105,7 @@ class KeepAlive:
 MOST_PROBES = 9
 """So many unanswered probes in a row end a connection: Linux's default (TCP_KEEPCNT)."""
 
-LEARNED = order(Turn.FAULT, _PLACES - 1)
+LEARNED = order(Turn.FAULT, LAST_RANK)
 """What clients learn by the heals of an instant: before anything arrives in it (NET-7)."""
 
 

@@ -23,13 +23,16 @@ from simrt.scenario.randomness import Randomness
 from simrt.scenario.traces import read_recording, replayed, trace_path
 from simrt.scenario.units import zone_of
 
+OF_BURST = -1
+"""The `publish_index` of a call that a burst makes."""
+
 
 class Arrival(msgspec.Struct, frozen=True, gc=False):
     """One call of a hook.
 
     Attributes:
         t_ns: when, in nanoseconds of scenario time, from 0 to below the duration.
-        publish_index: position of its entry in `workload.publish`.
+        publish_index: position of its entry in `workload.publish`; `OF_BURST` for a burst's.
         event: the event's type.
         n: its how-many-th of this entry, from 1; arrivals while the server is down count too.
         data: the template of its data, for `render(data, n, wall)`.

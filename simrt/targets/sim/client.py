@@ -14,10 +14,11 @@ from simrt.network import DIAL_TO_ACCEPT, HEAD_BYTES, LEARNED, KernelWindow, Tur
 from simrt.record import Where, Who
 from simrt.scenario.model import Distribution, Subscribers
 from simrt.scenario.randomness import Draws, Randomness
+from simrt.scheduler import Event
 from simrt.targets.sim.link import ByteLink, End, Head, Heartbeat, Link, Part
 from simrt.targets.sim.prober import Prober
 from simrt.targets.sim.wire import Wire
-from simrt.targets.sim.world import Moment, Occurrence, World
+from simrt.targets.sim.world import World
 
 if TYPE_CHECKING:
     from simrt.targets.sim.server import Play, Server
@@ -37,7 +38,7 @@ class Client:
         server: whom it dials.
         play: the feature that it subscribes to.
         name: its group's name.
-        member: its number in the group, from 0.
+        number: its number in the group, from 0.
         place: its place in the scenario, for simultaneous events (NET-9).
         randomness: the named draws.
 
@@ -51,7 +52,7 @@ class Client:
         "_drains_of", "_due_ns", "_factors", "_failed", "_had", "_had_of", "_head_bytes",
         "_held", "_jitter", "_left_ns", "_prober", "_queue", "_randomness", "_received",
         "_retry_ns", "_stalls", "_timer", "_watch", "gave_up", "group", "heard_ns",
-        "kernel", "link", "name", "opened", "place", "play", "server", "wire", "world",
+        "kernel", "link", "name", "number", "opened", "place", "play", "server", "wire", "world",
     )  # fmt: skip
 
     def __init__(
@@ -60,7 +61,7 @@ class Client:
         server: Server,
         play: Play,
         name: str,
-        member: int,
+        number: int,
         place: int,
         randomness: Randomness,
     ) -> None:
@@ -69,7 +70,8 @@ class Client:
         self.server = server
         self.play = play
         self.group: Subscribers = play.scenario.workload.subscribers[name]
-        self.name = f"{name}/{member}"
+        self.name = f"{name}/{number}"
+        self.number = number
         self.place = place
         self.link: Link | None = None
         self.opened = False
@@ -82,11 +84,11 @@ class Client:
         self._attempt = 0
         self._failed = 0
         self._retry_ns: int | None = None
-        self._timer: Moment | None = None
+        self._timer: Event | None = None
         self.wire = Wire(world)
         self._factors: dict[str, float] = {}
         self.heard_ns = 0
-        self._watch: Moment | None = None
+        self._watch: Event | None = None
         self._asks = self.group.keepalive_ns is not None and play.scenario.falls_silent(name)
         self._prober: Prober | None = None
         self._stalls = 0
@@ -94,7 +96,7 @@ class Client:
         self._queue: deque[tuple[Any, int]] = deque()  # messages; an End only as the last
         self._held = 0
         self._head_bytes = 0
-        self._drain = Occurrence(world, self._drained)
+        self._drain = Event(self._drained)
         self._draining = False
         self._due_ns = 0
         self._left_ns: int | None = None
@@ -123,6 +125,10 @@ class Client:
 
     # --- connecting ---------------------------------------------------------------------------
 
+    def connect(self) -> None:
+        """Dial now."""
+        self.dial_at(self.world.now_ns)
+
     def dial_at(self, t_ns: int) -> None:
         """Try to connect at this instant."""
         self._timer = self.world.at(t_ns, order(Turn.CONNECT, self.place), self._dial)
@@ -141,7 +147,7 @@ class Client:
         self._after(DIAL_TO_ACCEPT, link, self.server.dialled, link)
 
     def _after(self, latencies: int, link: Link, action: Callable[..., None], *args: Link) -> None:
-        due = self.world.now + latencies * link.latency_ns
+        due = self.world.now_ns + latencies * link.latency_ns
         self.wire.carry(due, link.arrival_key, action, *args)
 
     def turned_away(self, link: Link) -> None:
@@ -173,7 +179,7 @@ class Client:
         if self.wire.silent:
             self._unheard(link, self.arrived, item, units)
             return
-        self.heard_ns = self.world.now
+        self.heard_ns = self.world.now_ns
         if self._stalls or self._backlog:
             self._backlog.append(Part(item, units, last=True, early=False))
         elif type(item) is Message:
@@ -201,7 +207,7 @@ class Client:
         if self.wire.silent:
             self._unheard(link, self.arrived_in_part, part)
             return
-        self.heard_ns = self.world.now
+        self.heard_ns = self.world.now_ns
         link.came_bytes += part.units
         if self._stalls or self._backlog:
             self._backlog.append(part)
@@ -248,7 +254,7 @@ class Client:
         """A silence holds up what the server wrote; the server hears nothing of it (NET-7)."""
         self.wire.note_loss()
         self.wire.deliver(link.arrival_key, action, link, *args)
-        self.server.unheard(link, self.world.now - link.latency_ns)
+        self.server.unheard(link, self.world.now_ns - link.latency_ns)
 
     def _draw_for(self, link: Link) -> None:
         """Know how long each event of this life of the server takes to handle."""
@@ -291,10 +297,10 @@ class Client:
                 drain_ns = round(drain_ns * math.prod(self._factors.values()))
         world = self.world
         self._draining = True
-        due = self._due_ns = world.now + drain_ns
+        due = self._due_ns = world.now_ns + drain_ns
         world.again(self._drain, due, self._drain_key)
 
-    def _drained(self, _: object) -> None:
+    def _drained(self) -> None:
         """The client is done with one event: this is its receipt (NET-3)."""
         link, world = self.link, self.world
         assert link is not None
@@ -303,15 +309,15 @@ class Client:
         self._received += 1
         self._had, self._had_of = message, link.life
         if world.record is not None:
-            world.record.received(world.now, self._where(link), self._who(link), message)
+            world.record.received(world.now_ns, self._where(link), self._who(link), message)
         if self._queue:
             self._next()
         # Its bytes are freed by an event of their own. With nothing else due in this instant,
         # nothing can come between: then it is done at once.
-        if world.queue[0][0] > world.now:
+        if world.queue[0][0] > world.now_ns:
             link.free(units)
         else:
-            world.at(world.now, link.arrival_key, link.free, units)
+            world.at(world.now_ns, link.arrival_key, link.free, units)
 
     # --- the end of a connection --------------------------------------------------------------
 
@@ -323,6 +329,10 @@ class Client:
             self._try_again()
         else:
             self._refused("network")
+
+    def disconnect(self) -> None:
+        """The connection is cut, the network stays."""
+        self.cut("disconnect")
 
     def cut(self, cause: str) -> None:
         """End the connection from this side (NET-4): what was not received is lost.
@@ -386,11 +396,11 @@ class Client:
             )
             jitter = policy.jitter_ns
         share = self._jitter.at(self._attempt + 1)
-        self.dial_at(self.world.now + wait + int(share * jitter))
+        self.dial_at(self.world.now_ns + wait + int(share * jitter))
 
     # --- the network --------------------------------------------------------------------------
 
-    def network_lost(self, why: str, cause: str) -> None:
+    def go_offline(self, why: str, cause: str) -> None:
         """The network goes away, for one more reason."""
         if not self.wire.lose(why):
             return
@@ -400,20 +410,20 @@ class Client:
             self._timer = None
         self.cut(cause)
 
-    def network_back(self, why: str) -> None:
+    def go_online(self, why: str) -> None:
         """One reason for the network's absence is gone."""
         if self.wire.regain(why):
             self._network_row("online")
             if self.group.reconnect == "at-once" and not self.gave_up:
-                self.dial_at(self.world.now)
+                self.dial_at(self.world.now_ns)
 
-    def fall_silent(self, why: str) -> None:
+    def blackhole(self, why: str) -> None:
         """Nothing passes from now on, and nobody is told (NET-7)."""
         if not self.wire.in_a_silence:
             self._network_row("offline", "silent")
-        self.wire.fall_silent(why)
+        self.wire.blackhole(why)
 
-    def speak_again(self, why: str, *, dead: bool = False) -> None:
+    def restore(self, why: str, *, dead: bool = False) -> None:
         """The silence ends: what is under way arrives, unless the connection is dead by now.
 
         Arguments:
@@ -424,12 +434,12 @@ class Client:
         link = self.link
         if dead and link is not None and link.life >= 0:
             link.lost = True
-        if not self.wire.speak_again(why):
+        if not self.wire.restore(why):
             return
         self._network_row("online", "silent")
         due_ns = self.wire.repeated_ns()
         held = link is not None and link.server_open and not link.lost
-        if due_ns > self.world.now and link is not None and held:
+        if due_ns > self.world.now_ns and link is not None and held:
             self.world.at(due_ns, link.arrival_key, self._hear_again)
         else:
             self._hear_again()
@@ -447,7 +457,7 @@ class Client:
             return
         # Who waits for an answer is told that none will come; who has one waits for nothing.
         if self.group.notices == "at-heal" or not self._has_answer(lost):
-            self.world.at(self.world.now, LEARNED, self._learn_end, lost)
+            self.world.at(self.world.now_ns, LEARNED, self._learn_end, lost)
         else:
             lost.deaf = lost.deaf or not self._has_end()
         if lost.server_open:
@@ -489,7 +499,7 @@ class Client:
         patience = self.group.watchdog_ns
         assert patience is not None
         due = self.heard_ns + patience
-        if self.world.now >= due:
+        if self.world.now_ns >= due:
             self.cut("watchdog")
         else:
             self._watch = self.world.at(due, order(Turn.TIMER, self.place), self._watch_over)
@@ -504,7 +514,7 @@ class Client:
         waits_for_network = self.group.reconnect == "at-once" and not self.online
         if self.link is None and self._timer is None and not waits_for_network:
             self._failed = 0
-            self.dial_at(self.world.now)
+            self.dial_at(self.world.now_ns)
 
     # --- slowness -----------------------------------------------------------------------------
 
@@ -523,16 +533,16 @@ class Client:
         self._stalls += 1
         if self._draining:
             self._freeze()
-            self._left_ns = self._due_ns - self.world.now
+            self._left_ns = self._due_ns - self.world.now_ns
 
     def _freeze(self) -> None:
         """The drain under way does not end."""
         if self._draining:
             self._draining = False
             self._drain.cancel()
-            self._drain = Occurrence(self.world, self._drained)
+            self._drain = Event(self._drained)
 
-    def heal(self) -> None:
+    def resume(self) -> None:
         """Go on where the stall began."""
         self._stalls -= 1
         if self._stalls:
@@ -567,15 +577,15 @@ class Client:
         record = self.world.record
         if record is not None:
             who = Who(self.name, self._attempt)
-            record.refused(kind, self.world.now, self._where(None), who, cause, status)
+            record.refused(kind, self.world.now_ns, self._where(None), who, cause, status)
 
     def _network_row(self, kind: str, cause: str = "") -> None:
         if self.world.record is not None:
-            self.world.record.network(kind, self.world.now, self.name, cause)
+            self.world.record.network(kind, self.world.now_ns, self.name, cause)
 
     def _last_row(self, kind: str, link: Link, cause: str) -> None:
         record = self.world.record
         if record is not None:
             where, who = self._where(link), self._who(link)
-            record.client_side(kind, self.world.now, where, who, self._received, cause)
+            record.client_side(kind, self.world.now_ns, where, who, self._received, cause)
         self._received = 0

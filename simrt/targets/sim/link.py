@@ -123,10 +123,10 @@ class Link:
         world = self.world
         # It arrives by an event of its own. Without a latency, and with nothing else due in this
         # instant, nothing can come between: then it arrives at once.
-        if not self.latency_ns and type(item) is Message and world.queue[0][0] > world.now:
+        if not self.latency_ns and type(item) is Message and world.queue[0][0] > world.now_ns:
             self.client.arrived(self, item, 1)
         else:
-            due = world.now + self.latency_ns
+            due = world.now_ns + self.latency_ns
             world.at(due, self.arrival_key, self.client.arrived, self, item, 1)
 
     def free(self, units: int) -> None:
@@ -152,7 +152,7 @@ class Link:
         """End it from the server's side: the end travels behind what is in flight (NET-5)."""
         self.server_open = False
         self.world.at(
-            self.world.now + self.latency_ns,
+            self.world.now_ns + self.latency_ns,
             self.arrival_key,
             self.client.arrived,
             self,
@@ -227,7 +227,7 @@ class ByteLink(Link):
     def _send(self, part: Part) -> None:
         self._flying += part.units
         self.world.at(
-            self.world.now + self.latency_ns,
+            self.world.now_ns + self.latency_ns,
             self.arrival_key,
             self.client.arrived_in_part,
             self,

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from simrt.network import Ask, Guard, KeepAlive, Turn, order
+from simrt.scheduler import Event
 from simrt.targets.sim.link import Link
-from simrt.targets.sim.world import Moment, World
+from simrt.targets.sim.world import World
 
 if TYPE_CHECKING:
     from simrt.targets.sim.client import Client
@@ -31,9 +32,9 @@ class Prober:
         self._world = world
         self._client = client
         self._link = link
-        self._keepalive = KeepAlive(interval_ns, world.now)
-        self._timer: Moment | None = None
-        self._arm(world.now + interval_ns)
+        self._keepalive = KeepAlive(interval_ns, world.now_ns)
+        self._timer: Event | None = None
+        self._arm(world.now_ns + interval_ns)
 
     def stop(self) -> None:
         """The connection is over for the client's system."""
@@ -47,7 +48,7 @@ class Prober:
 
     def _ring(self) -> None:
         self._timer = None
-        ask, due_ns = self._keepalive.ring(self._world.now, self._client.heard_ns)
+        ask, due_ns = self._keepalive.ring(self._world.now_ns, self._client.heard_ns)
         if ask is Ask.GIVE_UP:
             self._client.noticed(self._link, leaves=True)
             return
@@ -56,7 +57,7 @@ class Prober:
         self._arm(due_ns)
 
     def _travel(self, action: Callable[..., None], *args: bool) -> None:
-        due_ns = self._world.now + self._link.latency_ns
+        due_ns = self._world.now_ns + self._link.latency_ns
         self._world.at(due_ns, self._link.arrival_key, self._deliver, action, *args)
 
     def _deliver(self, action: Callable[..., None], *args: bool) -> None:
@@ -71,7 +72,7 @@ class Prober:
         if self._timer is None:
             return
         if held:
-            self._keepalive.answered(self._world.now)
+            self._keepalive.answered(self._world.now_ns)
         else:
             self.stop()
             self._client.noticed(self._link, leaves=False)

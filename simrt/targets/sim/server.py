@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -24,8 +23,9 @@ from simrt.record import LOSSES, Where, Who, replay_detail
 from simrt.scenario.events import Shapes, render
 from simrt.scenario.model import Scenario
 from simrt.scenario.randomness import Fractions, Randomness, epoch_of
+from simrt.scheduler import Event
 from simrt.targets.sim.link import Head, Heartbeat, Link
-from simrt.targets.sim.world import Moment, World
+from simrt.targets.sim.world import World
 
 if TYPE_CHECKING:
     from simrt.targets.sim.client import Client
@@ -80,10 +80,10 @@ class Stream:
     subscription: Subscription
     last_event_ns: int
     waiting_since_ns: int | None = None
-    deadline: Moment | None = None
-    heartbeat: Moment | None = None
+    deadline: Event | None = None
+    heartbeat: Event | None = None
     unheard_since_ns: int | None = None
-    peer: Moment | None = None
+    peer: Event | None = None
 
 
 class Server:
@@ -114,7 +114,7 @@ class Server:
         self._accepted: dict[Link, None] = {}
         self._by_subscription: dict[Subscription, Stream] = {}
         self._hub: Hub | None = None
-        self._denied: Counter[str] = Counter()
+        self._revoked: set[str] = set()
         self._fates: list[tuple[Subscription, int, Fate, int]] = []
 
     # --- its life -----------------------------------------------------------------------------
@@ -140,7 +140,7 @@ class Server:
     def kill(self) -> None:
         """End as by kill -9: no last word, connections end in order of acceptance (NET-8)."""
         if self.world.record is not None:
-            self.world.record.restarted(self.world.now, self.epochs[self.life])
+            self.world.record.restarted(self.world.now_ns, self.epochs[self.life])
         self.up = False
         for stream in self.streams.values():
             self._disarm(stream)
@@ -171,11 +171,11 @@ class Server:
         play = link.client.play
         permission = play.scenario.feature.stream.permission
         client = link.client
-        known = client.group.credentials == "right" and not self.is_denied(client)
+        known = client.group.credentials == "right" and client.name not in self._revoked
         if not known and "public" not in permission:
             link.write(Head(401), HEAD_BYTES[401])  # it is the client that ends the connection
             return
-        now = self.world.now
+        now = self.world.now_ns
         assert play.channel is not None
         limits = play.scenario.feature.stream.replay.for_engine()
         had_last = client.last_event_id
@@ -232,24 +232,20 @@ class Server:
         self._close(stream, cause)
         link.finish()
 
-    def deny(self, clients: Sequence[Client]) -> None:
+    def revoke(self, clients: Sequence[Client]) -> None:
         """These clients' credentials are revoked: open streams close, attempts get 401."""
         open_streams: dict[Client, list[Stream]] = {client: [] for client in clients}
         for stream in self.streams.values():
             if stream.link.client in open_streams:
                 open_streams[stream.link.client].append(stream)
         for client, streams in open_streams.items():
-            self._denied[client.name] += 1
+            self._revoked.add(client.name)
             for stream in streams:
                 self._end(stream, "denied")
 
-    def allow(self, clients: Sequence[Client]) -> None:
-        """Their credentials are good again, as far as this denial goes."""
-        self._denied.subtract(client.name for client in clients)
-
-    def is_denied(self, client: Client) -> bool:
-        """Whether its credentials are revoked."""
-        return self._denied[client.name] > 0
+    def restore(self, clients: Sequence[Client]) -> None:
+        """Their credentials are good again."""
+        self._revoked.difference_update(client.name for client in clients)
 
     def unheard(self, link: Link, since_ns: int) -> None:
         """What was written at `since_ns` gets no acknowledgement: the network is silent (SSE-5)."""
@@ -258,7 +254,7 @@ class Server:
             return
         stream.unheard_since_ns = since_ns
         # A network may be slower than the patience: then the silence is noticed where it is met.
-        due = max(self.world.now, since_ns + patience)
+        due = max(self.world.now_ns, since_ns + patience)
         stream.peer = self._timer(stream, due, Guard.PEER, self._give_up)
 
     def heard(self, link: Link) -> None:
@@ -277,13 +273,13 @@ class Server:
         stream.link.stream = None
         subscription = stream.subscription
         pending = subscription.pending_seqs()
-        subscription.close(self.world.now)
+        subscription.close(self.world.now_ns)
         del self._by_subscription[subscription]
         record = self.world.record
         if record is not None:
             fates = subscription.fates
             record.server_side(
-                "close", self.world.now, stream.where, stream.who, fates, pending, cause
+                "close", self.world.now_ns, stream.where, stream.who, fates, pending, cause
             )
 
     def _disarm(self, stream: Stream) -> None:
@@ -295,7 +291,7 @@ class Server:
 
     def send(self, play: Play, sender: str, event: str, template: Any, n: int) -> None:
         """A hook or job sends: check the shape, send, flush (HOK-1, SSE-7, PUB-3)."""
-        now = self.world.now
+        now = self.world.now_ns
         if not self.up:
             self._reject(play, event, "down")  # RST-5
             return
@@ -332,7 +328,7 @@ class Server:
         """Take while the connection accepts (NET-2, SSE-6)."""
         link, subscription = stream.link, stream.subscription
         world = self.world
-        now, record = world.now, world.record
+        now, record = world.now_ns, world.record
         if not link.room and (stream.waiting_since_ns is None or not link.stuck):
             stream.waiting_since_ns = now
         while room := link.room:
@@ -361,7 +357,7 @@ class Server:
     def _watch(self, stream: Stream) -> None:
         """Note whether what is no event waits, after all that could be written was (STR-1)."""
         if stream.waiting_since_ns is None and self._waits(stream):
-            stream.waiting_since_ns = self.world.now
+            stream.waiting_since_ns = self.world.now_ns
             if stream.deadline is None:
                 self._arm_deadline(stream)
 
@@ -385,7 +381,7 @@ class Server:
         since, allowed = stream.waiting_since_ns, self.settings.write_deadline_ns
         if since is None or allowed is None or not self._waits(stream):
             return
-        if self.world.now < since + allowed:
+        if self.world.now_ns < since + allowed:
             self._arm_deadline(stream)
             return
         self._end(stream, "stalled")
@@ -399,17 +395,17 @@ class Server:
         """SSE-5: a heartbeat after a pause without an event; skipped where there is no room."""
         pause = self.settings.heartbeat_ns
         assert pause is not None
-        if self.world.now < stream.last_event_ns + pause:
+        if self.world.now_ns < stream.last_event_ns + pause:
             self._arm_heartbeat(stream, stream.last_event_ns)
             return
         if stream.link.room:
             stream.link.write(Heartbeat(), len(sse.encode_comment()))
             self._watch(stream)
-        self._arm_heartbeat(stream, self.world.now)
+        self._arm_heartbeat(stream, self.world.now_ns)
 
     def _timer(
         self, stream: Stream, due_ns: int, guard: Guard, action: Callable[[Stream], None]
-    ) -> Moment:
+    ) -> Event:
         link = stream.link
         key = order(Turn.TIMER, link.client.place, link.number, guard)
         return self.world.at(due_ns, key, action, stream)
@@ -439,7 +435,7 @@ class Server:
     def _reject(self, play: Play, event: str, cause: str) -> None:
         if self.world.record is not None:
             epoch = self.epochs[self.life] if self.up else ""
-            self.world.record.rejected(self.world.now, play.where(epoch), event, cause)
+            self.world.record.rejected(self.world.now_ns, play.where(epoch), event, cause)
 
     def end(self) -> None:
         """Say what each open subscription holds when the run ends."""
@@ -448,5 +444,5 @@ class Server:
             for stream in self.streams.values():
                 fates, pending = stream.subscription.fates, stream.subscription.pending_seqs()
                 record.server_side(
-                    "end", self.world.now, stream.where, stream.who, fates, pending, ""
+                    "end", self.world.now_ns, stream.where, stream.who, fates, pending, ""
                 )

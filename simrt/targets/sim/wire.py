@@ -69,7 +69,7 @@ class Wire:
         else:
             action(*args)
 
-    def fall_silent(self, why: str) -> None:
+    def blackhole(self, why: str) -> None:
         """Nothing passes from now on, for one more reason."""
         self._silences.add(why)
         self.silent = True
@@ -77,9 +77,9 @@ class Wire:
     def note_loss(self) -> None:
         """Something that the server sent is lost in a silence."""
         if self._lost_ns is None:
-            self._lost_ns = self._world.now
+            self._lost_ns = self._world.now_ns
 
-    def speak_again(self, why: str) -> bool:
+    def restore(self, why: str) -> bool:
         """One reason for silence is gone; say whether the silence is over by that."""
         if why not in self._silences:
             return False
@@ -88,7 +88,7 @@ class Wire:
 
     def repeated_ns(self) -> int:
         """When what was lost is repeated next: now, where nothing is lost."""
-        now = self._world.now
+        now = self._world.now_ns
         if self._lost_ns is None or not self.repeats_ns:
             return now
         due_ns, pause_ns = self._lost_ns, self.repeats_ns
@@ -113,5 +113,5 @@ class Wire:
         under_way, self._under_way = self._under_way, []
         for key, action, args in under_way:
             if without is None or args[0] is not without:
-                self._world.at(self._world.now, key, action, *args)
+                self._world.at(self._world.now_ns, key, action, *args)
         return True
