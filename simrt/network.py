@@ -48,6 +48,10 @@ def order(turn: Turn, place: int = 0, connection: int = 0, guard: Guard = Guard.
     return ((turn * _PLACES + place) * _CONNECTIONS + connection) * len(Guard) + guard
 
 
+AFTER_ALL = (max(Turn) + 1) * _PLACES * _CONNECTIONS * len(Guard)
+"""The key of events that come after all classes of an instant."""
+
+
 class Ask(Enum):
     """What a client's system does when its keep-alive timer rings (NET-7)."""
 

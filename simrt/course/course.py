@@ -46,6 +46,10 @@ class Course:
         self._randomness = randomness
         self._ranks = ranks_of(tenants)
         self._first_calls = first_calls(tenants)
+        self._hooks = [
+            {sender.sends: sender for sender in reversed(tenant.feature.hooks)}
+            for tenant in tenants
+        ]
         self._starts = 0
         self._denied: Counter[str] = Counter()
 
@@ -75,16 +79,13 @@ class Course:
 
     def _call(self, tenant: int, coming: Iterator[Arrival], arrival: Arrival, key: int) -> None:
         self._next_call(tenant, coming)
-        hook = self._tenants[tenant].feature.hook_for(arrival.event)
-        assert hook is not None
-        self._port.call(tenant, hook, arrival, key)
+        self._port.call(tenant, self._hooks[tenant][arrival.event], arrival, key)
 
     def burst(self, index: int, event: str, times: Iterator[int]) -> None:
         """More calls of the hook of an event, at these times."""
         feature = self._scenario.feature
         entries = [each for each in self._scenario.workload.publish if each.event == event]
-        hook = feature.hook_for(event)
-        assert hook is not None
+        hook = self._hooks[0][event]
         template = payload(feature, entries[0] if entries else hook)
         key = order(Turn.SEND, burst_rank(index))
         calls = (Arrival(t_ns, OF_BURST, event, n, template) for n, t_ns in enumerate(times, 1))

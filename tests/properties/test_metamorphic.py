@@ -69,7 +69,7 @@ def test_without_a_history_the_same_happens(scenario: Scenario, seed: int):
         quiet.run(None)
         loud.run(None)
         assert fates(quiet) == fates(loud)
-        assert quiet.world.now == loud.world.now
+        assert quiet.world.now_ns == loud.world.now_ns
 
 
 @examples(0.1)

@@ -12,7 +12,7 @@ from simrt.network import Turn
 from simrt.targets.app import loop as loop_module
 from simrt.targets.app.loop import Clock, DeadlockError, Loop, RestlessError
 from simrt.targets.app.network import Network
-from simrt.targets.app.run import Course
+from simrt.targets.app.run import AppRun
 from tests.docs.generated import between
 from tests.targets.small import S, small
 
@@ -167,7 +167,7 @@ def test_a_hook_that_never_answers_is_a_deadlock_of_the_run(monkeypatch):
         await asyncio.get_running_loop().create_future()
 
     monkeypatch.setattr(App, "_data", stuck)
-    course = Course(small(), 1, None)
+    course = AppRun(small(), 1, None)
     with pytest.raises(DeadlockError) as caught:
         course.run(None)
     message = str(caught.value)

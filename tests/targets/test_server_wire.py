@@ -75,16 +75,16 @@ def test_the_last_reason_ends_the_silence() -> None:
         server = Server(streaming)
         async with wired(server) as it:
             await it.notes.until("opened")
-            it.wire.fall_silent("a")
-            it.wire.fall_silent("b")
+            it.wire.blackhole("a")
+            it.wire.blackhole("b")
             await server.peers[0].say(block(1))
-            it.wire.speak_again("a")  # silent all the same
-            it.wire.speak_again("never")
+            it.wire.restore("a")  # silent all the same
+            it.wire.restore("never")
             await turns()
             assert it.notes.of("receive") == it.notes.of("close") == []
-            it.wire.speak_again("b")
+            it.wire.restore("b")
             await it.notes.until("receive")
-            it.wire.speak_again("b")
+            it.wire.restore("b")
             assert it.told == ["offline", "online"]
             assert it.notes.of("close") == []
 
@@ -102,12 +102,12 @@ def test_who_leaves_in_silence_is_heard_of_afterwards() -> None:
         server = Server(noting)
         async with wired(server) as it:
             await it.notes.until("opened")
-            it.wire.fall_silent("a")
+            it.wire.blackhole("a")
             it.client.disconnect()
             await turns()
             assert it.notes.of("close") == [("close", 1, "disconnect", 0)]
             assert left == []
-            it.wire.speak_again("a")
+            it.wire.restore("a")
             while not left:
                 await turns(1)
 
@@ -127,11 +127,11 @@ def test_a_dial_waits_until_the_kernel_loses_no_more_packets() -> None:
         obeyed.set()
         async with wired(server, Jumping(), lose=asked.append, in_force=in_force) as it:
             await it.notes.until("opened")
-            it.wire.fall_silent("a")
+            it.wire.blackhole("a")
             it.client.disconnect()
             await turns()
             obeyed.clear()
-            it.wire.speak_again("a")
+            it.wire.restore("a")
             await turns()
             assert asked == [True, False]
             assert len(server.peers) == 1
@@ -147,7 +147,7 @@ def test_a_dial_into_silence_waits_and_can_be_given_up() -> None:
         server = Server(streaming)
         async with wired(server, Jumping()) as it:
             await it.notes.until("opened")
-            it.wire.fall_silent("a")
+            it.wire.blackhole("a")
             it.client.disconnect()
             await turns()
             assert it.client.attempt == 2
@@ -156,7 +156,7 @@ def test_a_dial_into_silence_waits_and_can_be_given_up() -> None:
             it.client.go_online()
             await turns()
             assert it.client.attempt == 3
-            it.wire.speak_again("a")
+            it.wire.restore("a")
             await it.notes.until("opened", 2)
             assert len(server.peers) == 2
 
@@ -173,14 +173,14 @@ def test_a_request_into_silence_arrives_afterwards() -> None:
             made = tcp(4096)
 
             async def slow(factory: object, endpoint: object) -> None:
-                it.wire.fall_silent("a")
+                it.wire.blackhole("a")
                 await made(factory, endpoint)  # type: ignore[arg-type]
 
             it.wire._dial = slow
             async with using(it.client):
                 await turns()
                 assert [peer.request for peer in server.peers] == [b""]
-                it.wire.speak_again("a")
+                it.wire.restore("a")
                 await it.notes.until("opened")
             it.wire.close()
             await turns(3)
@@ -201,7 +201,7 @@ def test_nothing_is_left_where_a_run_ends_in_silence() -> None:
             it = Wired(server, Standing())
             async with using(it.client):
                 await it.notes.until("opened")
-                it.wire.fall_silent("a")
+                it.wire.blackhole("a")
             await turns(3)
             assert not gone.is_set()
             it.wire.close()

@@ -17,16 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from simrt.clock import NS_PER_S
 from simrt.errors import TargetError
-from simrt.network import Guard, Turn, order
+from simrt.network import AFTER_ALL, Guard, Turn, order
+from simrt.scheduler import NEVER_NS, Event, Scheduler
 
 if TYPE_CHECKING:
     from simrt.targets.app.network import Network
 
-# What asyncio's own timers do comes after everything that has a place in the scenario.
-_LAST = order(Turn(len(Turn) - 1), (1 << 24) - 1)
 # So many callbacks in one instant are no work any more: something calls itself for ever.
 MOST_TURNS = 2_000_000
-NEVER_NS = 2**63
 # Asyncio's cancelled timers, such as those for idle connections, may be due in a year.
 _MOST_CANCELLED = 1000
 
@@ -50,25 +48,21 @@ class Task(asyncio.Task[Any]):
         return self.birth
 
 
-class Moment:
-    """Something that is planned; it can be called off."""
+class _Timer(asyncio.TimerHandle):
+    """A timer of asyncio's own; where it is cancelled, so is its event."""
 
-    __slots__ = ("action", "args")
-
-    def __init__(self, action: Callable[..., None], args: tuple[Any, ...]) -> None:
-        self.action: Callable[..., None] | None = action
-        self.args = args
+    event: Event
 
     def cancel(self) -> None:
-        """Call it off; harmless when it has happened."""
-        self.action = None
+        """Call it off."""
+        self.event.cancel()
+        super().cancel()
 
 
-class Loop(asyncio.BaseEventLoop):
+class Loop(Scheduler, asyncio.BaseEventLoop):
     """The event loop.
 
     Attributes:
-        now_ns: the time, nanoseconds; begins at 0.
         network: where connections and listeners are made; set by whoever makes it.
         failure: what a callback raised; the run ends with it.
     """
@@ -76,12 +70,10 @@ class Loop(asyncio.BaseEventLoop):
     network: Network
 
     def __init__(self) -> None:
-        super().__init__()
-        self.now_ns = 0
-        self._planned: list[tuple[int, int, int, Moment | asyncio.TimerHandle]] = []
-        self._counter = itertools.count()
+        Scheduler.__init__(self)
+        asyncio.BaseEventLoop.__init__(self)
         self._births = itertools.count()
-        self._until_ns: int | None = None
+        self._until_ns = NEVER_NS
         self._turns = 0
         self._cancelled = 0
         self.failure: BaseException | None = None
@@ -94,23 +86,21 @@ class Loop(asyncio.BaseEventLoop):
         """The time in seconds, for what counts in floats."""
         return self.now_ns / NS_PER_S
 
-    def at(self, due_ns: int, key: int, action: Callable[..., None], *args: Any) -> Moment:
-        """Plan an event; what is due in the past happens next."""
-        moment = Moment(action, args)
-        if due_ns < self.now_ns:
-            due_ns = self.now_ns
-        heapq.heappush(self._planned, (due_ns, key, next(self._counter), moment))
-        return moment
+    def at(self, t_ns: int, key: int, action: Callable[..., object], *args: Any) -> Event:
+        """Schedule an action; what is due in the past happens next."""
+        return super().at(max(t_ns, self.now_ns), key, action, *args)
 
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., Any], *args: Any, context: Any = None
     ) -> asyncio.TimerHandle:
-        """Asyncio's own timers; one for `inf` never rings and is no work."""
-        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        """Asyncio's own timers, after all that has a place in the scenario.
+
+        One for `inf` never rings and is no work.
+        """
+        handle = _Timer(when, callback, args, self, context)
+        handle.event = Event(handle._run)  # noqa: SLF001 - as asyncio's own loops do
         if not math.isinf(when):
-            handle._scheduled = True  # type: ignore[attr-defined]  # noqa: SLF001 - tells when cancelled
-            due_ns = max(round(when * NS_PER_S), self.now_ns)
-            heapq.heappush(self._planned, (due_ns, _LAST, next(self._counter), handle))
+            self.again(handle.event, max(round(when * NS_PER_S), self.now_ns), AFTER_ALL)
         return handle
 
     def call_later(  # type: ignore[override]
@@ -122,9 +112,8 @@ class Loop(asyncio.BaseEventLoop):
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:  # noqa: ARG002
         """Cancelled timers are dropped when their time comes, or when they are most of all."""
         self._cancelled += 1
-        if self._cancelled > _MOST_CANCELLED and self._cancelled * 2 > len(self._planned):
-            self._planned[:] = [entry for entry in self._planned if not _called_off(entry[3])]
-            heapq.heapify(self._planned)
+        if self._cancelled > _MOST_CANCELLED and self._cancelled * 2 > len(self.queue):
+            self.forget_cancelled()
             self._cancelled = 0
 
     def _new_task(self, loop: Loop, coro: Any, **named: Any) -> Task:
@@ -142,59 +131,28 @@ class Loop(asyncio.BaseEventLoop):
         try:
             self.run_forever()
         finally:
-            self._until_ns = None
-
-    def run_instant(self, until_ns: int) -> bool:
-        """Let one whole instant happen, if the next is not after `until_ns`; say whether."""
-        due_ns = self.next_ns()
-        if due_ns > until_ns:
-            return False
-        self.run_before(due_ns + 1)
-        return True
-
-    def next_ns(self) -> int:
-        """When the next event is due; `NEVER_NS` if none is."""
-        while self._planned:
-            due_ns, _, _, what = self._planned[0]
-            if not _called_off(what):
-                return due_ns
-            heapq.heappop(self._planned)
-        return NEVER_NS
+            self._until_ns = NEVER_NS
 
     def _run_once(self) -> None:
         """Until the end of a run: asyncio calls it again and again until the loop is stopped."""
-        planned = self._planned
+        queue = self.queue
         while True:
             self._run_ready()
             if self._stopping:  # type: ignore[has-type]
                 return
-            if not planned:
-                if self._until_ns is None:
+            if queue[0][0] >= self._until_ns:
+                if self._until_ns == NEVER_NS:
                     raise DeadlockError(self._who_waits())
                 self._stopping = True
                 return
-            if self._until_ns is not None and planned[0][0] >= self._until_ns:
-                self._stopping = True
-                return
-            due_ns, _, _, what = heapq.heappop(planned)
-            if isinstance(what, Moment):
-                action = what.action
-                if action is None:
-                    continue
-                if due_ns != self.now_ns:
-                    self.now_ns = due_ns
-                    self._turns = 0
-                self._turns += 1
-                if self._turns > MOST_TURNS:
-                    raise self._restless()
-                what.action = None
-                action(*what.args)
-            elif not what.cancelled():
-                if due_ns != self.now_ns:
-                    self.now_ns = due_ns
-                    self._turns = 0
-                what._scheduled = False  # type: ignore[attr-defined]  # noqa: SLF001
-                what._run()  # noqa: SLF001
+            due_ns, _, _, event = heapq.heappop(queue)
+            if event.cancelled:
+                continue  # and no time passes
+            if due_ns != self.now_ns:
+                self.now_ns = due_ns
+                self._turns = 0
+            self._count_turn()
+            event.action(*event.args)
 
     def _run_ready(self) -> None:
         ready = self._ready  # type: ignore[attr-defined]
@@ -202,12 +160,15 @@ class Loop(asyncio.BaseEventLoop):
             handle = ready.popleft()
             if not handle._cancelled:  # noqa: SLF001
                 handle._run()  # noqa: SLF001
-            self._turns += 1
-            if self._turns > MOST_TURNS:
-                raise self._restless()
+            self._count_turn()
         if self.failure is not None:
             failure, self.failure = self.failure, None
             raise failure
+
+    def _count_turn(self) -> None:
+        self._turns += 1
+        if self._turns > MOST_TURNS:
+            raise self._restless()
 
     # --- who waits for what -------------------------------------------------------------------
 
@@ -306,13 +267,9 @@ class Clock:
         """The key of NET-9."""
         return order(turn, self._places.get(whose, 0), connection, guard)
 
-    def timer(self, due_ns: int, key: int, action: Callable[[], None]) -> Moment:
+    def timer(self, due_ns: int, key: int, action: Callable[[], None]) -> Event:
         """An event of the loop."""
         return self._loop.at(due_ns, key, action)
-
-
-def _called_off(what: Moment | asyncio.TimerHandle) -> bool:
-    return what.action is None if isinstance(what, Moment) else what.cancelled()
 
 
 def _keep_failure(loop: Any, context: dict[str, Any]) -> None:

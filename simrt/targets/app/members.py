@@ -84,7 +84,7 @@ class WiredMember(Member):
         self.client.stall()
         self.network.stall()
 
-    def heal(self) -> None:
+    def resume(self) -> None:
         """It reads on."""
         self.client.heal()
         self.network.heal()

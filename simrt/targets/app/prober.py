@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from simrt.network import Ask, KeepAlive
-from simrt.targets.app.loop import Loop, Moment
+from simrt.scheduler import Event
+from simrt.targets.app.loop import Loop
 
 if TYPE_CHECKING:
     from simrt.targets.app.link import Link
@@ -30,7 +31,7 @@ class Prober:
         self._link = link
         self._key = key
         self._keepalive = KeepAlive(interval_ns, loop.now_ns)
-        self._timer: Moment | None = loop.at(loop.now_ns + interval_ns, key, self._ring)
+        self._timer: Event | None = loop.at(loop.now_ns + interval_ns, key, self._ring)
 
     def stop(self) -> None:
         """The connection is over for the client's system."""

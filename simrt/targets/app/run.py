@@ -1,16 +1,16 @@
-"""One run of the real server and real clients in virtual time: sends, faults, quiet, the end."""
+"""One run of the real server and real clients in virtual time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import dropwhile
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast
 
 import msgspec
 
+from simrt.course import END_OF_WORKLOAD, Course, Subscriber, play_out, ranks_of
 from simrt.history import Header, Row
-from simrt.network import Turn
-from simrt.scenario.arrivals import Arrival, arrivals, job_times
+from simrt.network import Turn, order
+from simrt.scenario.arrivals import Arrival
 from simrt.scenario.events import render
 from simrt.scenario.model import Scenario, Sender
 from simrt.scenario.neighbour import neighbour_of
@@ -21,21 +21,11 @@ from simrt.targets.app.lives import ADDRESS, Lives
 from simrt.targets.app.loop import Clock, DeadlockError, Loop
 from simrt.targets.app.members import WiredMember, WiredRows, Written
 from simrt.targets.app.network import Network
-from simrt.targets.app.troubles import AppTroubles
 from simrt.targets.app.wire import Wire
 from simrt.targets.harness.calls import Caller, Hook, Line, LostCall, hooks_of
 from simrt.targets.harness.credentials import Credentials, refuse_denials
-from simrt.targets.harness.troubles import burst_name, fault_name
 from simrt.targets.header import header_of
 from simrt.targets.settling import Settling
-
-# How often progress is told: so many slices of the workload.
-_SLICES = 100
-# Bursts come after all jobs and calls of the same instant.
-_BURSTS = 1 << 20
-# The end of the workload comes after all faults and heals of the same instant.
-_LAST_FAULT = (1 << 24) - 1
-_END = "end of the workload"
 
 
 def header(scenario: Scenario, seed: int) -> Header:
@@ -67,14 +57,14 @@ def run(
         RestlessError: one instant does not end.
     """
     refuse_denials(scenario)
-    course = Course(scenario, seed, write, sizes)
+    on_app = AppRun(scenario, seed, write, sizes)
     try:
-        course.run(progress)
+        on_app.run(progress)
     finally:
-        course.close()
+        on_app.close()
 
 
-class Course:
+class AppRun:
     """Everything of one run."""
 
     def __init__(
@@ -85,11 +75,10 @@ class Course:
         sizes: Iterator[int] | None = None,
     ) -> None:
         self.scenario = scenario
-        self.duration_ns = scenario.workload.duration_ns
         self.plays = (scenario, neighbour_of(scenario))
         self.loop = Loop()
         self.loop.network = Network(self.loop)
-        self.clock = Clock(self.loop, scenario.starts, places_of(scenario, self.plays))
+        self.clock = Clock(self.loop, scenario.starts, ranks_of(self.plays))
         self._write = write
         self._sizes = sizes
         self._sink = Written(write, self.clock)
@@ -103,24 +92,18 @@ class Course:
         self._callers: dict[tuple[int, str], Caller] = {}
         self._tasks: list[Any] = []
 
-    # --- the course of a run ------------------------------------------------------------------
+    # --- its course ---------------------------------------------------------------------------
 
     def run(self, progress: Callable[[float], None] | None) -> None:
         """Run it to its end."""
         self.loop.at(0, -1, self._begin)
-        for part in range(1, _SLICES + 1):
-            self.loop.run_before(self.duration_ns * part // _SLICES)
-            if progress is not None:
-                progress(part / _SLICES)
-        latest_ns = self.duration_ns + self.scenario.server.quiet_ns
-        # The instant in which the workload ends is part of it: faults heal, networks return.
-        self.loop.run_before(self.duration_ns + 1)
-        self.loop.now_ns = self.duration_ns
         settling = Settling(self.members, _at_rest)
-        while not (settling.all_at_rest() and self._nothing_pending()):
-            if not self.loop.run_instant(latest_ns):
-                self.loop.now_ns = latest_ns
-                break
+        play_out(
+            self.loop,
+            self.scenario,
+            lambda: settling.all_at_rest() and self._nothing_pending(),
+            progress,
+        )
         self.loop.at(self.loop.now_ns, -1, self._end)
         self.loop.run_before(self.loop.now_ns + 1)
 
@@ -128,23 +111,10 @@ class Course:
         self.lives.start()
         self._make_members()
         self._make_callers()
-        for member in self.members:
-            member.client.dial_at(0)
-        AppTroubles(
-            self.scenario,
-            self._groups,
-            clock=self.clock,
-            at=self.loop.at,
-            sink=self._sink,
-            randomness=self._randomness,
-            call=self._call_in_burst,
-            lives=self.lives,
-            missed=self._miss_jobs,
-        ).begin()
-        for index, play in enumerate(self.plays):
-            self._next_arrival(index, arrivals(play, self._randomness))
-        key = self.clock.order(Turn.FAULT, _END)
-        self.loop.at(self.duration_ns, key, self.lives.hush)
+        others = self.members[sum(map(len, self._groups.values())) :]
+        Course(self, self.plays, self._groups, others, self._randomness).begin()
+        key = order(Turn.FAULT, END_OF_WORKLOAD)
+        self.loop.at(self.scenario.workload.duration_ns, key, self.lives.hush)
 
     def _nothing_pending(self) -> bool:
         pending = self.lives.pending()
@@ -159,6 +129,64 @@ class Course:
         for member in self.members:
             member.end()
         self._sink.write("end", detail={"run": "complete"})
+
+    # --- what happens to it (see `simrt.course.Port`) ---------------------------------------------
+
+    jobs = True
+
+    @property
+    def up(self) -> bool:
+        """Whether a server listens."""
+        return self.lives.up
+
+    def now(self) -> int:
+        """Nanoseconds of scenario time."""
+        return self.loop.now_ns
+
+    def at(self, t_ns: int, key: int, action: Callable[..., None], *args: Any) -> None:
+        """Let something happen at an instant."""
+        self.loop.at(t_ns, key, action, *args)
+
+    def call(self, tenant: int, hook: Sender, arrival: Arrival, key: int) -> None:
+        """Call a hook by HTTP; the answer comes within the instant."""
+        assert hook.hook is not None
+        body = msgspec.json.encode(render(arrival.data, arrival.n, self.clock.wall()))
+        caller = self._callers[tenant, hook.hook]
+        caller.call(lambda: body)
+        self.loop.at(self.loop.now_ns, key, self._check_answered, caller)
+
+    def job(self, tenant: int, job: Sender, n: int) -> None:  # noqa: ARG002
+        """The server fires its own jobs; one that is down misses them (RST-5)."""
+        if not self.up:
+            feature = self.plays[tenant].feature
+            self._reject(feature.project, feature.channel, job.sends)
+
+    def kill(self) -> None:
+        """Kill the server."""
+        self._sink.write("restart", epoch=self.lives.epochs[-1], cause="server")
+        self.lives.kill()
+
+    def start(self, heal: dict[str, Any]) -> None:
+        """Start another one."""
+        self.lives.start()
+        self._sink.write("heal", epoch=self.lives.epochs[-1], cause="restart", detail=heal)
+
+    def revoke(self, subscribers: Sequence[Subscriber]) -> None:
+        """Revoke credentials."""
+        for member in cast("Sequence[WiredMember]", subscribers):
+            self.lives.revoke(*member.credential)
+
+    def restore(self, subscribers: Sequence[Subscriber], then: Callable[[], None]) -> None:
+        """Give them back."""
+        for member in cast("Sequence[WiredMember]", subscribers):
+            self.lives.restore(*member.credential)
+        then()
+
+    def fault_row(self, kind: str, cause: str, detail: dict[str, Any]) -> None:
+        """Write a `fault` or `heal` row."""
+        self._sink.write(kind, cause=cause, detail=detail)
+
+    # --- its end ------------------------------------------------------------------------------
 
     def close(self) -> None:
         """Leave nothing behind: no task waits, and nothing is written any more."""
@@ -231,28 +259,6 @@ class Course:
         """RST-5: no send, part of no fraction."""
         self._sink.write("reject", project=project, channel=channel, event=event, cause="down")
 
-    def _next_arrival(self, index: int, coming: Iterator[Arrival]) -> None:
-        arrival = next(coming, None)
-        if arrival is not None:
-            key = self.clock.order(Turn.SEND, publish_name(index, arrival.publish_index))
-            self.loop.at(arrival.t_ns, key, self._arrive, index, coming, arrival, key)
-
-    def _arrive(self, index: int, coming: Iterator[Arrival], arrival: Arrival, key: int) -> None:
-        self._next_arrival(index, coming)
-        self._call(index, arrival.event, arrival.data, arrival.n, key)
-
-    def _call_in_burst(self, _due_ns: int, key: int, event: str, template: Any, n: int) -> None:
-        self._call(0, event, template, n, key)
-
-    def _call(self, index: int, event: str, template: Any, n: int, key: int) -> None:
-        hook = self.plays[index].feature.hook_for(event)
-        assert hook is not None
-        assert hook.hook is not None
-        body = msgspec.json.encode(render(template, n, self.clock.wall()))
-        caller = self._callers[index, hook.hook]
-        caller.call(lambda: body)
-        self.loop.at(self.loop.now_ns, key, self._check_answered, caller)
-
     def _check_answered(self, caller: Caller) -> None:
         """A call takes no time: where the instant is over without an answer, none will come.
 
@@ -266,31 +272,6 @@ class Course:
                 f" these wait:\n{self.loop.waiting()}"
             )
 
-    # --- jobs that a server that is down misses (RST-5) ------------------------------------------
-
-    def _miss_jobs(self) -> None:
-        """An interval counts from the start of its server: none is missed."""
-        life = self.lives.current
-        for play in self.plays:
-            for sender in play.feature.jobs:
-                if sender.interval_ns is None:
-                    times = job_times(
-                        sender, self.scenario.starts, self.lives.began_ns, self.duration_ns
-                    )
-                    coming = dropwhile(lambda t_ns: t_ns < self.loop.now_ns, times)
-                    self._next_missed(play, sender, coming, life)
-
-    def _next_missed(self, play: Scenario, sender: Sender, times: Iterator[int], life: int) -> None:
-        due_ns = next(times, None)
-        if due_ns is not None:
-            key = self.clock.order(Turn.SEND, f"{play.feature.project} {sender.job}")
-            self.loop.at(due_ns, key, self._missed, play, sender, times, life)
-
-    def _missed(self, play: Scenario, sender: Sender, times: Iterator[int], life: int) -> None:
-        if life == self.lives.current and not self.lives.up:
-            self._next_missed(play, sender, times, life)
-            self._reject(play.feature.project, play.feature.channel, sender.sends)
-
 
 def _at_rest(member: WiredMember) -> bool:
     """Whether a member has all that was written to it, and has handled it."""
@@ -301,37 +282,6 @@ def _at_rest(member: WiredMember) -> bool:
         return False
     # One whose connection ended without its knowledge believes itself connected.
     return member.network.untold or not link.in_flight
-
-
-def publish_name(play: int, entry: int) -> str:
-    """What tells the calls of one `publish` entry from others."""
-    return f"publish/{play}/{entry}"
-
-
-def places_of(scenario: Scenario, plays: tuple[Scenario, ...]) -> dict[str, int]:
-    """The place of everything in the scenario: members, jobs, calls, faults (NET-9)."""
-    members = [
-        f"{name}/{number}"
-        for play in plays
-        for name, group in play.workload.subscribers.items()
-        for number in range(group.count)
-    ]
-    places = {name: place for place, name in enumerate(members)}
-    senders = [(play, sender) for play in plays for sender in play.feature.senders]
-    for place, (play, sender) in enumerate(senders):
-        if sender.job is not None:
-            places[f"{play.feature.project} {sender.job}"] = place
-    # Publish entries come after all jobs: the feature stands before the workload in the file.
-    place = len(senders)
-    for index, play in enumerate(plays):
-        for entry in range(len(play.workload.publish)):
-            places[publish_name(index, entry)] = place
-            place += 1
-    for index in range(len(scenario.faults)):
-        places[fault_name(index)] = index
-        places[burst_name(index)] = _BURSTS + index
-    places[_END] = _LAST_FAULT
-    return places
 
 
 def _lost(call: LostCall) -> None:

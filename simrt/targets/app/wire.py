@@ -228,14 +228,14 @@ class Wire:
 
     # --- silence ------------------------------------------------------------------------------
 
-    def fall_silent(self, why: str) -> None:
+    def blackhole(self, why: str) -> None:
         """Nothing passes from now on, for one more reason, and nobody is told (NET-7)."""
         if not self.silent:
             self._tell("offline")
         self._silences.add(why)
         self.silent = True
 
-    def speak_again(self, why: str, *, dead: bool = False) -> None:
+    def restore(self, why: str, *, dead: bool = False) -> None:
         """One reason for silence is gone; with the last, what was held up arrives, in order.
 
         Arguments:

@@ -70,11 +70,11 @@ class Network(Protocol):
         """Whether the connection that the client uses is dead, and nobody told it (NET-7)."""
         ...
 
-    def fall_silent(self, why: str) -> None:
+    def blackhole(self, why: str) -> None:
         """Nothing passes from now on, for one more reason, and nobody is told (NET-7)."""
         ...
 
-    def speak_again(self, why: str, *, dead: bool = False) -> None:
+    def restore(self, why: str, *, dead: bool = False) -> None:
         """One reason is gone; with the last, what is under way arrives.
 
         Arguments:
@@ -269,7 +269,7 @@ class Member:
         """It stops reading (NET-6)."""
         self.client.stall()
 
-    def heal(self) -> None:
+    def resume(self) -> None:
         """It reads on."""
         self.client.heal()
 
@@ -280,6 +280,34 @@ class Member:
     def speed_up(self, why: str) -> None:
         """One such factor is gone."""
         del self._factors[why]
+
+    def connect(self) -> None:
+        """Dial at scenario time 0."""
+        self.client.dial_at(0)
+
+    def go_offline(self, why: str, cause: str) -> None:  # noqa: ARG002 - the client counts
+        """The network goes away and tells the client."""
+        self.client.go_offline(cause)
+
+    def go_online(self, why: str) -> None:  # noqa: ARG002
+        """One reason for the network's absence is gone."""
+        self.client.go_online()
+
+    def blackhole(self, why: str) -> None:
+        """Nothing passes from now on, and nobody is told (NET-7)."""
+        self.network.blackhole(why)
+
+    def restore(self, why: str, *, dead: bool = False) -> None:
+        """One reason for the silence is gone."""
+        self.network.restore(why, dead=dead)
+
+    def disconnect(self) -> None:
+        """The connection is cut, the network stays."""
+        self.client.disconnect()
+
+    def log_in_again(self) -> None:
+        """Its credentials are good again."""
+        self.client.log_in_again()
 
     def close(self) -> None:
         """End everything without a word."""

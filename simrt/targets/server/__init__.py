@@ -5,7 +5,7 @@ makes of it (measured, in the header). Times mean no more than the header's reso
 timers, 99th percentile, times speed.
 
 File by file: `run` is the target's interface (signals, open files, the merged history), `conduct`
-the course of one run, `troubles` what faults do to a process, `process` one server process and
+one run, `port` what its course does to processes, `process` one server process and
 `lives` one after another, `punctuality` whether calls were made in time, `wire` networks that fall
 silent, `namespace` one in which the kernel loses packets, `probes` the look at the endpoint's
 permission, `calibrate` the window that the kernel has, `record` what is written while it runs,

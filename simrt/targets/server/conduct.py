@@ -1,14 +1,12 @@
-"""The course of one run: clients dial, hooks are called, faults come and go, all becomes quiet."""
+"""One run on real processes: prepared, begun, watched until all is quiet, ended."""
 
 from __future__ import annotations
 
 import asyncio
-import heapq
 import itertools
 import socket
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from functools import partial
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +14,11 @@ import msgspec
 
 from simrt.client import Dial, tcp
 from simrt.clock import NS_PER_S, RealClock, Timer
+from simrt.course import Course
 from simrt.errors import TargetError
-from simrt.scenario.arrivals import Arrival, arrivals
+from simrt.scenario.arrivals import OF_BURST, Arrival, arrivals
 from simrt.scenario.events import render
-from simrt.scenario.model import Scenario, Subscribers
+from simrt.scenario.model import Scenario, Sender, Subscribers
 from simrt.scenario.neighbour import neighbour_of
 from simrt.scenario.randomness import Randomness
 from simrt.server.lateness import Lateness
@@ -30,12 +29,12 @@ from simrt.targets.server.calibrate import calibrate
 from simrt.targets.server.lives import Lives
 from simrt.targets.server.merge import Parts
 from simrt.targets.server.namespace import Namespace, why_none
+from simrt.targets.server.port import ServerPort, lives_of
 from simrt.targets.server.probes import probe
 from simrt.targets.server.process import COMMAND
 from simrt.targets.server.punctuality import Punctuality
 from simrt.targets.server.record import Part
 from simrt.targets.server.sockets import buffers_of, rcvbuf_of
-from simrt.targets.server.troubles import ProcessTroubles, lives_of
 from simrt.targets.server.wire import Loopback, Wire
 
 HOST = "127.0.0.1"
@@ -90,7 +89,7 @@ class Conductor:
         self._duration_ns = scenario.workload.duration_ns
         self._randomness = Randomness(seed)
         self._credentials = Credentials(self.plays)
-        self._troubles: ProcessTroubles | None = None
+        self._port: ServerPort | None = None
         self._lost: list[LostCall] = []
         self._punctuality = Punctuality(self._duration_ns, speed)
         self._namespace = namespace
@@ -112,7 +111,7 @@ class Conductor:
     @property
     def parts(self) -> Parts:
         """What the run left behind, for `merge`."""
-        heals = self._troubles.heals if self._troubles is not None else []
+        heals = self._port.heals if self._port is not None else []
         unsent = self._punctuality.unsent
         return Parts(self._folder / _CLIENTS, self._lives.lives, heals, self._lost, unsent)
 
@@ -165,16 +164,14 @@ class Conductor:
         self._part = Part(self._folder / _CLIENTS, self._clock)
         self._make_members(rcvbufs)
         self._make_callers()
-        self._troubles = ProcessTroubles(
-            self.scenario,
-            self._groups,
+        self._port = ServerPort(
+            self.scenario.faults,
             clock=self._clock,
             at=self._at,
             spawn=self._spawn,
             lives=self._lives,
             sink=self._part,
-            randomness=self._randomness,
-            call=self._call_in_burst,
+            call=self._call,
         )
         await self._lives.begin(self._clock)
         await asyncio.sleep(self._clock.loop_s(-self._clock.now()))
@@ -215,12 +212,9 @@ class Conductor:
         }
 
     def _begin(self) -> None:
-        assert self._troubles is not None
-        for member in self._members:
-            member.client.dial()
-        self._troubles.begin()
-        calls = [self._calls(index, play) for index, play in enumerate(self.plays)]
-        self._next_arrival(heapq.merge(*calls, key=itemgetter(0, 1)))
+        assert self._port is not None
+        others = self._members[sum(map(len, self._groups.values())) :]
+        Course(self._port, self.plays, self._groups, others, self._randomness).begin()
 
     async def _workload(self) -> None:
         while (left_ns := self._duration_ns - self._clock.now()) > 0:
@@ -234,12 +228,12 @@ class Conductor:
 
     async def _quiet(self) -> None:
         """Until nothing is pending or in flight, at the latest after `quiet`."""
-        assert self._troubles is not None
+        assert self._port is not None
         latest_ns = self._duration_ns + self.scenario.server.quiet_ns
         while self._clock.now() < latest_ns:
             server = self._lives.running
-            troubled = self._timers or self._troubles.downs or self._troubles.denials
-            if server is not None and not troubled:
+            busy = self._timers or self._port.busy
+            if server is not None and not busy:
                 answer = await server.ask("count")
                 counts = {(who, number): rest for who, number, *rest in answer["counts"]}
                 if self._settled(counts):
@@ -390,40 +384,16 @@ class Conductor:
             "reject", project=hook.project, channel=hook.channel, event=hook.event, cause="down"
         )
 
-    def _calls(self, index: int, play: Scenario) -> Iterator[tuple[int, int, Arrival]]:
-        for arrival in arrivals(play, self._randomness):
-            yield arrival.t_ns, index, arrival
-
-    def _next_arrival(self, coming: Iterator[tuple[int, int, Arrival]]) -> None:
-        """Wait for the next arrival, and call all that are due then."""
-        due = next(coming, None)
-        if due is not None:
-            self._at(due[0], 0, self._arrive, coming, due)
-
-    def _arrive(
-        self, coming: Iterator[tuple[int, int, Arrival]], due: tuple[int, int, Arrival] | None
-    ) -> None:
-        while due is not None and due[0] <= self._clock.now():
-            _, index, arrival = due
-            self._call(index, arrival)
-            due = next(coming, None)
-        if due is not None:
-            self._at(due[0], 0, self._arrive, coming, due)
-
-    def _call_in_burst(self, due_ns: int, _key: int, event: str, template: Any, n: int) -> None:
-        self._call(0, Arrival(due_ns, 0, event, n, template), alone=False)
-
-    def _call(self, index: int, arrival: Arrival, *, alone: bool = True) -> None:
-        hook = self.plays[index].feature.hook_for(arrival.event)
-        assert hook is not None
+    def _call(self, tenant: int, hook: Sender, arrival: Arrival) -> None:
         assert hook.hook is not None
+        alone = arrival.publish_index != OF_BURST
 
         def body() -> bytes | None:
             if not self._punctuality.in_time(arrival.t_ns, self._clock.now(), alone=alone):
                 return None
             return msgspec.json.encode(render(arrival.data, arrival.n, self._clock.wall()))
 
-        self._callers[index, hook.hook].call(body)
+        self._callers[tenant, hook.hook].call(body)
 
     # --- the end ------------------------------------------------------------------------------
 

@@ -95,7 +95,7 @@ class Wire:
         if self._in_force is not None:
             await self._in_force()
 
-    def fall_silent(self, why: str) -> None:
+    def blackhole(self, why: str) -> None:
         """Nothing passes from now on, for one more reason."""
         self._silences.add(why)
         if self.silent:
@@ -108,7 +108,7 @@ class Wire:
         for passage in self._passages:
             passage.hold()
 
-    def speak_again(self, why: str, *, dead: bool = False) -> None:
+    def restore(self, why: str, *, dead: bool = False) -> None:
         """One reason for silence is gone; with the last, what was held up passes.
 
         Arguments:
@@ -163,11 +163,11 @@ class Loopback:
         """Everybody is told of everything here."""
         return False
 
-    def fall_silent(self, why: str) -> None:
+    def blackhole(self, why: str) -> None:
         """It cannot: a client whose network does is reached through a `Wire`."""
         raise NotImplementedError(why)
 
-    def speak_again(self, why: str, *, dead: bool = False) -> None:
+    def restore(self, why: str, *, dead: bool = False) -> None:
         """It always speaks."""
         raise NotImplementedError(why)
 

@@ -126,8 +126,8 @@ class Client:
     # --- connecting ---------------------------------------------------------------------------
 
     def connect(self) -> None:
-        """Dial now."""
-        self.dial_at(self.world.now_ns)
+        """Dial at scenario time 0."""
+        self.dial_at(0)
 
     def dial_at(self, t_ns: int) -> None:
         """Try to connect at this instant."""

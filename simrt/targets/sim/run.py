@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
 
 from simrt.collector import resting
 from simrt.course import Course, Subscriber, play_out
@@ -20,6 +21,9 @@ from simrt.targets.settling import Settling
 from simrt.targets.sim.client import Client
 from simrt.targets.sim.server import Play, Server
 from simrt.targets.sim.world import World
+
+if TYPE_CHECKING:
+    from simrt.targets.sim.environment import Environment
 
 Windows = Mapping[str, KernelWindow]
 """By group, the window of a real connection."""
@@ -74,7 +78,12 @@ def on_loopback(scenario: Scenario, windows: Windows) -> Scenario:
 
 
 class Simulation:
-    """Everything of one run."""
+    """Everything of one run.
+
+    Arguments:
+        scenario: as for `run`, like the other arguments.
+
+    """
 
     def __init__(
         self,
@@ -107,6 +116,13 @@ class Simulation:
             client.wire.repeats_ns = client.kernel.repeats_ns
         self.clients.append(client)
         return client
+
+    @cached_property
+    def env(self) -> Environment:
+        """SimPy's environment, in which processes of one's own run beside the scenario."""
+        from simrt.targets.sim.environment import Environment  # noqa: PLC0415 - few runs need it
+
+        return Environment(self.world)
 
     # --- its course ---------------------------------------------------------------------------
 
@@ -154,9 +170,7 @@ class Simulation:
     def call(self, tenant: int, hook: Sender, arrival: Arrival, key: int) -> None:  # noqa: ARG002
         """A call takes no time: the hook sends."""
         assert hook.hook is not None
-        self.server.send(
-            self.plays[tenant], hook.hook, arrival.event, arrival.data, arrival.n
-        )
+        self.server.send(self.plays[tenant], hook.hook, arrival.event, arrival.data, arrival.n)
 
     def job(self, tenant: int, job: Sender, n: int) -> None:
         """The job sends, or misses its time where no server is up."""
