@@ -120,7 +120,7 @@ class Simulation:
     @cached_property
     def env(self) -> Environment:
         """SimPy's environment, in which processes of one's own run beside the scenario."""
-        from simrt.targets.sim.environment import Environment  # noqa: PLC0415 - few runs need it
+        from simrt.targets.sim.environment import Environment
 
         return Environment(self.world)
 
