@@ -20,8 +20,8 @@ ARCHITECTURE = ROOT / "docs" / "architecture.md"
 
 # In the order in which data passes through them; then what all of them use.
 ROOMS = (
-    "engine", "sse", "scenario", "course", "scheduler.py", "targets", "server", "client", "history.py",
-    "checkers", "metrics",
+    "engine", "sse", "scenario", "course", "scheduler.py", "targets", "server", "client",
+    "history.py", "checkers", "metrics",
     "theory", "validation", "agreement", "testing", "results.py", "runs.py", "workers.py",
     "loops.py", "collector.py", "limit.py", "quick.py", "forecast.py",
     "probe.py", "antipatterns.py", "checklist.py", "fit.py", "summary.py", "checks.py",
