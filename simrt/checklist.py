@@ -12,6 +12,7 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from io import DEFAULT_BUFFER_SIZE
 from pathlib import Path
 from threading import Thread
 from typing import IO
@@ -158,7 +159,7 @@ class _LastWords(Thread):
     def run(self) -> None:
         """Read until nobody can write any more."""
         with self._pipe as pipe:
-            while chunk := os.read(pipe.fileno(), 1 << 16):
+            while chunk := os.read(pipe.fileno(), DEFAULT_BUFFER_SIZE):
                 self._kept += chunk
                 over = max(0, len(self._kept) - self._most)
                 del self._kept[:over]

@@ -183,6 +183,8 @@ class Measured:
     [
         ("none", 5, 5, Status.NOT_APPLICABLE),
         ("1m", 0, 0, Status.NOT_APPLICABLE),
+        ("1m", None, None, Status.NOT_APPLICABLE),
+        ("1m", 5, None, Status.PASS),
         ("1m", 5, 0, Status.PASS),
         ("1m", 5, 1, Status.FAIL),
     ],

@@ -39,7 +39,7 @@ class Times:
     def too_fine(self, term: Comparison) -> str:
         """Why a bound in seconds means nothing on this target, or nothing."""
         finest_ns = FINENESS * self.resolution_ns
-        if METRICS[term.metric].unit == "s" and term.bound * 1e9 < finest_ns:
+        if finest_ns and METRICS[term.metric].unit == "s" and term.bound * 1e9 < finest_ns:
             return (
                 f"times finer than {duration(finest_ns)} mean nothing on {self.target} "
                 f"({FINENESS} x its resolution)"
@@ -71,5 +71,7 @@ def truth(term: Term, metrics: Metrics, states: Mapping[str, int], times: Times)
             seen = seen_in(metrics, 0, term, times.longest_s)
             if seen is None or times.too_fine(term):
                 return None
+            if seen.low < term.bound < seen.high:
+                return None  # also where it asks for exactly that
             ends = (term.holds(seen.low), term.holds(seen.high))
             return ends[0] if ends[0] == ends[1] else None

@@ -67,6 +67,15 @@ def test_a_figure_both_ways_of_the_group_alone_that_is_asked_for() -> None:
     assert left_open([run], other) == ""
 
 
+@pytest.mark.parametrize("op", ["<=", ">="])
+def test_a_single_run_lies_as_far_off_as_single_runs_with_the_error_of_each_side(op: str) -> None:
+    found = judged(f"sent() {op} 10.5", seen_at(10.5), beside=Beside(VALUES, fixed=False))
+    below, above = (0.001, 0.025) if op == "<=" else (0.025, 0.001)
+    spread = limits.spread_of(VALUES)
+    assert found.low == 10.5 - limits.one_more(spread, None, below)[1]
+    assert found.high == 10.5 + limits.one_more(spread, None, above)[0]
+
+
 def test_a_single_run_beside_nothing_is_untold() -> None:
     for beside in (None, Beside([], fixed=False)):
         found = judged("sent() <= 20", seen_at(10), beside=beside)

@@ -3,10 +3,12 @@
 import pytest
 
 import simrt
-from simrt.checkers.observed import OVER_RUNS
+from simrt.checkers.observed import OVER_RUNS, observe_expectations
 from simrt.checkers.verdict import Status
 from simrt.cli import main
 from simrt.report.text import run_lines
+from tests.metrics.tales import scenario
+from tests.metrics.test_expectations import a_run
 from tests.targets.small import small
 
 
@@ -41,6 +43,8 @@ def observed(line):
         "reached(drop-oldest)",
         "not reached(restart)",
         "not missed(a) == 0 and reached(drop-oldest)",
+        "always(missed(a) >= 1)",
+        "in 95 % of runs missed(a) >= 1",
     ],
 )
 def test_a_line_that_the_run_keeps_passes_and_says_in_which_run(line):
@@ -64,6 +68,8 @@ def test_a_line_that_the_run_keeps_passes_and_says_in_which_run(line):
         "reached(restart)",
         "missed(a) >= 1 and missed(a) <= 1",
         "not missed(a) >= 1",
+        "always(missed(a) <= 1)",
+        "in 95 % of runs missed(a) <= 1",
     ],
 )
 def test_a_run_that_does_not_keep_a_line_is_not_green_anywhere(line):
@@ -86,6 +92,21 @@ def test_what_the_run_cannot_tell_is_inconclusive():
     assert verdict.status is Status.INCONCLUSIVE
     assert verdict.sentence.startswith("This run cannot tell: ")
     assert run.status is Status.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [("missed() <= 12", Status.INCONCLUSIVE), ("missed() == 11", Status.INCONCLUSIVE),
+     ("missed() <= 20", Status.PASS), ("missed() == 20", Status.FAIL)],
+)  # fmt: skip
+def test_what_is_open_is_said_where_the_run_cannot_tell_because_of_it(line, status):
+    """10 are missed, 15 if what is unfinished is missed too."""
+    run = a_run(received=85, missed=10, unfinished=5)
+    (found,) = observe_expectations(scenario(expect=(line,)), "sim", 1, run, {}, 0)
+    assert found.status is status
+    untold = "cannot be judged: 5 events still on the way when the run ended" in found.sentence
+    assert untold == (line in ("missed() <= 12", "missed() == 11"))
+    assert found.sentence.startswith("This run cannot tell") == untold
 
 
 def test_terminal_and_exit_code_tell_every_line(tmp_path, capsys):

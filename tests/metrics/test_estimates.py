@@ -8,7 +8,9 @@ import sys
 import pytest
 from scipy import stats
 
+from simrt.errors import UsageError
 from simrt.metrics import METHOD, METRICS, Metrics, estimate, estimates
+from simrt.metrics.estimate import split_figure
 from simrt.metrics.sketch import Sketch
 from simrt.metrics.totals import FIGURES, Totals
 from simrt.scenario.metric_names import VALIDATION_QUANTITIES
@@ -93,6 +95,21 @@ def test_percentiles() -> None:
     found = estimate(runs, "sim", "latency_s", "g", "50")
     assert found.metric == "p50(latency_s)"
     assert found.value == pytest.approx(3.0, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("figure", "parts"),
+    [("latency_s", ("", "latency_s")), ("p90(latency_s)", ("90", "latency_s")),
+     ("p99.9(latency_s)", ("99.9", "latency_s")), ("pending_max", ("", "pending_max"))],
+)  # fmt: skip
+def test_a_figure_is_a_metric_or_its_percentile(figure: str, parts: tuple[str, str]) -> None:
+    assert split_figure(figure) == parts
+
+
+@pytest.mark.parametrize("figure", ["", 90, "p٩٠(latency_s)", "latenza_è", "p90(latency_s", "p()"])
+def test_a_figure_that_is_spelled_otherwise_is_refused(figure: str) -> None:
+    with pytest.raises(UsageError, match="figure"):
+        split_figure(figure)
 
 
 def test_all_figures_in_order() -> None:

@@ -103,6 +103,13 @@ def test_one_more_run_lies_where_a_normal_law_says() -> None:
     below, above = one_more(Spread(20, 100.0, 1.0, 2.0), None)
     assert below == pytest.approx(reach, rel=1e-2)  # its short side stays as it is
     assert above > 1.9 * reach
+    mirrored = one_more(Spread(20, 100.0, 1.0, -2.0), None)
+    assert mirrored == pytest.approx((above, below), rel=1e-3)
+
+
+@pytest.mark.parametrize("top", [1.0, 0.9])
+def test_a_mean_at_the_top_has_no_room_that_could_skew_it(top: float) -> None:
+    assert lower(Spread(20, 1.0, 0.1, 0.0), top) == lower(Spread(20, 1.0, 0.1, 0.0), None)
 
 
 def test_four_runs_take_half_of_the_error_and_five_all_of_it() -> None:

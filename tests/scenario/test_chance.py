@@ -28,6 +28,8 @@ NOTHING = {
         "publish": [{"event": "e", "arrivals": {"batch": {"periodic": "2s", "size": {"fixed": 3}}}}]
     },
     "a burst": {"faults": [{"at": "3s", "burst": "e", "for": "1s", "by": 5}]},
+    "no deadline that a full window could miss": {
+        **SLOW, "server": SPREAD | {"writeDeadline": "none"}},
     "a law of no width": {"drain": {"uniform": {"low": "50ms", "high": "50ms"}}},
 }  # fmt: skip
 
@@ -101,7 +103,24 @@ def test_a_drain_without_a_longest_time_can_outlast_a_deadline():
     assert drawn == ("drain of g", "pauses before a reconnect of g")
 
 
+@pytest.mark.parametrize(("stall", "ends"), [("4999ms", False), ("5s", True)])
+def test_a_stall_as_long_as_the_deadline_can_end_a_connection(stall, ends):
+    faults = [{"at": "3s", "stall": "g", "for": stall}]
+    drawn = draws_of(small(faults=faults, server={"writeDeadline": "5s"}))
+    assert drawn == (("pauses before a reconnect of g",) if ends else ())
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "other"),
+    [("1s", "9999ms", False), ("999ms", "1s", True), ("9999ms", "10s", True), ("1s", "1s", False)],
+)
+def test_the_retry_field_is_as_long_as_its_milliseconds(low, high, other):
+    made = small(window="1KiB", server={"retrySpread": [low, high]})
+    assert draws_of(made) == (("size of the retry field of g",) if other else ())
+
+
 def test_a_retry_of_another_length_is_another_size_in_a_window_of_bytes():
     spread = {"retrySpread": ["5s", "15s"]}
     assert draws_of(small(window="1KiB", server=spread)) == ("size of the retry field of g",)
     assert draws_of(small(window="1KiB", server=SPREAD)) == ()
+    assert draws_of(small(window="1KiB")) == ()
