@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from simrt.checkers.fold import Checker, Watch, follow_all
-from simrt.checkers.ledger import PROBE, Ledger, Subscription, is_complete, side
+from simrt.checkers.ledger import PROBE, Ledger, Subscription, is_complete, range_of, side
 from simrt.checkers.verdict import Status
 from simrt.checkers.waits import answer_ns
 from simrt.history import KINDS, UNTOLD, History, Row
@@ -62,14 +62,10 @@ class Member:
     Attributes:
         cells: per epoch, one cell a message.
         open: the connections that are open on the server's side, oldest first.
-        received, duplicates, earlier: counts of receive rows, which are these and no others.
     """
 
     cells: dict[str, array[int]] = field(default_factory=dict)
     open: list[int] = field(default_factory=list)
-    received: int = 0
-    duplicates: int = 0
-    earlier: int = 0
 
     def cells_of(self, epoch: str) -> array[int]:
         """The cells of one epoch, made where they are new."""
@@ -95,19 +91,13 @@ class Member:
                 cells[seq - 1] = connection << _SHIFT | Fate.PENDING
 
     def receive(self, epoch: str, seq: int) -> bool:
-        """Count one receipt; say whether it is a receipt of something that was sent."""
+        """Note one receipt; say whether it is a receipt of something that was sent."""
         cells = self.cells_of(epoch)
         fate = cells[seq - 1] & _MASK if 1 <= seq <= len(cells) else Fate.UNSENT
         if fate == Fate.UNSENT:
             return False
-        if fate in (Fate.RECEIVED, Fate.EARLIER_RECEIVED):
-            self.duplicates += 1
-        elif fate == Fate.EARLIER:
-            self.earlier += 1
-            cells[seq - 1] = Fate.EARLIER_RECEIVED
-        else:
-            self.received += 1
-            cells[seq - 1] = Fate.RECEIVED
+        earlier = fate in (Fate.EARLIER, Fate.EARLIER_RECEIVED)
+        cells[seq - 1] = Fate.EARLIER_RECEIVED if earlier else Fate.RECEIVED
         return True
 
     def tally(self) -> Counter[int]:
@@ -146,8 +136,7 @@ class _Outcomes(Watch):
         member = self.members.get(row.subscriber)
         if member is None or subscription is None:
             return
-        detail = row.detail or {}
-        first, last = int(detail.get("first", 0)), int(detail.get("last", 0))
+        first, last = range_of(row)
         for seq in range(max(first, 1), min(last, subscription.stream.last_seq) + 1):
             member.offer(row.epoch, seq, row.connection)
 

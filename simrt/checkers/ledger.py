@@ -122,6 +122,17 @@ def side(row: Row) -> str:
     return str(row.detail.get("side", "")) if row.detail else ""
 
 
+def range_of(row: Row) -> tuple[int, int]:
+    """The first and last `seq` of a `replay` row; (0, 0) where it brought nothing."""
+    detail = row.detail or {}
+    return int(detail.get("first", 0)), int(detail.get("last", 0))
+
+
+def whom_of(row: Row) -> str:
+    """Whom a `fault` or `heal` row is about; empty where it does not say so."""
+    return str((row.detail or {}).get("whom", ""))
+
+
 def is_complete(row: Row) -> bool:
     """Whether this is the last row of a complete run."""
     return (
@@ -255,8 +266,7 @@ class Ledger:
     def _replay(self, row: Row, subscription: Subscription | None) -> None:
         if subscription is None:
             return
-        detail = row.detail or {}
-        first, last = int(detail.get("first", 0)), int(detail.get("last", 0))
+        first, last = range_of(row)
         subscription.replayed = (first, last)
         stream = subscription.stream
         window = range(max(first, 1), min(last, stream.last_seq) + 1)

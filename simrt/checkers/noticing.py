@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from simrt.checkers.fold import Watch
-from simrt.checkers.ledger import Ledger, Subscription, side
+from simrt.checkers.ledger import Ledger, Subscription, side, whom_of
 from simrt.history import UNTOLD, Row
 from simrt.scenario.model import Subscribers
 from simrt.text import exact_s
@@ -207,12 +207,12 @@ class Noticing(Watch):
     def on_fault(self, row: Row, _: Subscription | None) -> None:
         """Who is stalled hears nothing."""
         if row.cause == "stall":
-            whom = str((row.detail or {}).get("whom", ""))
+            whom = whom_of(row)
             self._stalls[whom] = self._stalls.get(whom, 0) + 1
 
     def on_heal(self, row: Row, _: Subscription | None) -> None:
         """A half-open loses the connections that it hit."""
-        whom = str((row.detail or {}).get("whom", ""))
+        whom = whom_of(row)
         if row.cause == "stall":
             self._stalls[whom] = self._stalls.get(whom, 0) - 1
             self._read_on_ns[whom] = row.t_ns

@@ -11,7 +11,7 @@ the right ones must be refused, give up, and never be connected. So must a group
 from __future__ import annotations
 
 from simrt.checkers.fold import Checker, Watch
-from simrt.checkers.ledger import PROBE, Ledger, Subscription, side
+from simrt.checkers.ledger import PROBE, Ledger, Subscription, side, whom_of
 from simrt.checkers.verdict import Status
 from simrt.history import Row
 from simrt.text import many
@@ -58,7 +58,7 @@ class _Permission(Watch):
             self._deny(row, -1)
 
     def _deny(self, row: Row, by: int) -> None:
-        whom = str((row.detail or {}).get("whom", ""))
+        whom = whom_of(row)
         self._denials[whom] = self._denials.get(whom, 0) + by
         self._allowed_ns[whom] = row.t_ns
 

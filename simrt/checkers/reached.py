@@ -172,7 +172,7 @@ class _States(Watch):
         return 1 + bisect_left(seqs, True, key=lambda seq: stream.age_ns(seq, now) <= most_ns)
 
     def _forgotten(self, stream: Stream, now: int) -> bool:
-        if self._ttl_ns is None or stream.open or not stream.last_seq:
+        if self._ttl_ns is None or stream.open:
             return False
         return stream.age_ns(stream.last_seq, now) >= self._ttl_ns
 

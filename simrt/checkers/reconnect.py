@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from simrt.checkers.fold import Checker, Handler, Watch
-from simrt.checkers.ledger import PROBE, Key, Ledger, Subscription, side
+from simrt.checkers.ledger import PROBE, Key, Ledger, Subscription, range_of, side, whom_of
 from simrt.checkers.noticing import Noticing
 from simrt.checkers.verdict import Status
 from simrt.checkers.waits import Bounds, answer_ns, wait_bounds
@@ -209,8 +209,7 @@ class _Reconnects(Watch):
             return
         epoch, newest = client.last_seen
         if epoch == row.epoch and row.group != NEIGHBOUR:
-            detail = row.detail or {}
-            first, last = int(detail.get("first", 0)), int(detail.get("last", 0))
+            first, last = range_of(row)
             begins = first or subscription.history_end + 1
             self._missed += max(0, begins - newest - 1)
             self._twice += max(0, min(newest, last) - first + 1) if first else 0
@@ -265,7 +264,7 @@ class _Reconnects(Watch):
     def on_fault(self, row: Row, _: Subscription | None) -> None:
         self._disturb(row, -1)
         if row.cause == "deny":
-            whom = self._whom(row)
+            whom = whom_of(row)
             self._denials[whom] = self._denials.get(whom, 0) + 1
 
     def on_heal(self, row: Row, _: Subscription | None) -> None:
@@ -273,11 +272,11 @@ class _Reconnects(Watch):
             self._up_ns = row.t_ns
         self._disturb(row, row.t_ns)
         if row.cause == "deny":
-            self._allowed_again(self._whom(row))
+            self._allowed_again(whom_of(row))
 
     def _disturb(self, row: Row, until_ns: int) -> None:
         """A fault on a group: -1 while one lasts, then when the last healed."""
-        whom = self._whom(row)
+        whom = whom_of(row)
         if row.cause in ("restart", "burst"):
             return
         lasting = self._lasting.get(whom, 0) + (1 if until_ns < 0 else -1)
@@ -290,10 +289,6 @@ class _Reconnects(Watch):
         for name, client in self._clients.items():
             if name.partition("/")[0] == whom and client.gone and self._denials[whom] <= 0:
                 client.gone, client.since, client.failures = False, None, 0
-
-    @staticmethod
-    def _whom(row: Row) -> str:
-        return str((row.detail or {}).get("whom", ""))
 
     # --- judging -----------------------------------------------------------------------------
 

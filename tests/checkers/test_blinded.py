@@ -170,11 +170,22 @@ def test_what_was_passed_over_is_told_once_for_a_connection():
 
 
 BY_NAME = {checker.name: checker for checker in CHECKERS}
-ITEMS = {
-    "permission": 1, "isolation": 1, "shape": 2, "replay": 3, "expiry": 3, "loss": 3, "reached": 3,
-    "accounting": 3, "order": 4, "reconnect": 4, "faults": 4, "restart": 5,
-}  # fmt: skip
+PROMISES = {
+    "permission": (1, "CHN-4 CLI-3 SSE-3 SSE-4"),
+    "isolation": (1, "PRJ-1"),
+    "shape": (2, "SSE-7 PUB-3"),
+    "loss": (3, "ACC-1 BUF-1 BUF-2 BUF-3 PUB-2 PUB-4 SUB-1"),
+    "expiry": (3, "TTL-1 TTL-2 TTL-3 TTL-4 TTL-5"),
+    "replay": (3, "HIS-1 REP-1 REP-2 REP-3 REP-4 REP-5 REP-6 REP-7 SSE-2 TTL-2"),
+    "accounting": (3, "ACC-1 ACC-2 ACC-3 DLV-4 DLV-5 NET-7"),
+    "reached": (3, "REP-6 REP-7 TTL-4"),
+    "order": (4, "PUB-1 DLV-2 DLV-3 DLV-4 DLV-6 REP-3"),
+    "reconnect": (4, "ACC-2 CLI-1 CLI-2 CLI-3 CLI-4 NET-4 NET-7 SSE-4 SSE-5 STR-1"),
+    "restart": (5, "CLI-1 RST-1 RST-2 RST-3 RST-5"),
+    "faults": (4, "NET-6 NET-7 NET-8"),
+}
 
 
-def test_each_promise_feeds_its_item_of_the_checklist():
-    assert {name: checker.item for name, checker in BY_NAME.items()} == ITEMS
+def test_each_promise_feeds_its_item_of_the_checklist_and_enforces_these_rules():
+    found = {name: (one.item, " ".join(one.rules)) for name, one in BY_NAME.items()}
+    assert found == PROMISES

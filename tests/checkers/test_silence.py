@@ -381,6 +381,45 @@ def test_an_end_says_whether_the_connection_was_dead():
     fails("reconnect", history(lived, of(notices="never")), "its connection lived (NET-7)")
 
 
+def test_at_the_end_of_a_run_who_asks_must_know_by_then_unless_it_is_busy():
+    asks = {"keepalive": "2s"}
+    fails("reconnect", noticed("99 end run", asks), "a/0 did not know by 12.2 s")
+    passes("reconnect", noticed("12.2 end run", asks))
+    held = NOTICED.replace("1.1 receive a/0#1 1\n", "").format("99 end run")
+    passes("reconnect", history(held, of(notices=asks)))  # it still handles what came
+
+
+def test_who_was_stalled_before_is_not_excused_later():
+    stalled = "3 fault stall a\n{}10 heal half-open a"
+    for heal, good in (("", True), ("4 heal stall a\n", False)):
+        text = NOTICED.replace("10 heal half-open a", stalled.format(heal)).format("99 end run")
+        faults = [
+            {"at": "1s", "half-open": "a", "for": "9s"},
+            {"at": "3s", "stall": "a", "for": "1s"},
+        ]
+        group = {"latency": "100ms", "notices": {"keepalive": "2s"}}
+        made = scenario(groups={"a": group}, faults=faults, server={"retrySpread": "none"})
+        if good:
+            passes("reconnect", history(text, made))
+        else:
+            fails("reconnect", history(text, made), "did not know by 12.2 s")
+
+
+def test_a_connection_that_the_server_still_holds_at_the_end_is_not_dead_for_its_client():
+    """A half-open lost it; the server has not said so, and nobody could tell the client."""
+    text = NOTICED.replace("10.1 close a/0#1 server network taken=1\n", "")
+    ends = "20 end a/0#1 client received=1\n20 end a/0#1 server taken=1\n20 end run"
+    passes("reconnect", history(text.format(ends), of(notices="never")))
+
+
+def test_a_silence_of_the_first_instant_is_one():
+    text = (
+        "0 offline a/0 silent\n0 connect a/0#1\n0 replay a/0#1 -\n"
+        "20 close a/0#1 client keepalive received=0\n20 close a/0#1 server client\n"
+    )
+    passes("reconnect", history(text, of(notices={"keepalive": "2s"}, latency="0s")))
+
+
 def test_a_history_from_before_notices_is_judged_by_what_held_then():
     """Every client learnt of its end at the heal; nothing in such a file says so."""
     old = read_history(Path(__file__).parent / "told_at_the_heal.jsonl.gz")
