@@ -10,6 +10,7 @@ of a denial by as long as a server takes to say that it is done.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -42,7 +43,7 @@ class _Faults(Watch):
         super().__init__(ledger)
         self._told = [_Told(fault) for fault in ledger.scenario.faults]
         self._ends_ns = ledger.scenario.workload.duration_ns
-        self._stalls: dict[str, int] = {}
+        self._stalls: Counter[str] = Counter()
         self._late_ns = _CERTAINLY * ledger.header.resolution_ns
 
     def on_fault(self, row: Row, _: Subscription | None) -> None:
@@ -75,7 +76,7 @@ class _Faults(Watch):
         self._stall(row, -1)
 
     def on_receive(self, row: Row, _: Subscription | None) -> None:
-        if self._stalls.get(row.subscriber, 0) > 0:
+        if self._stalls[row.subscriber] > 0:
             self.fail(row, "received by a client that is stalled (NET-6)")
 
     def _declared(self, row: Row) -> _Told | None:
@@ -128,7 +129,7 @@ class _Faults(Watch):
         if row.cause == "stall" and isinstance(members, list):
             for member in members:
                 name = f"{(row.detail or {}).get('whom')}/{member}"
-                self._stalls[name] = self._stalls.get(name, 0) + more
+                self._stalls[name] += more
 
     def _finish(self) -> None:
         for told in self._told:

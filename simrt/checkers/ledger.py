@@ -9,6 +9,7 @@ and each connection.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import NamedTuple
 
@@ -19,6 +20,8 @@ from simrt.scenario.neighbour import neighbour_of
 Key = tuple[str, int]
 
 PROBE = "probe"
+NEVER = -math.inf
+"""When something happened that has not: before everything else."""
 
 # Rows that only the server's side writes, and those that both sides write, each for itself.
 SERVER_KINDS = ("send", "connect", "replay", "drop", "expire", "take")

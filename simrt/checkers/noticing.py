@@ -12,12 +12,12 @@ certainly arrived, the latest from the silence. An end waits behind what a clien
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from simrt.checkers.fold import Watch
-from simrt.checkers.ledger import Ledger, Subscription, side, whom_of
+from simrt.checkers.ledger import NEVER, Ledger, Subscription, side, whom_of
 from simrt.history import UNTOLD, Row
 from simrt.scenario.model import Subscribers
 from simrt.text import exact_s
@@ -26,7 +26,6 @@ from simrt.text import exact_s
 GIVES_UP_AFTER = 10
 # On a target with measured time, how many resolutions off is certainly wrong.
 _CERTAINLY = 20
-NEVER = -1
 
 
 class Judge(Protocol):
@@ -67,10 +66,10 @@ class _Used:
     taken: deque[int] = field(default_factory=deque)
     came: int = 0
     received: int = 0
-    received_ns: int = NEVER
+    received_ns: float = NEVER
     silent: bool = False
-    fell_ns: int = NEVER
-    spoke_ns: int = NEVER
+    fell_ns: float = NEVER
+    spoke_ns: float = NEVER
     lost: bool = False
     dead: bool = False
 
@@ -88,7 +87,7 @@ class Noticing(Watch):
         self._judge = judge
         self._used: dict[str, _Used] = {}
         self._silent: set[str] = set()
-        self._stalls: dict[str, int] = {}
+        self._stalls: Counter[str] = Counter()
         self._read_on_ns: dict[str, int] = {}
         self._slack_ns = _CERTAINLY * ledger.header.resolution_ns
 
@@ -207,14 +206,13 @@ class Noticing(Watch):
     def on_fault(self, row: Row, _: Subscription | None) -> None:
         """Who is stalled hears nothing."""
         if row.cause == "stall":
-            whom = whom_of(row)
-            self._stalls[whom] = self._stalls.get(whom, 0) + 1
+            self._stalls[whom_of(row)] += 1
 
     def on_heal(self, row: Row, _: Subscription | None) -> None:
         """A half-open loses the connections that it hit."""
         whom = whom_of(row)
         if row.cause == "stall":
-            self._stalls[whom] = self._stalls.get(whom, 0) - 1
+            self._stalls[whom] -= 1
             self._read_on_ns[whom] = row.t_ns
         elif row.cause == "half-open":
             for name, used in self._used.items():
@@ -243,15 +241,15 @@ class Noticing(Watch):
     ) -> None:
         """Who has keep-alive knows it by a certain time."""
         due_ns = self._due_ns(used)
-        if due_ns is None or self._stalls.get(group, 0) > 0:
+        if due_ns is None or self._stalls[group] > 0:
             return
         # An end waits behind what is still handled, and for who is stalled until that heals.
-        due_ns = max(due_ns, used.received_ns, self._read_on_ns.get(group, 0)) + self._slack_ns
+        due_ns = max(due_ns, used.received_ns, self._read_on_ns.get(group, NEVER)) + self._slack_ns
         if now_ns > due_ns:
-            late = f"{name} did not know by {exact_s(due_ns)} that its connection was dead (NET-7)"
-            self._judge.fail(row, late)
+            late = f"{name} did not know by {exact_s(round(due_ns))} that its connection was dead"
+            self._judge.fail(row, f"{late} (NET-7)")
 
-    def _due_ns(self, used: _Used) -> int | None:
+    def _due_ns(self, used: _Used) -> float | None:
         """By when the client must know; None where it need not."""
         interval_ns = used.group.keepalive_ns
         if interval_ns is None:

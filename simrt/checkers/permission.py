@@ -10,8 +10,10 @@ the right ones must be refused, give up, and never be connected. So must a group
 
 from __future__ import annotations
 
+from collections import Counter
+
 from simrt.checkers.fold import Checker, Watch
-from simrt.checkers.ledger import PROBE, Ledger, Subscription, side, whom_of
+from simrt.checkers.ledger import NEVER, PROBE, Ledger, Subscription, side, whom_of
 from simrt.checkers.verdict import Status
 from simrt.history import Row
 from simrt.text import many
@@ -45,7 +47,7 @@ class _Permission(Watch):
         self._strangers = {n for n, group in groups.items() if group.credentials != "right"}
         self._refused: dict[str, int] = {}
         self._gone: set[str] = set()
-        self._denials: dict[str, int] = {}
+        self._denials: Counter[str] = Counter()
         self._allowed_ns: dict[str, int] = {}  # per group: when a denial was last over
         self._newest_ns: dict[str, int] = {}  # per subscriber: its newest row before
 
@@ -59,16 +61,17 @@ class _Permission(Watch):
 
     def _deny(self, row: Row, by: int) -> None:
         whom = whom_of(row)
-        self._denials[whom] = self._denials.get(whom, 0) + by
+        self._denials[whom] += by
         self._allowed_ns[whom] = row.t_ns
 
     def _denied(self, row: Row) -> bool:
-        return not self._public and self._denials.get(row.group, 0) > 0
+        return not self._public and self._denials[row.group] > 0
 
     def _was_denied(self, row: Row) -> bool:
         """Whether its credentials were bad at some time since its newest row before."""
-        since = self._newest_ns.get(row.subscriber, 0)
-        return self._denied(row) or self._allowed_ns.get(row.group, -1) >= since
+        over_ns = self._allowed_ns.get(row.group)
+        since_ns = self._newest_ns.get(row.subscriber, NEVER)
+        return self._denied(row) or (over_ns is not None and over_ns >= since_ns)
 
     def on_refuse(self, row: Row, _: Subscription | None) -> None:
         status = int((row.detail or {}).get("status", 0))

@@ -12,10 +12,11 @@ one is.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from simrt.checkers.fold import Checker, Handler, Watch
-from simrt.checkers.ledger import PROBE, Key, Ledger, Subscription, range_of, side, whom_of
+from simrt.checkers.ledger import NEVER, PROBE, Key, Ledger, Subscription, range_of, side, whom_of
 from simrt.checkers.noticing import Noticing
 from simrt.checkers.verdict import Status
 from simrt.checkers.waits import Bounds, answer_ns, wait_bounds
@@ -41,7 +42,7 @@ class Client:
         attempt: the newest attempt's number.
         connected: whether that attempt is a connection that has not ended.
         since: the row that ended the last connection or attempt; None while connected or before.
-        lost_ns: when the last connection ended, as either side saw it first; -1 while it has one.
+        lost_ns: when the last connection ended, as either side saw it first; None while it has one.
         failures: failed attempts since the last success.
         failures_before: the same, before the newest success.
         told: whether it was ever connected, so that a `retry` may have reached it.
@@ -50,8 +51,8 @@ class Client:
         moved_ns: when its network last came or went.
         silent: the row since which its network is silent, or None (NET-7).
         was_silent: the row since which it was silent the last time, once that is over, or None.
-        spoke_ns: when its last silence ended; -1 before.
-        owes_ns: since when it owes an acknowledgement for what was written into its silence; -1:
+        spoke_ns: when its last silence ended.
+        owes_ns: since when it owes an acknowledgement for what was written into its silence; None:
             for nothing.
         left: attempts that the client broke off while they were under way, with their rows.
         last_seen: epoch and number of the newest event that it received.
@@ -61,23 +62,23 @@ class Client:
     attempt: int = 0
     connected: bool = False
     since: Row | None = None
-    lost_ns: int = -1
+    lost_ns: int | None = None
     failures: int = 0
     failures_before: int = 0
     told: bool = False
     gone: bool = False
     offline: Row | None = None
-    moved_ns: int = -1
+    moved_ns: float = NEVER
     silent: Row | None = None
     was_silent: Row | None = None
-    spoke_ns: int = -1
-    owes_ns: int = -1
+    spoke_ns: float = NEVER
+    owes_ns: int | None = None
     left: dict[int, Row] = field(default_factory=dict)
     last_seen: tuple[str, int] = ("", 0)
 
     def lost(self, row: Row) -> None:
         """One side of its connection ended; only the first counts."""
-        if self.connected and self.lost_ns < 0:
+        if self.connected and self.lost_ns is None:
             self.lost_ns = row.t_ns
 
     def heard_since(self, t_ns: int) -> bool:
@@ -91,11 +92,11 @@ class _Reconnects(Watch):
     def __init__(self, ledger: Ledger) -> None:
         super().__init__(ledger)
         self._clients: dict[str, Client] = {}
-        self._down_ns = -1
-        self._up_ns = 0
-        self._disturbed: dict[str, int] = {}
-        self._lasting: dict[str, int] = {}
-        self._denials: dict[str, int] = {}
+        self._down = False
+        self._up_ns: int | None = None  # when the server was back after a kill
+        self._lasting: Counter[str] = Counter()  # faults, by the group that they are about
+        self._moved_ns: dict[str, int] = {}  # when the newest of these began or was over
+        self._denials: Counter[str] = Counter()
         self._claims: list[tuple[Row, Key]] = []
         self._tolerance_ns = ledger.header.resolution_ns
         self._reconnects = 0
@@ -128,11 +129,11 @@ class _Reconnects(Watch):
         if client.offline and row.t_ns - client.offline.t_ns > allowed:
             self.fail(row, "connected without a network (CLI-2)")
         # As the metrics count: an outage that begins after the workload is none.
-        within = 0 <= client.lost_ns <= self.scenario.workload.duration_ns
-        if within and row.group != NEIGHBOUR:
+        lost_ns, client.lost_ns = client.lost_ns, None
+        within = lost_ns is not None and lost_ns <= self.scenario.workload.duration_ns
+        if lost_ns is not None and within and row.group != NEIGHBOUR:
             self._reconnects += 1
-            self._slowest_ns = max(self._slowest_ns, row.t_ns - client.lost_ns)
-        client.lost_ns = -1
+            self._slowest_ns = max(self._slowest_ns, row.t_ns - lost_ns)
         client.failures_before, client.failures = client.failures, 0
         client.connected, client.told, client.since = True, True, None
 
@@ -216,7 +217,7 @@ class _Reconnects(Watch):
 
     def on_take(self, row: Row, subscription: Subscription | None) -> None:
         client = self._clients.get(row.subscriber)
-        if client is None or client.silent is None or client.owes_ns >= 0:
+        if client is None or client.silent is None or client.owes_ns is not None:
             return
         # Into a window of bytes that others may fill nothing is sent: it waits in the server.
         if client.group.window_msgs or (subscription and not subscription.in_flight):
@@ -251,41 +252,37 @@ class _Reconnects(Watch):
         if silent:
             self._held_in_silence(row, client)
             client.silent, client.was_silent = None, client.silent
-            client.spoke_ns, client.owes_ns = row.t_ns, -1
+            client.spoke_ns, client.owes_ns = row.t_ns, None
         else:
             client.offline, client.moved_ns = None, row.t_ns
 
     def on_restart(self, row: Row, _: Subscription | None) -> None:
-        self._down_ns, self._up_ns = row.t_ns, -1
+        self._down = True
         for subscription in self.ledger.open_in(row.epoch):
             self._noticed(row, subscription)
             self._lost(row, *subscription.key)
 
     def on_fault(self, row: Row, _: Subscription | None) -> None:
-        self._disturb(row, -1)
+        self._disturb(row, 1)
         if row.cause == "deny":
-            whom = whom_of(row)
-            self._denials[whom] = self._denials.get(whom, 0) + 1
+            self._denials[whom_of(row)] += 1
 
     def on_heal(self, row: Row, _: Subscription | None) -> None:
         if row.cause == "restart":
-            self._up_ns = row.t_ns
-        self._disturb(row, row.t_ns)
+            self._down, self._up_ns = False, row.t_ns
+        self._disturb(row, -1)
         if row.cause == "deny":
             self._allowed_again(whom_of(row))
 
-    def _disturb(self, row: Row, until_ns: int) -> None:
-        """A fault on a group: -1 while one lasts, then when the last healed."""
-        whom = whom_of(row)
-        if row.cause in ("restart", "burst"):
-            return
-        lasting = self._lasting.get(whom, 0) + (1 if until_ns < 0 else -1)
-        self._lasting[whom] = lasting
-        self._disturbed[whom] = -1 if lasting > 0 else row.t_ns
+    def _disturb(self, row: Row, more: int) -> None:
+        """A fault on a group begins or is over."""
+        if row.cause not in ("restart", "burst"):
+            self._lasting[whom_of(row)] += more
+            self._moved_ns[whom_of(row)] = row.t_ns
 
     def _allowed_again(self, whom: str) -> None:
         """The group logs in: who had given up connects anew."""
-        self._denials[whom] = self._denials.get(whom, 0) - 1
+        self._denials[whom] -= 1
         for name, client in self._clients.items():
             if name.partition("/")[0] == whom and client.gone and self._denials[whom] <= 0:
                 client.gone, client.since, client.failures = False, None, 0
@@ -350,9 +347,10 @@ class _Reconnects(Watch):
         )
         if client.group.reconnect == "at-once" and client.moved_ns > since.t_ns:
             # It waits for the network, however long, and goes at once when that is back.
-            most = client.moved_ns - since.t_ns + bounds.most_ns
+            away_ns = round(client.moved_ns) - since.t_ns
+            most = away_ns + bounds.most_ns
             if since.cause == "offline":
-                most = client.moved_ns - since.t_ns + answer_ns(client.group)
+                most = away_ns + answer_ns(client.group)
             return Bounds(bounds.least_ns, most)
         return bounds
 
@@ -362,26 +360,26 @@ class _Reconnects(Watch):
 
     def _undisturbed(self, row: Row, since: Row) -> bool:
         """No fault was on the group between the two rows: a stalled client hears nothing."""
-        until = self._disturbed.get(row.group, 0)
-        return 0 <= until <= since.t_ns
+        moved_ns = self._moved_ns.get(row.group, NEVER)
+        return self._lasting[row.group] <= 0 and moved_ns <= since.t_ns
 
     def _is_offline(self, row: Row, client: Client) -> bool:
-        moved = abs(row.t_ns - client.moved_ns) <= self._tolerance_ns and client.moved_ns >= 0
-        until = self._disturbed.get(row.group)
-        cut = until is not None and (until < 0 or row.t_ns - until <= self._tolerance_ns)
-        return client.offline is not None or moved or cut
+        moved = row.t_ns - client.moved_ns <= self._tolerance_ns
+        healed = row.t_ns - self._moved_ns.get(row.group, NEVER) <= self._tolerance_ns
+        return client.offline is not None or moved or healed or self._lasting[row.group] > 0
 
     def _was_down(self, row: Row, client: Client) -> bool:
-        if not self.ledger.exact:
+        if self._down or not self.ledger.exact:
             return True
-        away = self._up_ns < 0 or row.t_ns <= self._up_ns + answer_ns(client.group)
-        held_up = not client.heard_since(self._up_ns)
-        return self._down_ns >= 0 and (away or held_up)
+        if self._up_ns is None:
+            return False
+        soon = row.t_ns <= self._up_ns + answer_ns(client.group)
+        return soon or not client.heard_since(self._up_ns)
 
     def _server_close(self, row: Row, subscription: Subscription | None) -> None:
         if row.cause not in _CLOSE_CAUSES:
             self.fail(row, f"cause {row.cause or 'missing'} is no reason for a server to close")
-        elif row.cause == "denied" and self._denials.get(row.group, 0) <= 0:
+        elif row.cause == "denied" and self._denials[row.group] <= 0:
             self.fail(row, "denied, and its credentials were good (SSE-4)")
         elif row.cause == "gone":
             self._lost_in_silence(row)
@@ -427,7 +425,7 @@ class _Reconnects(Watch):
         allowed = self.scenario.server.peer_timeout_ns
         number = client.attempt
         held = self.ledger.subscriptions.get((row.subscriber, number))
-        if allowed is None or client.owes_ns < 0 or held is None or not held.open:
+        if allowed is None or client.owes_ns is None or held is None or not held.open:
             return
         if client.silent is None or _by_proxy(client.silent):
             return

@@ -27,14 +27,14 @@ class _Member:
 
     Attributes:
         epoch: the life that it was connected to last.
-        left_ns: when its side of a connection or attempt last ended; -1 while it knows of no end.
+        left_ns: when its side of a connection or attempt last ended; None while it knows of no end.
         away: why it has no network now: each cause that is not over.
         gone: whether it gave up.
         untold: whether it believed itself connected to the end, because nobody told it (NET-7).
     """
 
     epoch: str = ""
-    left_ns: int = -1
+    left_ns: int | None = None
     away: set[str] = field(default_factory=set)
     gone: bool = False
     untold: bool = False
@@ -54,7 +54,7 @@ class _Restart(Watch):
         self._cut: set[str] = (
             set()
         )  # our own clients that the restart cut off and that are not back
-        self._back_ns = -1
+        self._back_ns: int | None = None
         self._rejected = 0
         self._first_due: set[tuple[str, str]] = set()
         self._members: dict[str, _Member] = {}
@@ -75,8 +75,8 @@ class _Restart(Watch):
         member = self._members.setdefault(row.subscriber, _Member())
         if row.subscriber in self._cut:
             self._cut.discard(row.subscriber)
-            self._back_ns = max(self._back_ns, row.t_ns - self._killed_ns)
-        member.epoch, member.left_ns = row.epoch, -1
+            self._back_ns = max(self._back_ns or 0, row.t_ns - self._killed_ns)
+        member.epoch, member.left_ns = row.epoch, None
 
     def on_take(self, row: Row, subscription: Subscription | None) -> None:
         self._own_life(row, subscription)
@@ -183,8 +183,8 @@ class _Restart(Watch):
             elif member.epoch and not (member.away or member.gone or member.untold):
                 group = self.ledger.groups.get(name.partition("/")[0])
                 # Behind events that take long to handle, the end is heard of late.
-                waited = self.ledger.now - max(self._begun_ns, member.left_ns)
-                knows = member.left_ns >= 0
+                waited = self.ledger.now - max(self._begun_ns, member.left_ns or 0)
+                knows = member.left_ns is not None
                 if group is not None and knows and waited > longest_wait_ns(group):
                     self.fail(None, f"{name}: not back {exact_s(waited)} after the restart (CLI-1)")
                     missing += 1
@@ -213,7 +213,7 @@ class _Restart(Watch):
                 "too few to judge it."
             )
         cut = "it cut nobody off"
-        if self._back_ns >= 0:
+        if self._back_ns is not None:
             back_after = duration(self._back_ns)
             cut = f"the last that was cut off was connected again {back_after} after the kill"
         return Status.PASS, (
