@@ -219,12 +219,13 @@ class _Outcomes(Watch):
     def _too_young(self, subscription: Subscription) -> bool:
         """Its answer was still under way when the run ended: the client has no connection yet."""
         group = self.ledger.groups.get(subscription.subscriber.partition("/")[0])
-        way = answer_ns(group) if group is not None else 0
+        if group is None or subscription.received:
+            return False
         age = self.ledger.now - subscription.opened_ns
         late = self.ledger.header.resolution_ns
         if late:
             late += self._repeats_ns(subscription)
-        return not subscription.received and age <= way + late
+        return age <= answer_ns(group) + late
 
     def _repeats_ns(self, subscription: Subscription) -> int:
         """How long after its connect what a silence lost is repeated, on a real network (NET-7).

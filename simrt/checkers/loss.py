@@ -80,8 +80,6 @@ class _Loss(Watch):
         if subscription is None:
             return
         queue = subscription.queue
-        if queue and queue[0] == row.seq:
-            return
         if row.seq not in queue:
             self._break(row, "taken though it was not pending on this connection (BUF-1, SUB-1)")
             return

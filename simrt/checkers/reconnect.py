@@ -78,7 +78,7 @@ class Client:
 
     def lost(self, row: Row) -> None:
         """One side of its connection ended; only the first counts."""
-        if self.connected and self.lost_ns is None:
+        if self.lost_ns is None:
             self.lost_ns = row.t_ns
 
     def heard_since(self, t_ns: int) -> bool:
@@ -146,12 +146,7 @@ class _Reconnects(Watch):
             client.lost(row)
         else:
             self._attempted(row, client)
-            soon = client.group.latency_ns + self._tolerance_ns
-            client.left = {
-                number: old
-                for number, old in client.left.items()
-                if row.t_ns - old.t_ns <= soon or not client.heard_since(old.t_ns)
-            } | {row.connection: row}
+            client.left = self._under_way(row, client) | {row.connection: row}
         if row.cause == "offline" and not self._is_offline(row, client):
             self.fail(row, "failed for want of a network, and had one")
         elif row.cause == "down" and not self._was_down(row, client):
@@ -303,11 +298,17 @@ class _Reconnects(Watch):
 
     def _was_left(self, row: Row, client: Client) -> bool:
         """The request was under way when the client left; the server accepts it all the same."""
-        left = client.left.pop(row.connection, None)
-        if left is None:
-            return False
-        allowed = client.group.latency_ns + self._tolerance_ns
-        return row.t_ns - left.t_ns <= allowed or not client.heard_since(left.t_ns)
+        client.left = self._under_way(row, client)
+        return client.left.pop(row.connection, None) is not None
+
+    def _under_way(self, row: Row, client: Client) -> dict[int, Row]:
+        """Of the attempts that the client broke off, those that can still arrive."""
+        soon = client.group.latency_ns + self._tolerance_ns
+        return {
+            number: left
+            for number, left in client.left.items()
+            if row.t_ns - left.t_ns <= soon or not client.heard_since(left.t_ns)
+        }
 
     def _attempted(self, row: Row, client: Client) -> None:
         if client.connected:

@@ -86,7 +86,7 @@ class _Replays(Watch):
         self._broken: set[Key] = set()
 
     def on_server_side(self, row: Row, _: Subscription | None) -> None:
-        if self._awaited is not None and row.kind != "replay":
+        if row.kind != "replay":
             self._arrived()
 
     def on_connect(self, row: Row, _: Subscription | None) -> None:

@@ -128,6 +128,7 @@ LATE = (
         ("1 fault stall a\n5 heal stall a\n", "", False),  # over before it had to act
         ("1 fault stall a\n2 fault stall a\n3 heal stall a\n", "", True),  # one of two lasts
         ("1 fault stall a\n2 fault stall a\n3 heal stall a\n4 heal stall a\n", "", False),
+        ("1 fault stall a\n2 heal stall a\n4 fault stall a\n", "", True),  # the second one
         ("4 fault stall b\n", "", False),  # somebody else's
         ("", "6 fault stall a\n7 heal stall a\n", True),
     ],

@@ -420,6 +420,40 @@ def test_a_silence_of_the_first_instant_is_one():
     passes("reconnect", history(text, of(notices={"keepalive": "2s"}, latency="0s")))
 
 
+def test_who_still_handles_what_came_has_not_heard_of_the_end_unless_it_says_so():
+    busy = NOTICED.replace("1.1 receive a/0#1 1\n", "")
+    plain = "99 end a/0#1 client received=0\n99 end run"
+    passes("reconnect", history(busy.format(plain), of(notices="never")))
+    late = "13 close a/0#1 client keepalive received=0"
+    asks = of(notices={"keepalive": "2s"})
+    fails("reconnect", history(busy.format(late), asks), "did not know by 12.2 s")
+
+
+def test_after_a_silence_that_it_outlived_nothing_resets_a_connection():
+    text = BEGIN + "2 offline a/0 silent\n3 online a/0 silent\n{} close a/0#1 client keepalive"
+    early = history(text.format(6) + " received=0", of(notices={"keepalive": "1s"}))
+    fails("reconnect", early, "ended by keep-alive after 5.9 s, nine probes take 10 s (NET-7)")
+
+
+def test_what_was_still_on_its_way_when_a_silence_fell_was_not_heard():
+    """The first event is here at 1.1 s; the second would have been at 1.55 s."""
+    text = (
+        BEGIN + "1 send 1 offered=1\n1 take a/0#1 1\n1.1 receive a/0#1 1\n"
+        "1.45 send 2 offered=1\n1.45 take a/0#1 2\n1.5 offline a/0 silent\n"
+    )
+    asks = of(notices={"keepalive": "1s"})
+    end = "{} close a/0#1 client keepalive received=1"
+    fails("reconnect", history(text + end.format("11.0"), asks), "nine probes take 10 s")
+    passes("reconnect", history(text + end.format("11.1"), asks))
+
+
+@pytest.mark.rules("SSE-5")
+def test_a_server_without_a_time_for_its_peers_may_hold_them_for_good():
+    endless = of(server={"retrySpread": "none", "peerTimeout": "none"})
+    held = LOST.split("{0}")[0] + "20 online a/0 silent"
+    inconclusive("reconnect", history(held, endless), "No connection ended")
+
+
 def test_a_history_from_before_notices_is_judged_by_what_held_then():
     """Every client learnt of its end at the heal; nothing in such a file says so."""
     old = read_history(Path(__file__).parent / "told_at_the_heal.jsonl.gz")
