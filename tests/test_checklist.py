@@ -118,8 +118,10 @@ def test_what_a_command_leaves_running_is_not_waited_for(tmp_path):
 
 
 def test_a_command_that_a_signal_ended_fails(tmp_path):
-    found = judge_site(with_site(tmp_path, python("import os; os.abort()")))
-    assert found.status is Status.FAIL
+    found = judge_site(
+        with_site(tmp_path, python('import os; print("oh", flush=True); os.abort()'))
+    )
+    assert (found.status, found.judged, found.evidence) == (Status.FAIL, 1, ("oh",))
     assert "SIGABRT" in found.sentence
 
 

@@ -76,6 +76,21 @@ def test_a_single_run_lies_as_far_off_as_single_runs_with_the_error_of_each_side
     assert found.high == 10.5 + limits.one_more(spread, None, above)[0]
 
 
+def test_a_single_run_lies_where_single_runs_do_farther_on_their_longer_side() -> None:
+    skewed = [1.0] * 16 + [3.0, 4.0, 6.0, 9.0]
+    spread = limits.spread_of(skewed)
+    below, above = limits.one_more(spread, None)
+    between = (below + above) / 2
+    assert below < between < above
+    beside = Beside([value + 100 for value in skewed], fixed=False)
+    middle = 100 + spread.mean
+    for value, agrees in (
+        (middle - between, False), (middle - below + 0.01, True),
+        (middle + between, True), (middle + above + 0.01, False),
+    ):  # fmt: skip
+        assert judged("sent() <= 200", seen_at(value), beside=beside).agrees is agrees
+
+
 def test_a_single_run_beside_nothing_is_untold() -> None:
     for beside in (None, Beside([], fixed=False)):
         found = judged("sent() <= 20", seen_at(10), beside=beside)

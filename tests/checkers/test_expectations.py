@@ -3,7 +3,10 @@
 import pytest
 
 from simrt.checkers import told
+from simrt.checkers.bounds import Errors
 from simrt.checkers.told import digits_of
+from simrt.checkers.unsettled import Seen
+from simrt.metrics import limits
 from simrt.scenario.expect import parse_expectation
 
 
@@ -46,6 +49,17 @@ def test_the_words_of_what_is_asked(text, words):
 )
 def test_the_words_of_how_many_runs_more(found, words):
     assert told.near(found).removesuffix(" (--runs)").endswith(words)
+
+
+@pytest.mark.parametrize("errors", [Errors(0.025, 0.0001), Errors(0.0001, 0.025), Errors()])
+def test_how_many_runs_more_are_told_for_the_surer_limit(errors):
+    (term,) = parse_expectation("missed(a) <= 13").comparisons
+    values = [9.0, 10.0, 11.0, 14.0, 9.0]
+    level = min(errors.passing, errors.failing)
+    due = told.near(limits.further_runs(limits.spread_of(values), 13, None, level))
+    assert told.further(term, [Seen(1, one, one, one) for one in values], errors) == due
+    usual = told.near(limits.further_runs(limits.spread_of(values), 13, None))
+    assert (level == limits.LEVEL) == (due == usual)
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from simrt.checkers.expectations import Runs, judge_expectations
+from simrt.checkers.bounds import Errors
+from simrt.checkers.expectations import Runs, errors_of, judge_expectations
 from simrt.checkers.verdict import Status, Verdict
 from simrt.metrics import Metrics
 from simrt.metrics.sketch import Sketch
 from simrt.metrics.totals import Totals
+from simrt.scenario.expect import parse_expectation
 from simrt.scenario.metric_names import METRICS
 from tests.metrics.tales import Tale, scenario
 
@@ -511,7 +513,7 @@ def test_one_run_refutes_a_bound_at_the_edge(text: str) -> None:
     one = judge(text, [clean, dirty, clean])
     assert one.status is FAIL
     value = "3 %" if "fraction" in text else "3"
-    assert one.sentence.endswith(f"; refuted by the run with seed 12: {value}")
+    assert one.sentence.endswith(f" (3 runs); refuted by the run with seed 12: {value}")
     two = judge(text, [dirty] * 2)
     assert two.sentence.endswith(f"seed 11: {value}, and by 1 more of 2 runs")
     four = judge(text, [dirty] * 4 + [clean] * 16)
@@ -589,6 +591,22 @@ def test_equal_runs_of_the_simulator_count_with_an_equal_one() -> None:
         beside = seen_on("sim", [clean] * number)
         for verdict in judge_expectations(scene, seen_on("server", [clean]), 1, beside=beside):
             assert verdict.status is status
+
+
+@pytest.mark.parametrize(("number", "status"), [(58, PASS), (57, Status.NOT_APPLICABLE)])
+def test_a_share_of_runs_counts_the_simulators_too(number: int, status: Status) -> None:
+    clean = a_run(missed=0, received=100)
+    scene = scenario(expect=("in 95 % of runs missed() < 1",), poisson=True)
+    beside = seen_on("sim", [clean] * number)
+    (verdict,) = judge_expectations(scene, seen_on("server", [clean]), 1, beside=beside)
+    assert (verdict.status, verdict.judged) == (status, 1)
+    assert f"so in {number + 1} of {number + 1} runs" in verdict.sentence
+    open_ = seen_on("sim", [a_run(missed=0, unfinished=9)] * number)
+    (doubted,) = judge_expectations(scene, seen_on("server", [clean]), 1, beside=open_)
+    assert f"so in 1 of {number + 1} runs, and {number} cannot be told" in doubted.sentence
+    broken = seen_on("server", [a_run(missed=9)])
+    (alone,) = judge_expectations(scene, broken, 1, beside=beside)
+    assert "so in 0 of 1 run," in alone.sentence
 
 
 # --- every run, and a share of runs -------------------------------------------------------------
@@ -674,6 +692,23 @@ def test_all_lines_share_the_false_alarms() -> None:
     # A pass rests on the upper limit, which many lines do not move.
     assert judge("missed() <= 43", runs).status is PASS
     assert judge("missed() <= 43", runs, lines=12).status is PASS
+
+
+@pytest.mark.parametrize(
+    ("lines", "targets", "parts"),
+    [
+        (["missed() <= 3"], 1, 1),
+        (["missed() <= 3"], 3, 3),
+        (["missed() <= 3 and not sent() > 2", "in 90 % of runs missed() <= 3"], 2, 6),
+        (["missed() == 0", "always(missed() <= 3)", "reached(x)"], 5, 1),  # one run refutes these
+        ([], 1, 1),
+    ],
+)
+def test_each_comparison_has_an_equal_part_of_the_false_alarms(
+    lines: list[str], targets: int, parts: int
+) -> None:
+    found = errors_of([parse_expectation(line) for line in lines], targets)
+    assert found == Errors(0.025, min(0.025, 0.05 / parts))
 
 
 @pytest.mark.parametrize("number", [2, 5, 20])

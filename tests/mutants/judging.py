@@ -239,14 +239,14 @@ def _copy(place: Path, slot: int) -> Path:
 def tests_of(mutation: Mutation, known: dict[str, Any]) -> dict[str, float]:
     """The tests that execute a mutant's lines, with their costs.
 
-    What stands outside of functions is executed by an import: then all that execute anything of its
-    file.
+    What stands outside of functions is executed by an import: then all tests of the room, since one
+    that reads a table of it executes no line.
     """
     lines: dict[str, list[str]] = known["lines"].get(mutation.file, {})
     inside = range(mutation.first, mutation.last + 1)
     names = {name for line in inside for name in lines.get(str(line), ())}
     if not names:
-        names = {name for found in lines.values() for name in found}
+        names = known["cost_s"].keys() - known["left_out"].keys()
     return {name: known["cost_s"][name] for name in names}
 
 
@@ -277,6 +277,7 @@ def judge(
     known = collect(room, place, say)
     if quick:
         cheap = {name for name, cost in known["cost_s"].items() if cost <= QUICK_S}
+        known["cost_s"] = {name: known["cost_s"][name] for name in cheap}
         known["lines"] = {
             file: {line: [name for name in names if name in cheap] for line, names in found.items()}
             for file, found in known["lines"].items()

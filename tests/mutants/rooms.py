@@ -17,7 +17,7 @@ from tests.mutants.mutator import Mutation, blindings, compiles, mutations
 from tests.mutants.source import ROOT, digest_of, statements_of
 
 LEARN = ("learn", 100)
-COUNT = ("count", 200)
+COUNT = ("count-2", 200)
 
 
 @dataclass(frozen=True, slots=True)
