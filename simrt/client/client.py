@@ -266,7 +266,7 @@ class Client:
 
     def _next(self) -> None:
         """Handle what waits, one at a time; when nothing waits, read on."""
-        while not self.stalled and self._draining is None and self._left_ns is None:
+        while not self.stalled and self._draining is None:
             if not self._queue:
                 if self._connection is not None:
                     # What the kernel holds has waited as well.

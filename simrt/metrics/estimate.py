@@ -63,7 +63,7 @@ def values_of(runs: Sequence[Metrics], metric: str, group: str, percent: str) ->
     return [run.value(metric, group) for run in runs]
 
 
-_FIGURE = re.compile(r"p\d{1,2}(\.\d{1,6})?\(\w+\)|\w+", re.ASCII)
+_FIGURE = re.compile(r"p(\d{1,2}(?:\.\d{1,6})?)\((\w+)\)|(\w+)", re.ASCII)
 
 
 def split_figure(figure: str) -> tuple[str, str]:
@@ -72,12 +72,10 @@ def split_figure(figure: str) -> tuple[str, str]:
     Raises:
         UsageError: where it is spelled like no figure.
     """
-    if not isinstance(figure, str) or not _FIGURE.fullmatch(figure):
+    found = _FIGURE.fullmatch(figure) if isinstance(figure, str) else None
+    if found is None:
         raise wrong("figure", figure, "a metric or its percentile, such as p90(latency_s)")
-    if not figure.startswith("p") or not figure.endswith(")"):
-        return "", figure
-    percent, _, metric = figure[1:-1].partition("(")
-    return percent, metric
+    return found[1] or "", found[2] or found[3]
 
 
 def estimate(

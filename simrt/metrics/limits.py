@@ -228,8 +228,7 @@ def _distance(share: float, gap: float, error: float, freedom: int) -> float:
         return float(stdtr(freedom, ends[0])) - float(stdtr(freedom, ends[1]))
 
     low, high = 0.0, gap + 1000 * error
-    for _ in range(60):
-        middle = (low + high) / 2
+    while low < (middle := (low + high) / 2) < high:
         low, high = (middle, high) if within(middle) < share else (low, middle)
     return high
 

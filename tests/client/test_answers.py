@@ -244,8 +244,9 @@ def test_redirects_that_cannot_be_followed_end_it(location: str | None) -> None:
         server = Server(saying(answer(302, *headers)))
         async with server.listening():
             notes = Notes()
-            async with using(Client(Jumping(), server.endpoint, notes)):
-                await notes.until("gave-up")
+            async with using(Client(Standing(), server.endpoint, notes)):
+                await notes.until("refuse")
+                await turns()
                 assert notes.seen[-1] == ("gave-up", 1, "status", {"status": 302})
 
     run(main)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -14,6 +14,7 @@ from simrt.client.connection import MAX_HEAD_BYTES, READ_BYTES, Connection, End,
 from simrt.client.dial import tcp
 from simrt.client.headers import MOST_RETRY_AFTER_S
 from simrt.client.reconnect import AT_ONCE
+from simrt.network import Turn
 from simrt.sse import Event, Parser
 
 from .scripted import (
@@ -216,6 +217,62 @@ def test_who_hung_up_while_waiting_waits_no_more() -> None:
     run(main)
 
 
+def test_who_hung_up_leaves_the_stream() -> None:
+    async def main() -> None:
+        server = Server(streaming)
+        async with server.listening():
+            notes = Notes()
+            async with using(Client(Standing(), server.endpoint, notes)) as client:
+                await notes.until("opened")
+                client.hang_up()
+                assert not client.opened
+                await asyncio.wait_for(client.wait_closed(), 20)
+                assert notes.of("close") == [("close", 1, "client", 0)]
+
+    run(main)
+
+
+@pytest.mark.rules("CLI-1")
+def test_a_login_while_an_attempt_is_under_way_forgives_no_failure() -> None:
+    async def main() -> None:
+        async def failing(peer: Peer) -> None:
+            pass
+
+        server = Server(failing, nothing)
+        async with server.listening():
+            notes, clock = Notes(), Jumping()
+            policy = Reconnect(after_ns=100, backoff=2, jitter_ns=0)
+            async with using(Client(clock, server.endpoint, notes, reconnect=policy)) as client:
+                await asked(server, 2)
+                client.log_in_again()
+                client.disconnect()
+                assert clock.waits == [200, 400]
+
+    run(main)
+
+
+@pytest.mark.rules("NET-9")
+def test_what_falls_into_one_instant_is_ordered_by_whose_it_is() -> None:
+    class Ordering(Standing):
+        asked: ClassVar[list[tuple[Any, ...]]] = []
+
+        def order(self, *what: Any, **_: Any) -> int:
+            self.asked.append(what)
+            return 0
+
+    async def main() -> None:
+        server = Server(streaming)
+        async with server.listening():
+            clock, notes = Ordering(), Notes()
+            async with using(Client(clock, server.endpoint, notes, name="a/0")):
+                await notes.until("opened")
+        assert clock.asked == [
+            (Turn.TIMER, "a/0"), (Turn.CONNECT, "a/0"), (Turn.DRAINED, "a/0", 1),
+        ]  # fmt: skip
+
+    run(main)
+
+
 @pytest.mark.rules("CLI-1")
 def test_a_login_does_not_shorten_a_wait() -> None:
     async def main() -> None:
@@ -404,8 +461,9 @@ def test_a_client_handles_events_in_no_time_unless_told_otherwise() -> None:
         server = Server(two)
         async with server.listening():
             notes, clock = Notes(), Standing()
-            async with using(Client(clock, server.endpoint, notes)):
+            async with using(Client(clock, server.endpoint, notes)) as client:
                 await notes.until("receive", 2)
+                assert client._drain("e1", 1) == 0
                 assert clock.waits == []
 
     run(main)

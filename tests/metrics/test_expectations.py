@@ -298,6 +298,13 @@ def test_of_delays_of_nothing_the_median_is_nothing_whatever_is_open() -> None:
     assert judge("p50(latency_s) <= 0.5", [left], drawn=False).status is PASS
 
 
+def test_a_percentile_is_a_later_one_where_what_is_open_took_no_time() -> None:
+    """The third of six is the median; with two that are open and long it is the third of four."""
+    left = a_run(received=4, missed=0, unfinished=2, latencies_s=(1, 2, 3, 4))
+    assert judge("p50(latency_s) <= 2.5", [left], drawn=False).status is UNTOLD
+    assert judge("p50(latency_s) <= 3.1", [left], drawn=False).status is PASS
+
+
 def test_limits_of_which_one_is_not_known() -> None:
     """The least is the same in three runs, which is too few; the most is not."""
     runs = [a_run(missed=10, unfinished=n) for n in (1, 2, 3)]
@@ -346,7 +353,9 @@ def test_outages_without_an_end_are_open_above() -> None:
         assert "1 client not back when the run ended" in verdict.sentence
     slower = a_run(outages=3, reconnects=1)
     said = judge("reconnect_s(office) <= 5", [away, slower, away]).sentence
-    assert "s to any number by 3 runs" in said
+    assert "s to any number by 3 runs, too few for an interval of 95 %)" in said
+    said = judge("reconnect_s(office) <= 5", [away, slower] * 10).sentence
+    assert "s to any number by 20 runs);" in said
     assert judge("reconnect_s(office) <= 5", [behind], drawn=False).status is PASS
     assert judge("recovery_s(office) <= 5", [behind], drawn=False).status is UNTOLD
     assert judge("recovery_s(office) <= 0.7", [behind], drawn=False).status is FAIL
