@@ -220,6 +220,15 @@ def test_what_is_written_is_read_again(term: Term) -> None:
         assert parse_expectation(str(term)).term == term
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["always(reached(x) and reached(y))", "in 95 % of runs reached(x)",
+     "in 99.5 % of runs (reached(x) and reached(y))", "not in 5 % of runs not reached(x)"],
+)  # fmt: skip
+def test_what_is_about_single_runs_is_written_as_it_is_read(text: str) -> None:
+    assert str(parse_expectation(text).term) == text
+
+
 @given(st.text(max_size=60) | st.text("mised_fracton()p90, <>=.-andr1", max_size=60))
 def test_any_text_is_read_or_refused_politely(text: str) -> None:
     with suppress(ValueError):

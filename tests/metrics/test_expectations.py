@@ -8,8 +8,9 @@ import pytest
 
 from simrt.checkers.bounds import Errors
 from simrt.checkers.expectations import Runs, errors_of, judge_expectations
+from simrt.checkers.told import near
 from simrt.checkers.verdict import Status, Verdict
-from simrt.metrics import Metrics
+from simrt.metrics import Metrics, limits
 from simrt.metrics.sketch import Sketch
 from simrt.metrics.totals import Totals
 from simrt.scenario.expect import parse_expectation
@@ -180,6 +181,11 @@ def test_the_sentence_of_a_fraction() -> None:
     assert one.sentence.startswith(
         "everyone: events missed 0.25 % of 2,000 (1 in 400), asked for at least 1 % (one run)"
     )
+
+
+@pytest.mark.parametrize(("sent", "said"), [(100, "1 % of 100,"), (200, "of 200 (1 in 200),")])
+def test_what_is_rarer_than_1_percent_is_said_as_one_in_many(sent: int, said: str) -> None:
+    assert said in judge("missed_fraction() <= 0.5", [a_run(received=sent - 1, missed=1)]).sentence
 
 
 def test_a_close_miss_shows_the_digits_that_decide() -> None:
@@ -672,6 +678,9 @@ def test_a_share_of_runs(kept: int, broken: int, status: Status) -> None:
         f"so in {kept} of {kept + broken} runs, so in "
     )
     assert ("further run" in verdict.sentence) == (status is UNTOLD)
+    if status is UNTOLD and broken:
+        spread = limits.spread_of([1.0] * kept + [0.0] * broken)
+        assert verdict.sentence.endswith(near(limits.further_runs(spread, 0.95, 1.0)))
     assert ("1 further run is needed (--runs 59)" in verdict.sentence) == (kept == 58)
     # Turned around, it fails as seldom as every line: 59 of 59 are not enough for that.
     contrary = judge("not in 95 % of runs missed() <= 10", runs).status
