@@ -237,8 +237,6 @@ class Outcomes:
         if message > self.top:
             return len(self._first)
         place = bisect_right(self._first, message) - 1
-        if place < 0:
-            return 0
         if self._first[place] == message:
             return place
         self._first.insert(place + 1, message)
