@@ -94,14 +94,14 @@ NEEDS_IP = command -v ip >/dev/null || scripts/apt-install iproute2 \
 	  || echo "ip is missing: silent networks on the real server lose no packets (iproute2)"
 
 # Once for all: what tests need contains what everything else needs.
-$(VENV)/.ready-test: $(VENV)/bin/python pyproject.toml constraints.txt tests/server/matrix/package.json
+$(VENV)/.ready-test: $(VENV)/bin/python pyproject.toml constraints.txt tests/package.json
 	$(BIN)/pip $(INSTALL) -e ".[test,notebooks]"
 	@$(NEEDS_IP)
 	@command -v chromium >/dev/null || scripts/apt-install chromium \
 	  || echo "chromium is missing: browser tests will be skipped (apt-get install chromium)"
 	@command -v curl >/dev/null || scripts/apt-install curl \
 	  || echo "curl is missing: its row of the client matrix will be skipped (apt-get install curl)"
-	@scripts/npm-install tests/server/matrix/package.json $(VENV)/clients \
+	@scripts/npm-install tests/package.json $(VENV)/clients \
 	  || echo "npm eventsource is missing: its row of the client matrix will be skipped"
 	@scripts/apt-unpack nginx $(VENV)/nginx \
 	  || echo "nginx is missing: the tests behind it will be skipped"

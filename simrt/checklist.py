@@ -19,7 +19,7 @@ from typing import IO
 
 from simrt.checkers.verdict import Status, Verdict, worst
 from simrt.metrics import Metrics
-from simrt.results import ITEMS, Item, acted, finding
+from simrt.results import ITEMS, Item, acted, finding, place
 from simrt.scenario.model import Scenario
 
 SITE_TIME_LIMIT_S = 600
@@ -80,11 +80,9 @@ def _told(first: Verdict, counted: Sequence[Verdict]) -> str:
     each = [f"{len(seeds)} on {target}" for target, seeds in runs.items()]
     each[0] = each[0].replace(" on ", " run on " if each[0].startswith("1 ") else " runs on ")
     beside = ", and in the file" if any(not verdict.target for verdict in counted) else ""
-    seed = "" if first.seed is None else f" with seed {first.seed}"
-    where = f"On {first.target}{seed}: " if first.target else ""
-    sentence = first.sentence
+    where, sentence = place(first.target, first.seed), first.sentence
     if first.probe and where:  # that sentence says itself that it is about a probe run
-        where, sentence = f"On {first.target}{seed}, ", sentence[:1].lower() + sentence[1:]
+        where, sentence = f"{where[:-2]}, ", sentence[:1].lower() + sentence[1:]
     return f"{where}{sentence} (In all {judged:,} things judged: in {', '.join(each)}{beside}.)"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
@@ -109,14 +110,25 @@ class Run:
         return run_html(self)
 
 
+_CODES = re.compile(r" \((?:[A-Z]{3}-\d+(?:, )?)+\)")
+
+
 def finding(verdict: Verdict) -> str:
-    """What did not pass: which check, where, what was found, and the first piece of evidence."""
-    where = f" on {verdict.target}" if verdict.target else ""
+    """What did not pass, in a sentence: where, what was found, and the first piece of evidence.
+
+    Codes of rules stand beside the evidence in the report, not in a sentence.
+    """
     # A number of findings alone says nothing of what to mend.
     seen = ""
     if verdict.rules and verdict.evidence:
-        seen = f" The first: {verdict.evidence[0].rstrip('.')}."
-    return f"{verdict.check}{where}: {verdict.sentence.rstrip('.')}.{seen}"
+        seen = f" The first: {_CODES.sub('', verdict.evidence[0]).rstrip('.')}."
+    return f"{place(verdict.target)}{verdict.sentence.rstrip('.')}.{seen}"
+
+
+def place(target: str, seed: int | None = None) -> str:
+    """Where a sentence is true, as its beginning; empty where no target ran."""
+    of_run = "" if seed is None else f" with seed {seed}"
+    return f"On {target}{of_run}: " if target else ""
 
 
 def acted(states: Mapping[str, int]) -> dict[str, str]:

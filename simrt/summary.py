@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from simrt.checkers.verdict import Status, Verdict
+from simrt.checkers.verdict import Status
 from simrt.fit import Fit
 from simrt.metrics import Estimate
-from simrt.results import Item
+from simrt.results import Item, finding
 from simrt.scenario.model import Scenario
 from simrt.text import exact_duration, listing, number, seconds, share
 
@@ -49,7 +49,7 @@ def sentence_of(
     if status is Status.PASS and scenario.outcome is not None:
         broken = [v for item in checklist for v in item.deciding if v.status is Status.FAIL]
         why = f"{fit.capitalize()}: {fit_reason} " if fit in (Fit.WRONG, Fit.WEAK) else ""
-        rest = "".join(f"{_sentence(one)} " for one in broken if one.sentence not in why)
+        rest = "".join(f"{finding(one)} " for one in broken if one.sentence not in why)
         return f"Fails as declared. {rest}{why}{told}"
     if status is Status.PASS:
         lead = {Fit.UNDECIDED: "As intended", Fit.GOOD: "Good fit"}
@@ -60,20 +60,14 @@ def sentence_of(
         found = listing(dict.fromkeys(failed)) or "nothing"
         return f"Not as declared: {declared} should fail and nothing else; {found} failed. {told}"
     said = dict.fromkeys(
-        _sentence(one) for item in checklist if item.status is status for one in item.deciding
+        finding(one) for item in checklist if item.status is status for one in item.deciding
     )
     first, *more = said or ("Nothing says why.",)
     others = {0: "", 1: " One more finding stands below."}.get(
         len(more), f" {len(more)} more findings stand below."
     )
     begin = "Not as intended" if status is Status.FAIL else "Not decided yet"
-    return f"{begin}: {first}{others} {told}"
-
-
-def _sentence(verdict: Verdict) -> str:
-    """What a verdict says, where it is not named by its code."""
-    where = f" ({verdict.target})" if verdict.target else ""
-    return f"{verdict.sentence.rstrip('.')}{where}."
+    return f"{begin}. {first}{others} {told}"
 
 
 def _experience(scenario: Scenario, figures: Sequence[Estimate]) -> str:

@@ -223,11 +223,9 @@ def test_an_item_says_what_decided_it():
     (none,) = [i for i in items([verdict(Status.NOT_APPLICABLE)], ("sim",)) if i.number == 3]
     assert none.sentence == "loss not-applicable."
     (item,) = [i for i in items([verdict(Status.FAIL)], ("sim",)) if i.number == 3]
-    assert item.sentence == "loss on sim: loss fail."
+    assert item.sentence == "On sim: loss fail."
     seen = replace(verdict(Status.FAIL), rules=("BUF-2",), evidence=("3 s a/0: gone", "more"))
-    assert (
-        items([seen], ("sim",))[2].sentence == "loss on sim: loss fail. The first: 3 s a/0: gone."
-    )
+    assert items([seen], ("sim",))[2].sentence == "On sim: loss fail. The first: 3 s a/0: gone."
     (item,) = [
         i for i in items([verdict(Status.PASS, judged=7).at("sim", 1)], ("sim",)) if i.number == 3
     ]
@@ -311,7 +309,7 @@ def test_what_a_passed_item_counts_is_what_passed():
 def test_of_several_findings_one_is_told_and_the_others_are_counted():
     bad = [verdict(Status.FAIL, check=f"c{n}").at("sim", n) for n in range(3)]
     (item,) = [i for i in items(bad, ("sim",)) if i.number == 3]
-    assert item.sentence.startswith("c0 on sim")
+    assert item.sentence.startswith("On sim: ")
     assert item.sentence.endswith(" And 2 more.")
     (item,) = [i for i in items(bad[:1], ("sim",)) if i.number == 3]
     assert "more" not in item.sentence

@@ -36,7 +36,7 @@ def test_what_the_simulator_judged_is_kept(tmp_path, slow_machine):
     # Only a real server answers the first; the simulator answers the others.
     told = [item.status.value for item in found.items]
     assert told == ["inconclusive", "pass", "pass", "pass", "pass", "not-applicable"]
-    assert found.items[0].sentence.startswith("not-run on server: The run could not keep up")
+    assert found.items[0].sentence.startswith("On server: The run could not keep up")
     assert "2 runs on sim" in found.items[3].sentence
     assert "--speed 60" in found.sentence
     assert found.seeds == {"sim": (1, 2)}

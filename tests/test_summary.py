@@ -113,7 +113,7 @@ def test_a_counterexample_that_fails_as_declared_says_why_and_what_to_do_instead
     data["intent"]["needs"] = ["durable"]
     item = an_item(3, Status.FAIL, "It keeps what no longer helps.")
     sentence = told({("slow", "missed_fraction"): 0.0}, Status.PASS, (item,), scenario(data))
-    assert sentence.startswith("Fails as declared. It keeps what no longer helps (sim). Wrong abs")
+    assert sentence.startswith("Fails as declared. On sim: It keeps what no longer helps. Wrong a")
     assert "use a database, and a signal that it changed." in sentence
 
 
@@ -174,7 +174,7 @@ def an_item(number, status, *sentences):
 def test_a_failure_says_what_failed_without_codes():
     item = an_item(3, Status.FAIL, "3 drops without a reason.")
     sentence = told({("slow", "missed_fraction"): 0.0}, Status.FAIL, (item,))
-    assert sentence.startswith("Not as intended: 3 drops without a reason (sim). Nobody misses")
+    assert sentence.startswith("Not as intended. On sim: 3 drops without a reason. Nobody miss")
     assert "check-0" not in sentence
 
 
@@ -188,4 +188,4 @@ def test_the_headline_counts_what_else_did_not_pass(more, words):
 
 def test_what_is_not_decided_says_so():
     item = an_item(4, Status.INCONCLUSIVE, "nothing could be judged")
-    assert told({}, Status.INCONCLUSIVE, (item,)).startswith("Not decided yet: nothing could")
+    assert told({}, Status.INCONCLUSIVE, (item,)).startswith("Not decided yet. On sim: nothing")

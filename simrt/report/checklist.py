@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from simrt import text as words
 from simrt.checkers.verdict import Status, Verdict, worst
 from simrt.report.rules import sentence
-from simrt.results import Check, Item
+from simrt.results import Check, Item, finding
 
 STATUS_WORD = {
     Status.PASS: "Pass",
@@ -116,11 +116,6 @@ def _finding(verdicts: list[Verdict]) -> Finding:
 
 
 def deciding(check: Check) -> tuple[str, ...]:
-    """What did not pass, every line of it, for a reader who asks what to change."""
-    told = [
-        f"{verdict.sentence.rstrip('.')}{f' ({verdict.target})' if verdict.target else ''}."
-        for verdict in check.deciding
-    ]
-    if len(told) == 1 and told[0] in check.sentence:
-        return ()
-    return tuple(dict.fromkeys(told))
+    """What did not pass, every line of it, unless the headline tells the only one."""
+    told = tuple(dict.fromkeys(finding(verdict) for verdict in check.deciding))
+    return () if len(told) == 1 and told[0] in check.sentence else told

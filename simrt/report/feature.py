@@ -11,6 +11,9 @@ from simrt.history import Header
 from simrt.results import Check, acted
 from simrt.scenario.model import Permission, Scenario, Sender
 
+SETTINGS = ("bufferSize", "onFull", "messageTTL", "lastN", "maxAge")
+"""The five settings, in the order in which they are shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -101,7 +104,7 @@ def _event(name: str, schema: dict[str, Any]) -> Event:
     fields = []
     if isinstance(properties, dict):
         fields = [
-            (str(key), _kind(part), "required" if key in required else "optional")
+            (str(key), _kind(part), "yes" if key in required else "no")
             for key, part in properties.items()
         ]
     examples = schema.get("examples") or []

@@ -11,11 +11,20 @@ from typing import Any
 
 from simrt import text as words
 from simrt.checkers.verdict import Status
+from simrt.report.feature import SETTINGS
 from simrt.report.html import environment
 from simrt.report.tables import VERDICTS_FORMAT
 
 KEEP = 20
 _STAMP = re.compile(r"^(\d{4})-?(\d\d)-?(\d\d)T(\d\d)[:-]?(\d\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One of the five settings of a kept check: its value, and whether somebody wrote it down."""
+
+    value: str
+    written: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +39,8 @@ class Entry:
         status: its verdict.
         fit: whether channels are the right tool.
         sentence: the verdict in a sentence.
-        findings: what did not pass, where that is more than one line.
+        findings: what did not pass, where the sentence does not tell all of it.
+        settings: the five settings, a column each.
         targets: where it ran.
         order: what it is sorted by: the folder's name, which begins with the time.
     """
@@ -43,6 +53,7 @@ class Entry:
     fit: str
     sentence: str
     findings: tuple[str, ...]
+    settings: tuple[Setting, ...]
     targets: str
     order: tuple[str, str]
 
@@ -67,7 +78,7 @@ def write_index(reports: Path) -> Path:
             entries.append(entry)
     entries.sort(key=lambda entry: entry.order, reverse=True)
     page = environment().get_template("index.html.j2")
-    text = page.render(entries=entries, unreadable=unreadable)
+    text = page.render(entries=entries, settings=SETTINGS, unreadable=unreadable)
     path = reports / "index.html"
     reports.mkdir(parents=True, exist_ok=True)
     path.write_bytes(text.encode("utf-8", "replace"))
@@ -121,6 +132,7 @@ def _entry(reports: Path, folder: Path) -> Entry | None:
             fit=str(data["fit"]),
             sentence=str(data["sentence"]),
             findings=_findings(data),
+            settings=_settings(data),
             targets=words.listing([str(target) for target in data["targets"]]),
             order=(folder.name, folder.parent.name),
         )
@@ -129,9 +141,17 @@ def _entry(reports: Path, folder: Path) -> Entry | None:
 
 
 def _findings(data: dict[str, Any]) -> tuple[str, ...]:
-    """Every line that made the status, where there is more than one."""
+    """Every line that made the status, unless the sentence is one that tells the only one."""
     told = tuple(str(line) for line in data["deciding"])
-    return told if len(told) > 1 else ()
+    return () if len(told) == 1 and told[0] in data["sentence"] else told
+
+
+def _settings(data: dict[str, Any]) -> tuple[Setting, ...]:
+    """The five settings; a check of an older version did not keep them."""
+    kept = data.get("options", {})
+    unknown = {"value": words.NOTHING, "written": True}
+    found = (kept.get(name, unknown) for name in SETTINGS)
+    return tuple(Setting(str(one["value"]), bool(one["written"])) for one in found)
 
 
 def _when(name: str) -> str:

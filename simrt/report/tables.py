@@ -8,6 +8,7 @@ from typing import Any
 
 from simrt.fit import open_questions
 from simrt.report.experience import metric_unit
+from simrt.report.feature import settings
 from simrt.results import Check, acted, finding
 
 VERDICTS_FORMAT = "simrt-verdicts/1"
@@ -42,6 +43,10 @@ def verdicts_json(check: Check) -> dict[str, Any]:
         "targets": list(check.seeds),
         "seeds": {target: list(seeds) for target, seeds in check.seeds.items()},
         "errors": check.errors,
+        "options": {
+            one.name: {"value": one.value, "written": one.decided}
+            for one in settings(check.scenario)
+        },
         "settings": {target: acted(states) for target, states in check.states.items()},
         "command": check.command,
         "items": [

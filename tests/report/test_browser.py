@@ -1,10 +1,15 @@
 """The page in a real browser: no errors, no requests, no overflow, legible in both themes."""
 
+from itertools import product
 from shutil import copytree
 
 import pytest
 
+import simrt
 from simrt.report import write_index, write_report
+from simrt.report.against import write_against
+from tests.axe import broken_words, violations
+from tests.docs.rules import ROOT
 from tests.report.checks import check_of
 from tests.report.synthetic import play, scenario
 
@@ -40,12 +45,26 @@ def pages(tmp_path_factory, written_report):
     scene = scenario(title="x" * 200, workload=workload, expect=["y" * 300], faults=faults)
     check = check_of([play(scene)], scene, sentence="z" * 400)
     one = write_report(check, reports / "one" / "20261123T090000.000000Z-1")
-    return {"both": both, "one": one, "index": write_index(reports)}
+    scenarios = ROOT / "scenarios"
+    real = {
+        name: simrt.check(scenarios / f"{name}.yml", on=["sim"], runs=1, reports=reports)
+        for name in ("patterns/live-admin-notifications", "antipatterns/catch-all-channel")
+    }
+    shipped, other = real.values()
+    against = write_against(shipped, other, reports / "against.html")
+    paths = {"both": both, "one": one, "against": against, "index": write_index(reports)}
+    paths |= {"shipped": shipped.folder / "report.html", "misuse": other.folder / "report.html"}
+    return paths
 
 
-@pytest.mark.parametrize("which", ["both", "one", "index"])
-@pytest.mark.parametrize("width", [390, 820, 1280])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+PAGES = ("both", "one", "against", "shipped", "misuse", "index")
+LOOKS = [
+    *product(("both", "one", "index"), (390, 820, 1280), ("light", "dark")),
+    *product(("against", "shipped", "misuse"), (390, 1280), ("light",)),
+]
+
+
+@pytest.mark.parametrize(("which", "width", "scheme"), LOOKS)
 def test_the_page_opens_clean(browser, pages, tmp_path, which, width, scheme):
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     said, asked = [], []
@@ -59,7 +78,8 @@ def test_the_page_opens_clean(browser, pages, tmp_path, which, width, scheme):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate(STICKING_OUT) == []
     assert page.evaluate(CLIPPED) == []
-    if which != "index":
+    assert broken_words(page) == []
+    if which not in ("index", "against"):
         assert page.evaluate(SMALLEST) >= 8
     picture = tmp_path / "page.png"
     page.screenshot(path=picture, full_page=True)
@@ -67,6 +87,35 @@ def test_the_page_opens_clean(browser, pages, tmp_path, which, width, scheme):
     ground = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
     assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(21, 24, 28)"}[scheme]
     page.close()
+
+
+@pytest.mark.parametrize("which", PAGES)
+@pytest.mark.parametrize("width", [390, 1280])
+def test_axe_finds_nothing(browser, pages, which, width):
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto(pages[which].as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    assert violations(page) == []
+    page.close()
+
+
+@pytest.mark.parametrize("which", [name for name in PAGES if name != "index"])
+def test_prose_and_tables_share_the_width_of_the_page(browser, pages, which):
+    """Where a column would be too narrow for its words, the table is a list of rows instead."""
+    for width in (390, 1280):
+        page = browser.new_page(viewport={"width": width, "height": 900})
+        page.goto(pages[which].as_uri())
+        within = "main > section:not(.verdict) > :is(p, .table, ul, dl)"
+        edges = page.eval_on_selector_all(
+            within,
+            """all => all.map(e => e.matches('.table') ? e.firstElementChild : e)
+            .map(e => e.getBoundingClientRect()).map(b => [Math.round(b.left), Math.round(b.right)])
+            """,
+        )
+        main = page.evaluate("(b => [b.left, b.right])(document.querySelector('main')"
+                             ".getBoundingClientRect())")  # fmt: skip
+        assert {tuple(edge) for edge in edges} == {tuple(map(round, main))}
+        page.close()
 
 
 def test_figures_follow_the_theme(browser, pages):

@@ -118,7 +118,7 @@ def test_settings_say_whether_they_were_decided(page):
     assert "about 34 in the network, as measured (6.6 KiB)" in section
     assert "GET /shop/admin/notifications" in section
     assert "Signed-in users (JWT): GET" in section
-    assert 'status one of "draft", "published" required' in section
+    assert "Field Type Required id string yes status" in section
 
 
 def test_how_sure_says_runs_seeds_and_resolution(page):
@@ -157,7 +157,7 @@ def test_each_status_is_shown_with_its_reason(status):
         assert "line 8" not in rows
         assert "and 4 more" in rows
         verdict_part = page.all("section", id="verdict")[0][2]
-        assert f"{reason[:-1]} (sim)." in " ".join(verdict_part.split())
+        assert f"On sim: {reason[:-1]}." in " ".join(verdict_part.split())
     if status is not Status.FAIL:
         assert reason in page.all("section", id="certainty")[0][2] or status is Status.PASS
 

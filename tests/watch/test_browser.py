@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from tests.axe import broken_words, violations
 from tests.watch.serving import BUFFER_SIZE, feature, serve
 
 pytestmark = pytest.mark.real
@@ -286,6 +287,9 @@ def test_it_fits_in_both_themes(page, tmp_path, width, scheme):
         summary.click()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate(STICKING_OUT) == []
+    assert broken_words(page) == []
+    if width != 820:
+        assert violations(page) == []
     ground = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
     assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(21, 24, 28)"}[scheme]
     heights = page.eval_on_selector_all("button", "all => all.map(e => e.offsetHeight)")
@@ -346,9 +350,8 @@ def test_everything_that_can_be_used_has_a_name(page):
     )
     assert labels == []
     assert page.locator("article [role=meter]").count() == 2 * len(cards)
-    assert (
-        page.evaluate("document.querySelectorAll('[tabindex]:not([tabindex=\"-1\"])').length") == 0
-    )
+    scrolls = page.locator("[tabindex]:not([tabindex='-1'])")
+    assert scrolls.count() == page.locator(".log[aria-label][tabindex='0']").count() == len(cards)
     names = page.eval_on_selector_all(
         "[data-act=leave]", "all => all.map(e => e.getAttribute('aria-label'))"
     )

@@ -33,7 +33,7 @@ export class Card {
     this.network = meter("network", "On the way");
     this.drawing = svg("svg", { role: "img" });
     this.missed = make("ul", { class: "missed" });
-    this.log = make("ol", { class: "log", "aria-label": `What happened to ${this.title}` });
+    this.log = make("ol", { class: "log", tabindex: 0, "aria-label": `What happened to ${this.title}` });
     this.engine = make("p", { class: "small quiet" });
     this.root = make("article", { class: "card", "aria-labelledby": id, "data-client": client.name },
       make("div", { class: "head" }, make("h3", { id }, this.title), this.state),
