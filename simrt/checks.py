@@ -14,8 +14,8 @@ from simrt.checkers.expectations import Runs, judge_expectations
 from simrt.checkers.reached import reached_states
 from simrt.checkers.verdict import Status, Verdict, worst
 from simrt.checklist import items, judge_settings, judge_site
-from simrt.clock import stamp, stopwatch
-from simrt.errors import TargetError, UsageError
+from simrt.clock import monotonic_s, stamp, stopwatch
+from simrt.errors import EXIT_ERROR, TargetError, UsageError
 from simrt.fit import fit_of
 from simrt.history import Header, read_history
 from simrt.limit import OutOfTimeError, TimeLimit
@@ -47,11 +47,19 @@ Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, slots=True)
+class _Told:
+    """How far a run is; `again`: why it began anew, if it did."""
+
+    share: float
+    again: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class _Job:
     """One run to make in a process of its own.
 
-    `plan` is the scenario's place among those that are checked; `limited`: whether a time limit may
-    end the check.
+    `plan` is the scenario's place among those that are checked; `ends_s`: when a time limit ends
+    the check, on the machine's clock.
     """
 
     plan: int
@@ -62,14 +70,15 @@ class _Job:
     keep: bool
     probe: bool
     speed: float | None
-    limited: bool
+    ends_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Done:
     """What comes back from it: never the rows.
 
-    `surplus`: its history is of use only where the time limit ends the check.
+    `surplus`: its history is of use only where the time limit ends the check; `slowed`: the speed
+    that worked, where the first was too fast.
     """
 
     plan: int
@@ -84,6 +93,7 @@ class _Done:
     states: Mapping[str, int]
     took_s: float
     surplus: bool
+    slowed: float | None
 
 
 @dataclass(slots=True)
@@ -119,7 +129,8 @@ def check(
         seed: the first seed.
         runs: how many seeds `sim` runs; without `sim`, each target. None: as `runs_for` says, and
             one where `sim` is left out.
-        speed: for `server`; None: fast enough to end within half a minute.
+        speed: for `server`; None: fast enough to end within half a minute, or as fast as the
+            machine carries it.
         reports: the folder that gets `SCENARIO/TIME-SEED/` with the report and all its files. None:
             no file stays, and the runs that a report would show keep their histories in memory.
         quick: a first answer: fewer members and runs, only in virtual time; the check's `left_out`
@@ -132,8 +143,9 @@ def check(
     Raises:
         UsageError: an argument that is none of these.
         ScenarioError: with all mistakes of the file.
-        TargetError: no target gave a run. Histories recorded so far are kept. Where only some gave
-            none, what the others say is judged, and the check's `errors` says why.
+        TargetError: no target gave a run; an `OverloadError` where the machine was too slow.
+            Histories recorded so far are kept. Where only some gave none, what the others say is
+            judged, and the first item says why.
     """
     if reports is None:
         with TemporaryDirectory(prefix="simrt-") as scratch:
@@ -196,20 +208,22 @@ def check_all(
     tell = progress or (lambda _what, _share: None)
     keeps = limit is not None
     limit = limit or TimeLimit()
+    ends_s = None if limit.seconds is None else monotonic_s() + limit.seconds
     plans = [
-        _plan(scenario, on, seed, runs, speed, reports, number, limit.seconds is not None, quick)
+        _plan(scenario, on, seed, runs, speed, reports, number, ends_s, quick)
         for number, scenario in enumerate(scenarios)
     ]
     simulated = [job for plan in plans for job in plan.jobs if job.target in VIRTUAL]
     shares: dict[Path, float] = {}
     played = [job for plan in plans for job in plan.jobs if job.target not in VIRTUAL]
 
-    def advance(job: _Job, share: float) -> None:
+    def advance(job: _Job, told: _Told) -> None:
         of, what = (simulated, "run") if job.target in VIRTUAL else (played, "real server")
-        shares[job.history] = share
-        told = [shares.get(one.history, 0.0) for one in of]
-        begun = sum(one > 0 for one in told)
-        tell(f"{what} {begun} of {len(of)}", sum(told) / len(of))
+        shares[job.history] = told.share
+        done = [shares.get(one.history, 0.0) for one in of]
+        begun = sum(one.history in shares for one in of)
+        again = f": {told.again}" if told.again else ""
+        tell(f"{what} {begun} of {len(of)}{again}", sum(done) / len(of))
 
     with suppress(OutOfTimeError):
         for job, result in _each(simulate_all(_run_one, simulated, advance), limit, keeps=keeps):
@@ -313,7 +327,7 @@ def _plan(
     speed: float | None,
     reports: Path,
     number: int,
-    limited: bool,
+    ends_s: float | None,
     quick: bool,
 ) -> _Plan:
     left_out = ""
@@ -333,15 +347,13 @@ def _plan(
             if target in on:
                 path = folder / "runs" / f"{target}-{seed + run}.jsonl.gz"
                 jobs.append(
-                    _Job(
-                        number, scenario, target, seed + run, path, run == 0, False, speed, limited
-                    )
+                    _Job(number, scenario, target, seed + run, path, run == 0, False, speed, ends_s)
                 )
     probe = probe_of(scenario)
     if probe is not None:
         target = "sim" if "sim" in on else on[0]
         path = folder / "runs" / f"{target}-probe-{seed}.jsonl.gz"
-        jobs.append(_Job(number, probe, target, seed, path, True, True, speed, limited))
+        jobs.append(_Job(number, probe, target, seed, path, True, True, speed, ends_s))
     return _Plan(scenario, folder, jobs, left_out=left_out)
 
 
@@ -352,18 +364,30 @@ def _many(scenario: Scenario, target: str, on: Sequence[str], runs: int | None) 
     return 1 if "sim" in on or runs is None else runs
 
 
-def _run_one(job: _Job, progress: Callable[[float], None] | None = None) -> _Done:
+def _run_one(job: _Job, progress: Callable[[_Told], None] | None = None) -> _Done:
     watch = stopwatch()
     path = job.history
     stored = path if job.target == "server" else None  # a real run is kept while it happens
-    tell = progress or (lambda _share: None)
+    slower = ""
+
+    def tell(share: float) -> None:
+        if progress is not None:
+            progress(_Told(share, slower))
+
+    def again(words: str) -> None:
+        nonlocal slower
+        slower = words
+        tell(0.0)
+
     history = record(
         job.scenario,
         job.target,
         job.seed,
         history=stored,
         speed=job.speed,
+        most_s=None if job.ends_s is None else job.ends_s - monotonic_s(),
         progress=lambda share: tell(share * _RECORDED),
+        again=again,
     ).load()
     states = reached_states(history)
     tell((_RECORDED + 1) / 2)
@@ -371,7 +395,7 @@ def _run_one(job: _Job, progress: Callable[[float], None] | None = None) -> _Don
     tell(1.0)
     status = worst(verdict.status for verdict in judged.verdicts)
     failed = status not in (Status.PASS, Status.NOT_APPLICABLE)
-    kept = path if job.keep or failed or job.limited else None
+    kept = path if job.keep or failed or job.ends_s is not None else None
     if kept is not None and stored is None:
         # Whoever ends this process leaves no half of a history under its name.
         part = kept.with_name(f"{_PART}{kept.name}")
@@ -390,6 +414,7 @@ def _run_one(job: _Job, progress: Callable[[float], None] | None = None) -> _Don
         states,
         watch(),
         not (job.keep or failed),
+        history.header.speed if slower else None,
     )
 
 
@@ -435,6 +460,7 @@ def _conclude(
         )
         figures.extend(estimates(of_target.metrics, target))
     states = _totals(done)
+    slowed = min((one.slowed for one in done if one.slowed is not None), default=None)
     verdicts.append(judge_settings(scenario, states))
     misuse = judge_antipatterns(scenario)
     verdicts.extend(misuse)
@@ -472,12 +498,17 @@ def _conclude(
             for target in dict.fromkeys(one.target for one in done)
         },
         folder=folder,
-        command=_command(scenario, on, seed, runs, speed, quick=bool(plan.left_out)),
+        command=_command(scenario, on, seed, runs, speed or slowed, quick=bool(plan.left_out)),
         took_s={
             target: sum(one.took_s for one in done if one.target == target)
             for target in dict.fromkeys(one.target for one in done)
         },
-        errors={target: str(error) for target, error in plan.errors.items()},
+        errors={
+            target: str(error)
+            for target, error in plan.errors.items()
+            if error.exit_code == EXIT_ERROR
+        },
+        slowed=slowed,
         states=states,
         measured={target: tuple(of_target.metrics) for target, of_target in shown.items()},
         left_out=plan.left_out,

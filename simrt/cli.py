@@ -43,7 +43,12 @@ Targets = Annotated[
 Seed = Annotated[int, typer.Option(help="Seed; the same one gives the same simulated history.")]
 Speed = Annotated[
     float | None,
-    typer.Option(help="For server: scenario seconds per real second.", min=0.001, max=1000),
+    typer.Option(
+        help="For server: scenario seconds per real second. Default: as fast as the machine can "
+        "carry it, up to 60.",
+        min=0.001,
+        max=1000,
+    ),
 ]
 
 
@@ -159,7 +164,8 @@ def check(
         raise typer.Exit(worst(codes))
     if index is not None and not (quiet and worst(codes) == EXIT_PASS):
         say(f"Report: {index}")
-    leave(codes, _again(paths, on, seed, runs, speed, against, quick=quick))
+    slowed = min((one.slowed for one in done if one.slowed is not None), default=None)
+    leave(codes, _again(paths, on, seed, runs, speed or slowed, against, quick=quick))
 
 
 @app.command()
@@ -174,20 +180,25 @@ def run(
 
     Example: simrt run s.yml --on sim --seed 7 --history h.jsonl
     """
-    from simrt.runs import run as run_one
+    from simrt.runs import judge as judge_one
+    from simrt.runs import record
 
     loaded = _load_all([scenario])[0]
     codes: list[int] = []
+    slower = [""]
     with guarded(codes, kept=history), progress(loaded.name) as tell:
-        done = run_one(
+        recorded = record(
             loaded,
             on,
             seed,
             history=history,
             speed=speed,
-            progress=lambda share: tell(on, share),
+            progress=lambda share: tell(on + slower[-1], share),
+            again=lambda words: slower.append(f": {words}"),
         )
-        codes.append(_judged(done))
+        if slower[-1]:
+            speed = recorded.header.speed
+        codes.append(_judged(judge_one(recorded)))
         say(f"History: {history}")
     again = ["simrt", "run", str(scenario), "--on", on, "--seed", str(seed)]
     again += [] if speed is None else ["--speed", f"{speed:g}"]
@@ -267,6 +278,7 @@ def compare(
     stored = len(what) == 2 or what[0].suffix in (".jsonl", ".gz")
     first = what[0] if stored else _load_all(what)[0]
     codes: list[int] = []
+    command = command_of(what, on, seed, runs, speed)
     with guarded(codes), progress(what[0].stem) as tell:
         found = compare_both(
             first,
@@ -279,11 +291,12 @@ def compare(
             progress=tell,
         )
         codes.append(found.exit_code)
+        command = found.command
         if as_json:
             sys.stdout.write(json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n")
             raise typer.Exit(found.exit_code)
         say_all(comparison_lines(found, everything=everything))
-    leave(codes, command_of(what, on, seed, runs, speed))
+    leave(codes, command)
 
 
 @app.command()

@@ -129,6 +129,11 @@ def live_clock(speed: float = 1.0) -> RealClock:
     return RealClock(datetime.now(UTC), speed)
 
 
+def monotonic_s() -> float:
+    """Seconds of the machine's monotonic clock, which is one for all processes."""
+    return time.monotonic()
+
+
 def stopwatch() -> Callable[[], float]:
     """Start to measure real time; the returned function gives the seconds since then."""
     begun = time.perf_counter()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -162,7 +163,15 @@ def _compare_targets(
         if not folder.is_dir():
             raise UsageError(f"{folder}: no such folder for the histories; write one that exists")
         if free:
-            return _against_a_band(scenario, on, seeds, speed, folder, tell, command)
+            return _against_a_band(
+                scenario,
+                on,
+                seeds,
+                speed,
+                folder,
+                tell,
+                partial(command_of, [place], on, seed, runs),
+            )
         jobs = [_Pair(scenario, on, seed, folder) for seed in seeds]
         return _seed_by_seed(jobs, tell, command)
 
@@ -262,16 +271,20 @@ def _against_a_band(
     speed: float | None,
     folder: Path,
     tell: Progress,
-    command: str,
+    command: Callable[[float | None], str],
 ) -> Comparison:
+    slower = [""]
     real = record(
         scenario,
         on,
         seeds[0],
         history=_file(folder, on, seeds[0]),
         speed=speed,
-        progress=lambda share: tell(f"on {on}", share),
+        progress=lambda share: tell(f"on {on}{slower[-1]}", share),
+        again=lambda words: slower.append(f": {words}"),
     )
+    if slower[-1]:
+        speed = real.header.speed
     header = real.header
     simulated = simulate_band(scenario, header, seeds, tell)
     there = measure(real)
@@ -284,7 +297,7 @@ def _against_a_band(
         distances=banded_figures(simulated, there, late_ns(header)),
         shapes=shapes(simulated, there),
         header=header,
-        command=command,
+        command=command(speed),
     )
 
 

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from simrt.errors import EXIT_ERROR, EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_PASS
+from simrt.errors import (
+    EXIT_ERROR,
+    EXIT_FAIL,
+    EXIT_INCONCLUSIVE,
+    EXIT_INTERRUPTED,
+    EXIT_PASS,
+    EXIT_USAGE,
+)
 from simrt.terminal import complain, say
 
 if TYPE_CHECKING:
@@ -30,7 +37,7 @@ def guarded(codes: list[int], kept: Path | None = None) -> Iterator[None]:
     try:
         yield
     except SimrtError as error:
-        if error.exit_code != EXIT_ERROR:
+        if error.exit_code == EXIT_USAGE:
             raise
         complain(str(error))
         codes.append(error.exit_code)

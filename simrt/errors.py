@@ -32,6 +32,12 @@ class TargetError(SimrtError):
     """A target could not be reached, started or kept alive."""
 
 
+class OverloadError(TargetError):
+    """The machine is too slow for a scenario: nothing is wrong, and nothing can be decided."""
+
+    exit_code = EXIT_INCONCLUSIVE
+
+
 class HistoryError(UsageError):
     """A stored history that cannot be read; the message names the file and line."""
 

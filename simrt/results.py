@@ -217,9 +217,11 @@ class Check:
         folder: where the report and its files lie, or None.
         command: the command that repeats it.
         took_s: per target, real seconds.
-        errors: why a target gave no run, for each that gave none; the others are judged.
+        errors: why a target could not be reached, for each that gave no run; the others are
+            judged. A machine that is too slow for one is no error: the first item says so.
         states: per target, how often each state was reached, over all its runs.
         measured: per target what each run measured, in the order of `seeds`.
+        slowed: the speed at which the real server ran, where the first was too fast.
         left_out: of a quick check, in a sentence what the whole one has beyond it; else empty.
     """
 
@@ -238,6 +240,7 @@ class Check:
     errors: dict[str, str] = field(default_factory=dict)
     states: dict[str, dict[str, int]] = field(default_factory=dict)
     measured: dict[str, tuple[Metrics, ...]] = field(default_factory=dict)
+    slowed: float | None = None
     left_out: str = ""
 
     def values(self, target: str, figure: str, group: str) -> dict[int, float]:
@@ -266,7 +269,7 @@ class Check:
 
     @property
     def exit_code(self) -> int:
-        """0 pass, 1 fail, 3 inconclusive, 4 where a target gave no run."""
+        """0 pass, 1 fail, 3 inconclusive, 4 where a target could not be reached."""
         return EXIT_ERROR if self.errors else EXIT_CODES[self.status]
 
     @property

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from simrt.checkers import judge as judge_history
 from simrt.checkers import reached_states
@@ -28,6 +30,7 @@ USUAL_TARGETS = ("sim", "server")
 VIRTUAL = ("sim", "app")
 
 Progress = Callable[[float], None]
+Again = Callable[[str], None]
 
 
 def run(
@@ -48,7 +51,7 @@ def run(
         history: the file that the history is written to (`.gz` compresses); None keeps it in
             memory. What was recorded stays there when the run is interrupted.
         speed: for `server`: scenario seconds per real second; None: fast enough to end within
-            half a minute.
+            half a minute, or as fast as the machine carries it.
         progress: told the share that is done, 0 to 1, now and then.
 
     Returns:
@@ -57,7 +60,8 @@ def run(
     Raises:
         UsageError: an argument that is none of these, or a folder that does not exist.
         ScenarioError: with all mistakes of the file.
-        TargetError: the target could not be started, or died.
+        TargetError: the target could not be started, or died; an `OverloadError`, with what the
+            machine carries, where it is too slow for the scenario.
     """
     return judge(
         record(
@@ -78,9 +82,15 @@ def record(
     *,
     history: Path | str | None = None,
     speed: float | None = None,
+    most_s: float | None = None,
     progress: Progress | None = None,
+    again: Again | None = None,
 ) -> History:
-    """Run a scenario once and only keep its history; arguments as for `run`."""
+    """Run a scenario once and only keep its history; arguments as for `run`.
+
+    Two more are for `server` alone: `most_s`, the real seconds within which a run that was made
+    slower must end, and `again`, told in words that it begins again at a lower speed.
+    """
     one_of("on", on, TARGETS)
     seed = seed_of(seed)
     speed = speed_of(speed)
@@ -96,7 +106,10 @@ def record(
         return beside_any_loop(
             lambda tell: _in_virtual_time(on, scenario, seed, path, tell), progress
         )
-    return beside_any_loop(lambda tell: _serve(scenario, seed, path, speed, tell), progress)
+    served = partial(
+        _serve, path, scenario=scenario, seed=seed, speed=speed, most_s=most_s, again=again
+    )
+    return beside_any_loop(lambda tell: served(progress=tell), progress)
 
 
 def simulated_metrics(
@@ -172,21 +185,15 @@ def _in_virtual_time(
     return read_history(path)
 
 
-def _serve(
-    scenario: Scenario,
-    seed: int,
-    path: Path | None,
-    speed: float | None,
-    progress: Progress | None,
-) -> History:
+def _serve(path: Path | None, **options: Any) -> History:
     from tempfile import TemporaryDirectory
 
     from simrt.targets import server
 
     if path is not None:
-        server.run(scenario, seed, history=path, speed=speed, progress=progress)
+        server.run(history=path, **options)
         return read_history(path)
     with TemporaryDirectory(prefix="simrt-") as folder:
         kept = Path(folder) / "history.jsonl"
-        server.run(scenario, seed, history=kept, speed=speed, progress=progress)
+        server.run(history=kept, **options)
         return read_history(kept).load()

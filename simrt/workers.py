@@ -23,6 +23,7 @@ from simrt.errors import TargetError
 
 J = TypeVar("J")
 D = TypeVar("D")
+T = TypeVar("T")
 
 # Real runs mostly wait; more of them at once would disturb each other's timing.
 REAL_AT_ONCE = 3
@@ -36,20 +37,20 @@ _BEGIN = (
     "obey(orders, int(sys.argv[2]))\n"
 )
 
-Work = Callable[[J, Callable[[float], None]], D]
+Work = Callable[[J, Callable[[T], None]], D]
 
 
 def simulate_all(
-    work: Work[J, D],
+    work: Work[J, T, D],
     jobs: Sequence[J],
-    tell: Callable[[J, float], None] = lambda _job, _share: None,
+    tell: Callable[[J, T], None] = lambda _job, _share: None,
 ) -> Generator[tuple[J, D | Exception], None, None]:
     """Do jobs that keep a core busy, one process a core.
 
     Arguments:
         work: a function of a module, called with a job and with what to tell progress to.
         jobs: what to do.
-        tell: told a job and the share of it that is done, as often as the work tells it.
+        tell: told a job and what its work tells of how far it is.
 
     Yields:
         Each job with its result, or with the error that ended it, as they end. A caller that stops
@@ -65,7 +66,7 @@ def simulate_all(
 
 
 def play_all(
-    work: Work[J, D], jobs: Sequence[J], tell: Callable[[J, float], None]
+    work: Work[J, T, D], jobs: Sequence[J], tell: Callable[[J, T], None]
 ) -> Generator[tuple[J, D | Exception], None, None]:
     """Do jobs that mostly wait, a few at once, each in a process of its own.
 
@@ -73,7 +74,7 @@ def play_all(
         work: a function of a module, called with a job and with what to tell progress to. SIGTERM
             is sent to its process when the caller ends early: it keeps what it recorded.
         jobs: what to do.
-        tell: told a job and the share of it that is done.
+        tell: told a job and what its work tells of how far it is.
 
     Yields:
         As `simulate_all`.
@@ -85,7 +86,7 @@ def play_all(
 class _Player:
     """A process that does some of the jobs, one after the other."""
 
-    def __init__(self, work: Work[Any, Any], jobs: Sequence[Any], share: range) -> None:
+    def __init__(self, work: Work[Any, Any, Any], jobs: Sequence[Any], share: range) -> None:
         self.waiting = list(share)
         orders, ours = os.pipe()
         answers, theirs = os.pipe()
@@ -133,8 +134,8 @@ def obey(orders: BinaryIO, answers: int) -> None:
             work, jobs = pickle.load(orders)  # noqa: S301 - from the parent alone
         for number, job in jobs:
 
-            def tell(share: float, number: int = number) -> None:
-                pipe.send(("share", number, share))
+            def tell(told: object, number: int = number) -> None:
+                pipe.send(("told", number, told))
 
             try:
                 pipe.send(("done", number, work(job, tell)))
@@ -145,11 +146,11 @@ def obey(orders: BinaryIO, answers: int) -> None:
 
 
 def _play_all(
-    work: Work[J, D],
+    work: Work[J, T, D],
     jobs: Sequence[J],
     shares: Sequence[range],
     at_once: int,
-    tell: Callable[[J, float], None],
+    tell: Callable[[J, T], None],
 ) -> Generator[tuple[J, D | Exception], None, None]:
     coming = list(shares)[::-1]
     playing: dict[Connection, _Player] = {}
@@ -169,7 +170,7 @@ def _play_all(
                     for number in player.waiting:
                         yield jobs[number], TargetError("the run's process died without a word")
                     continue
-                if kind == "share":
+                if kind == "told":
                     tell(jobs[number], value)
                     continue
                 player.waiting.remove(number)

@@ -188,6 +188,24 @@ def test_a_request_under_way_is_accepted_after_its_client_left():
     fails("reconnect", history(text.format("1.2"), of), "one by one")
 
 
+def test_where_time_is_real_a_request_waits_with_others_to_be_accepted():
+    """For longer than timers are late; then its client has long left, and may have tried again."""
+    real = {"resolution_ns": 1_000_000}
+    text = (
+        "1 offline a/0\n1 refuse a/0#1 offline\n{0} connect a/0#1\n{0} replay a/0#1 -\n"
+        "2 online a/0\n6 connect a/0#2\n6 replay a/0#2 -"
+    )
+    passes("reconnect", history(text.format("1.9"), of_group(), **real))
+    tried = (
+        "1 offline a/0\n1 refuse a/0#1 offline\n5 refuse a/0#2 offline\n"
+        "6 connect a/0#1\n6 replay a/0#1 -\n7 online a/0\n{}"
+    )
+    back = "13 connect a/0#3\n13 replay a/0#3 -"
+    passes("reconnect", history(tried.format(back), of_group(), **real))
+    again = "7.5 connect a/0#1\n7.5 replay a/0#1 -\n" + back
+    fails("reconnect", history(tried.format(again), of_group(), **real), "one by one")
+
+
 def test_an_answer_that_never_arrived_counts_as_a_failure():
     of = of_group(reconnect={"after": "1s", "jitter": "0s", "backoff": 4})
     text = (

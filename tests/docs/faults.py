@@ -120,7 +120,7 @@ FAULTS = {
         "burst", "waiting",
         ("so many sends more", *("so many requests more to the real hook",) * 2),
         "each call is one send, in its time; what the buffer drops, it drops by `onFull`",
-        "a `server` that is called too late ends the run: it could not keep up",
+        "where a machine calls a `server` too late, the run begins again at a lower speed",
         ("targets/test_sim_faults.py::test_a_burst_is_evenly_spread_over_its_time", _AGREE,
          "targets/test_server_faults.py::test_a_burst_is_so_many_more_calls"),
     ),

@@ -191,6 +191,11 @@ class Caller:
         down: told of a call that found nobody.
         lost: told of a call that may have been done or not.
         now: scenario time.
+
+    Attributes:
+        asked: how many calls were asked for.
+        answered: how many of them the server answered.
+        busy_ns: how long those were under way, scenario time.
     """
 
     def __init__(
@@ -204,6 +209,7 @@ class Caller:
         now: Callable[[], int],
     ) -> None:
         self.hook = hook
+        self.asked = self.answered = self.busy_ns = 0
         self._line = line
         self._life = life
         self._down = down
@@ -225,6 +231,7 @@ class Caller:
 
         The body is made when its turn comes; None: it is not called after all.
         """
+        self.asked += 1
         self._waiting.append(body)
         self._arrived.set()
 
@@ -247,6 +254,7 @@ class Caller:
         life = self._life()
         if life != self._of_life:
             self._of_life, self._sent, self._rejected = life, 0, 0
+        begun_ns = self._now()
         try:
             status = await self._line.call(self.hook, body)
         except ConnectionRefusedError:
@@ -254,6 +262,8 @@ class Caller:
         except (OSError, httptools.HttpParserError):
             self._lost(LostCall(self.hook, life, self._now(), self._sent, self._rejected))
         else:
+            self.answered += 1
+            self.busy_ns += self._now() - begun_ns
             if status < 300:
                 self._sent += 1
             else:

@@ -34,7 +34,7 @@ from simrt.history import Row
 from simrt.scenario.model import Scenario
 from simrt.targets.harness.calls import Hook, Line
 from simrt.targets.server.namespace import Namespace
-from simrt.targets.server.process import ServerProcess
+from simrt.targets.server.process import PATIENCE_S, ServerProcess
 from simrt.targets.server.sockets import compact, typical_event, wire_bytes
 
 # So many clients are measured at a time.
@@ -50,7 +50,6 @@ _SPACED_S = 0.005
 # The window of clients that read: over so many reads of each. A closed window is asked about again
 # and again, after a second at the latest.
 _READS = 4
-_PATIENCE_S = 5.0
 _SETTLE_S = 0.02
 # The server's buffer for each of them.
 _WAITING = 4096
@@ -235,12 +234,12 @@ class _Site:
         await loop.sock_connect(sock, self._address)
         head = f"GET /calibration{_PATH} HTTP/1.1\r\nHost: x\r\nsimrt-subscriber: {client.name}\r\n"
         await loop.sock_sendall(sock, (head + "simrt-connection: 1\r\n\r\n").encode())
-        for _ in range(500):
+        for _ in range(round(PATIENCE_S / _SETTLE_S)):
             self._takes.read()
             if client.name in self._takes.sizes:
                 return client
             await asyncio.sleep(_SETTLE_S)
-        raise TargetError("calibration: the server accepted no client within 10 s")
+        raise TargetError(f"calibration: the server accepted no client within {PATIENCE_S:g} s")
 
     def look(self) -> None:
         """Read what the server recorded by now."""
@@ -293,10 +292,10 @@ class _Client:
         self._handled = self._read
         coming = loop.sock_recv(self._sock, READ_BYTES)
         try:
-            got = self._end + await asyncio.wait_for(coming, _PATIENCE_S)
+            got = self._end + await asyncio.wait_for(coming, PATIENCE_S)
         except TimeoutError:
             raise TargetError(
-                f"calibration: nothing came for {_PATIENCE_S:g} s; is the machine overloaded?"
+                f"calibration: nothing came for {PATIENCE_S:g} s; is the machine overloaded?"
             ) from None
         self._read += got.count(_EVENT_END)
         self._end = b"" if got.endswith(_EVENT_END) else got[-1:]

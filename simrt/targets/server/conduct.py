@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import socket
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
@@ -29,12 +28,13 @@ from simrt.targets.server.calibrate import calibrate
 from simrt.targets.server.lives import Lives
 from simrt.targets.server.merge import Parts
 from simrt.targets.server.namespace import Namespace, why_none
+from simrt.targets.server.pace import NOTHING, Load, TooFastError
 from simrt.targets.server.port import ServerPort, lives_of
 from simrt.targets.server.probes import probe
 from simrt.targets.server.process import COMMAND
-from simrt.targets.server.punctuality import Punctuality
+from simrt.targets.server.punctuality import MOST_LATE_TIMERS_NS, Punctuality, instants_of
 from simrt.targets.server.record import Part
-from simrt.targets.server.sockets import buffers_of, rcvbuf_of
+from simrt.targets.server.sockets import buffers_of, rcvbuf_of, reserved_port
 from simrt.targets.server.wire import Loopback, Wire
 
 HOST = "127.0.0.1"
@@ -91,10 +91,12 @@ class Conductor:
         self._credentials = Credentials(self.plays)
         self._port: ServerPort | None = None
         self._lost: list[LostCall] = []
-        self._punctuality = Punctuality(self._duration_ns, speed)
+        self._punctuality = Punctuality(
+            self._duration_ns, speed, instants_of(self.plays, self._randomness)
+        )
         self._namespace = namespace
         self._host = namespace.host if namespace is not None else HOST
-        self._reserved = _reserved_port(self._host)
+        self._reserved = reserved_port(self._host)
         self._address = (self._host, self._reserved.getsockname()[1])
         self._config = self._orders()
         self._lives = Lives(folder, self._config, self._fail, command)
@@ -121,6 +123,7 @@ class Conductor:
         """Run it to its end.
 
         Raises:
+            TooFastError: where the machine does not keep up at this speed.
             TargetError: where the server does not start, or dies without a fault.
         """
         loop = asyncio.get_running_loop()
@@ -180,7 +183,8 @@ class Conductor:
         self._begin()
         await self._workload()
         await self._quiet()
-        self._punctuality.check(self._lateness.p99_ns())
+        if not self._punctuality.kept_up(self._lateness.p99_ns()):
+            raise TooFastError(self._load())
         await probe(
             self.scenario,
             clock=self._clock,
@@ -190,6 +194,18 @@ class Conductor:
             credentials=self._credentials,
         )
         await self._end()
+
+    def _load(self) -> Load:
+        """What the busiest hook was asked for and did."""
+        callers = self._callers.values()
+        answered = sum(one.answered for one in callers)
+        each = self._part.receipts / answered if answered else 0.0
+        now_ns = self._clock.now()
+        late_ns = self._lateness.p99_ns() if self._lateness is not None else 0
+        loads = [
+            Load(one.asked, one.answered, one.busy_ns, now_ns, each, late_ns) for one in callers
+        ]
+        return max(loads, key=lambda one: one.utilisation or 0.0, default=NOTHING)
 
     def _pace_s(self) -> float:
         """The mean time between two calls, real seconds."""
@@ -219,6 +235,9 @@ class Conductor:
     async def _workload(self) -> None:
         while (left_ns := self._duration_ns - self._clock.now()) > 0:
             self._tell(1 - left_ns / self._duration_ns)
+            assert self._lateness is not None
+            if self._lateness.surely_above(MOST_LATE_TIMERS_NS, self._clock.loop_s(left_ns)):
+                raise TooFastError(self._load())
             await asyncio.sleep(min(_PROGRESS_S, self._clock.loop_s(left_ns)))
         self._tell(1.0)
 
@@ -257,7 +276,9 @@ class Conductor:
         """Let the server say its `end`, then the clients."""
         server = self._lives.running
         if server is None:
-            raise TargetError("the server did not come back before the end of the run")
+            # A process starts in the machine's time: at a lower speed it is back earlier.
+            gone = TargetError("the server did not come back before the end of the run")
+            raise TooFastError(self._load(), gone)
         for _ in range(round(_SETTLE_S / _POLL_S)):  # until it has noticed that the probes left
             answer = await server.ask("count")
             if not any(who.startswith("probe/") for who, *_ in answer["counts"]):
@@ -388,12 +409,18 @@ class Conductor:
         assert hook.hook is not None
         alone = arrival.publish_index != OF_BURST
 
+        key = tenant, hook.hook
+
         def body() -> bytes | None:
-            if not self._punctuality.in_time(arrival.t_ns, self._clock.now(), alone=alone):
+            now_ns = self._clock.now()
+            if not self._punctuality.in_time(key, arrival.t_ns, now_ns, alone=alone):
                 return None
+            assert self._lateness is not None
+            if self._punctuality.hopeless(self._lateness.p99_ns()):
+                raise TooFastError(self._load())
             return msgspec.json.encode(render(arrival.data, arrival.n, self._clock.wall()))
 
-        self._callers[tenant, hook.hook].call(body)
+        self._callers[key].call(body)
 
     # --- the end ------------------------------------------------------------------------------
 
@@ -429,20 +456,6 @@ def silent_members(scenario: Scenario) -> int:
     """How many clients' networks fall silent at some time (NET-7)."""
     groups = scenario.workload.subscribers.items()
     return sum(group.count for name, group in groups if scenario.falls_silent(name))
-
-
-def _reserved_port(host: str) -> socket.socket:
-    """Hold a free port for the whole run.
-
-    A bound socket that does not listen, with SO_REUSEADDR as the server's own: the server can
-    listen on the port, again after each restart, and nobody else gets it in between. Above all the
-    kernel never gives it to a client as its own port: a client that dials a port on which nobody
-    listens, from that very port, would be connected to itself.
-    """
-    sock = socket.socket()
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind((host, 0))
-    return sock
 
 
 def _error_of(context: dict[str, Any]) -> BaseException:

@@ -11,10 +11,8 @@ from simrt.scenario.model import Scenario
 from simrt.targets.harness.credentials import KINDS, Credentials
 from simrt.targets.harness.members import Rows, endpoint_of, named
 from simrt.targets.server.lives import Lives
+from simrt.targets.server.process import PATIENCE_S
 from simrt.targets.server.record import Part
-
-# Real seconds that a server may take to answer a probe.
-_PATIENCE_S = 10.0
 
 
 class _Probe(Rows):
@@ -72,7 +70,7 @@ async def probe(
         )
         client.dial()
         try:
-            await asyncio.wait_for(rows.over.wait(), _PATIENCE_S)
+            await asyncio.wait_for(rows.over.wait(), PATIENCE_S)
         except TimeoutError:
             rows.refuse(client.attempt, "network", None)
         finally:

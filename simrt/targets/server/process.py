@@ -14,8 +14,8 @@ from typing import Any
 from simrt.errors import TargetError
 
 COMMAND = (sys.executable, "-m", "simrt.server")
-# How long a process may take to start, or to answer: it shares two cores with much else.
-_PATIENCE_S = 60.0
+PATIENCE_S = 60.0
+"""How long a process may take to start, or to answer: it shares two cores with much else."""
 # How long an orderly exit may take before it is a kill.
 _EXIT_S = 3.0
 _SHOWN_LINES = 20
@@ -166,10 +166,10 @@ class ServerProcess(asyncio.Protocol):
 
     async def _patiently(self, answer: asyncio.Future[dict[str, Any]]) -> dict[str, Any]:
         try:
-            return await asyncio.wait_for(answer, _PATIENCE_S)
+            return await asyncio.wait_for(answer, PATIENCE_S)
         except TimeoutError:
             raise TargetError(
-                f"the server process gave no answer within {_PATIENCE_S:g} s"
+                f"the server process gave no answer within {PATIENCE_S:g} s"
             ) from None
 
     def data_received(self, data: bytes) -> None:

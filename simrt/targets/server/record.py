@@ -19,10 +19,11 @@ class Part:
 
     Attributes:
         rows: how many were written.
+        receipts: how many of them say that a client received an event.
     """
 
     def __init__(self, path: Path, clock: Clock) -> None:
-        self.rows = 0
+        self.rows = self.receipts = 0
         self._clock = clock
         self._file = path.open("wb")
         self._last_ns = 0
@@ -35,6 +36,7 @@ class Part:
 
     def received(self, data: str, **columns: Any) -> None:
         """Write a `receive` row: size and digest are those of the data that arrived."""
+        self.receipts += 1
         size, digest = size_and_digest(data)
         self.write("receive", bytes=size, digest=digest, **columns)
 

@@ -1,8 +1,9 @@
-"""How large the kernel's buffers of a run are: near the window that a group asks for (NET-9)."""
+"""The sockets of a run: its port, and buffers near the window that a group asks for (NET-9)."""
 
 from __future__ import annotations
 
 import json
+import socket
 from typing import Any
 
 from simrt.scenario.events import payload, render
@@ -60,3 +61,17 @@ def rcvbuf_of(scenario: Scenario, group: Subscribers) -> int | None:
 def compact(data: Any) -> bytes:
     """Data as a hook is given it."""
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def reserved_port(host: str) -> socket.socket:
+    """Hold a free port for the whole run.
+
+    A bound socket that does not listen, with SO_REUSEADDR as the server's own: the server can
+    listen on the port, again after each restart, and nobody else gets it in between. Above all the
+    kernel never gives it to a client as its own port: a client that dials a port on which nobody
+    listens, from that very port, would be connected to itself.
+    """
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind((host, 0))
+    return sock
