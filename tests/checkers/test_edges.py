@@ -200,17 +200,6 @@ def test_a_server_that_is_back_is_reached_after_the_way_to_it(t, good):
 
 # --- queues, replays, shapes --------------------------------------------------------------------
 
-FULL = (
-    f"{BEGUN}1 send 1 offered=1\n1 send 2 offered=1\n1 send 3 offered=1\n"
-    "1 fault restart server\n1 restart\n2 heal restart server\n3 send 1 offered=0"
-)
-
-
-@pytest.mark.rules("PUB-4")
-def test_a_real_kill_can_fall_between_a_send_and_its_drop():
-    passes("loss", history(FULL, target="server", resolution_ns=10**6))
-    fails("loss", history(FULL), "had 2 pending: event 1 must be dropped (BUF-2)")
-
 
 @pytest.mark.rules("BUF-1", "TTL-4")
 @pytest.mark.parametrize(("t", "good"), [("11", True), ("10.9", False)])

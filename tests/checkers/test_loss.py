@@ -72,7 +72,9 @@ FULL = """
 @pytest.mark.rules("RST-5")
 def test_a_kill_may_fall_between_a_send_and_its_drops_where_time_is_real():
     fails("loss", history(FULL), "event 1 must be dropped")
-    passes("loss", history(FULL, resolution_ns=1_000))
+    after = f"{FULL}5 heal restart server\n6 send 1 offered=0"
+    fails("loss", history(after), "event 1 must be dropped")
+    passes("loss", history(after, resolution_ns=1_000))
 
 
 def test_a_drop_that_is_due_at_the_end_is_missing():
