@@ -5,6 +5,7 @@ import pytest
 
 from simrt.checkers import reached_states
 from simrt.checkers.accounting import outcomes
+from simrt.checkers.fold import place
 from simrt.checkers.ledger import Sent, Stream, range_of, whom_of
 from simrt.checkers.replay import resumed_replay
 from simrt.checkers.shape import loose_places
@@ -347,3 +348,73 @@ def test_who_is_in_no_group_has_no_answer_under_way():
     fails("accounting", found, "x/0 connection 1: no row says how it ended for the client (ACC-3)")
     young = history("1 connect a/0#1\n1 replay a/0#1 -\n1 end run")
     assert not any("for the client" in line for line in verdict("accounting", young).evidence)
+
+
+# --- the way through the network ----------------------------------------------------------------
+
+FAR = scenario(
+    groups={"a": {"latency": "100ms"}}, faults=[{"at": "4s", "disconnect": "a", "for": "1s"}]
+)
+
+
+@pytest.mark.rules("CLI-2")
+@pytest.mark.parametrize(("t", "good"), [("50.1", True), ("50.2", False)])
+def test_a_request_that_was_under_way_when_the_network_went_still_arrives(t, good):
+    text = f"50 offline a/0\n{t} connect a/0#1\n{t} replay a/0#1 -"
+    found = verdict("reconnect", history(text, FAR))
+    assert any("without a network (CLI-2)" in line for line in found.evidence) != good
+
+
+@pytest.mark.rules("CLI-1")
+@pytest.mark.parametrize(("t", "good"), [("50.1", True), ("50.2", False)])
+def test_an_attempt_that_was_broken_off_is_accepted_while_it_is_under_way(t, good):
+    text = f"50 refuse a/0#1 network\n{t} connect a/0#1\n{t} replay a/0#1 -"
+    found = verdict("reconnect", history(text, FAR))
+    assert any("attempt 2 is due" in line for line in found.evidence) != good
+
+
+@pytest.mark.rules("CLI-2", "NET-6")
+@pytest.mark.parametrize(("t", "good"), [(4.5, True), (5, True), (5.1, False), (3.9, False)])
+def test_a_disconnect_ends_connections_from_its_begin_to_its_heal(t, good):
+    rows = ["4 fault disconnect a", "5 heal disconnect a",
+            f"{t} close a/0#1 client disconnect received=0"]  # fmt: skip
+    rows.sort(key=lambda line: float(line.split()[0]))
+    found = verdict("reconnect", history(BEGUN + "\n".join(rows), FAR))
+    assert any("ended because of disconnect" in line for line in found.evidence) != good
+
+
+# --- evidence -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (Row(1_500_000_000, "take", project="shop", subscriber="a/0", connection=2, seq=3),
+         "1.5 s: take, a/0 connection 2, event 3"),
+        (Row(0, "send", project="shop", seq=1), "0 s: send, shop, event 1"),
+        (Row(0, "connect", subscriber="a/0", connection=1), "0 s: connect, a/0 connection 1"),
+        (Row(7, "restart"), "0.000000007 s: restart"),
+    ],
+)  # fmt: skip
+def test_evidence_says_when_who_and_which_event(row, words):
+    assert place(row) == words
+
+
+@pytest.mark.rules("ACC-2")
+@pytest.mark.parametrize(("number", "told"), [(2, "event 2 of"), (4, "event 3 of epoch e1 (")])
+def test_up_to_three_events_without_an_outcome_are_named(number, told):
+    sends = "".join(f"1 send {seq} offered=1\n" for seq in range(1, number + 1))
+    found = fails("accounting", history(f"{BEGUN}{sends}2 end run"), told)
+    (line,) = (line for line in found.evidence if "without an outcome" in line)
+    assert line.startswith(f"a/0: {number} without an outcome: event 1")
+    assert line.count("event ") == min(3, number)
+
+
+@pytest.mark.rules("ACC-1")
+@pytest.mark.parametrize(
+    ("number", "told"), [(6, "6 (1, 2, 3, 4, 5, 6)"), (7, "7 (1, 2, 3, 4, 5, 6, …)")]
+)
+def test_of_what_is_pending_the_first_six_are_named(number, told):
+    sends = "".join(f"1 send {seq} offered=1\n" for seq in range(1, number + 1))
+    text = f"{BEGUN}{sends}2 close a/0#1 server client pending=9"
+    fails("accounting", history(text), f"says 1 (9) are pending, the rows say {told} (ACC-1)")
