@@ -115,7 +115,8 @@ class Checker:
 
     def check(self, history: History) -> Verdict:
         """Judge one history by this promise alone."""
-        return judge_by((self,), history)[0]
+        (verdict,) = judge_by((self,), history)
+        return verdict
 
     def _verdict(self, watch: Watch) -> Verdict:
         status, sentence = watch.conclude()

@@ -193,7 +193,7 @@ class _Reconnects(Watch):
     def on_end(self, row: Row, subscription: Subscription | None) -> None:
         if subscription is not None and side(row) == "server":
             self._noticed(row, subscription)
-        client = self._client(row) if row.subscriber and side(row) == "client" else None
+        client = self._client(row) if side(row) == "client" else None
         if client is not None and (not client.connected or row.connection != client.attempt):
             self.fail(row, "open at the end, but the client had no such connection")
 

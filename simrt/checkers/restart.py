@@ -49,8 +49,8 @@ class _Restart(Watch):
         self._ended: set[str] = set()
         self._down = False
         self._restarts = 0
-        self._begun_ns = 0
-        self._killed_ns = 0
+        self._begun_ns: int  # the newest life, once there was a restart
+        self._killed_ns: int  # the life before it
         self._cut: set[str] = (
             set()
         )  # our own clients that the restart cut off and that are not back

@@ -1,14 +1,17 @@
 """The instants and the numbers at which a checker begins to speak, and those just before."""
 
+from collections import deque
+
 import msgspec
 import pytest
 
 from simrt.checkers import reached_states
 from simrt.checkers.accounting import outcomes
 from simrt.checkers.fold import place
-from simrt.checkers.ledger import Sent, Stream, range_of, whom_of
+from simrt.checkers.ledger import Sent, Stream, _advance, _remove, range_of, whom_of
 from simrt.checkers.replay import resumed_replay
 from simrt.checkers.shape import loose_places
+from simrt.checkers.waits import longest_wait_ns
 from simrt.history import History, Row
 from tests.checkers.asserting import fails, inconclusive, passes, verdict
 from tests.checkers.histories import history, scenario
@@ -418,3 +421,62 @@ def test_of_what_is_pending_the_first_six_are_named(number, told):
     sends = "".join(f"1 send {seq} offered=1\n" for seq in range(1, number + 1))
     text = f"{BEGUN}{sends}2 close a/0#1 server client pending=9"
     fails("accounting", history(text), f"says 1 (9) are pending, the rows say {told} (ACC-1)")
+
+
+# --- what does not fit --------------------------------------------------------------------------
+
+
+@pytest.mark.rules("ACC-3")
+@pytest.mark.parametrize("seq", [0, 99])
+def test_an_event_that_was_never_sent_breaks_no_account(seq):
+    text = (
+        f"{BEGUN}1 send 1 offered=1\n1 take a/0#1 {seq}\n"
+        "2 close a/0#1 client client received=0\n2 close a/0#1 server client taken=1 pending=1\n"
+    )
+    assert outcomes(history(text)) == {"a/0": {"connection-lost": 1}}
+
+
+@pytest.mark.rules("SSE-5")
+def test_of_a_client_that_nobody_knows_no_silence_is_known():
+    fails(
+        "reconnect", history("1 close a/0#1 server gone"), "acknowledged what was written (SSE-5)"
+    )
+
+
+@pytest.mark.rules("CLI-3")
+def test_who_was_refused_for_good_need_not_try_again_too():
+    text = "0 connect neighbour/0#1\n1 refuse a/0#1 status status=401\n90 end run"
+    found = fails("reconnect", history(text), "refused for good, and no gave-up follows (CLI-3)")
+    assert len(found.evidence) == 1
+
+
+@pytest.mark.parametrize(
+    ("seq", "without", "after"),
+    [(1, [2, 3], [2, 3]), (2, [1, 3], [3]), (3, [1, 2], []), (9, [1, 2, 3], [1, 2, 3])],
+)
+def test_a_queue_gives_up_one_event_or_all_up_to_it(seq, without, after):
+    queue, flight = deque([1, 2, 3]), deque([1, 2, 3])
+    _remove(queue, seq)
+    _advance(flight, seq)
+    assert (list(queue), list(flight)) == (without, after)
+    _remove(deque(), seq)
+    _advance(deque(), seq)
+
+
+@pytest.mark.rules("CLI-1")
+@pytest.mark.parametrize("late_ns", [0, 1])
+def test_a_client_is_missing_once_it_has_waited_as_long_as_it_may(late_ns):
+    longest_ns = longest_wait_ns(RESTARTED.workload.subscribers["a"])
+    end = f"{(31 * 10**9 + longest_ns + late_ns) / 1e9:.9f} end run"
+    text = f"{BEGUN}{RESTART}31 close a/0#1 client server received=0\n{end}"
+    found = verdict("restart", history(text, RESTARTED))
+    assert any("(CLI-1)" in line for line in found.evidence) == late_ns
+
+
+@pytest.mark.rules("SSE-4")
+def test_each_stranger_that_was_let_in_is_one_thing_judged():
+    of = scenario(groups={"w": {"credentials": "wrong"}})
+    for number in (1, 2):
+        text = "\n".join(f"{n} connect w/0#{n}" for n in range(1, number + 1))
+        found = fails("permission", history(text, of), "let in without the right credentials")
+        assert found.judged == number

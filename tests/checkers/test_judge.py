@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 
 from simrt.checkers import CHECKERS, Status, judge
@@ -100,8 +101,6 @@ def test_a_pass_that_judged_nothing_is_a_crash():
 
 def test_rows_that_make_no_sense_are_a_verdict_too():
     """A `replay` row whose range is no number stops everybody, and says so."""
-    import msgspec
-
     good = oldest()
     rows = [
         msgspec.structs.replace(row, detail={"first": "x"}) if row.kind == "replay" else row
@@ -110,6 +109,24 @@ def test_rows_that_make_no_sense_are_a_verdict_too():
     found = judge(History(good.header, rows))
     assert {verdict.status for verdict in found} == {Status.INCONCLUSIVE}
     assert all("invalid literal" in verdict.evidence[0] for verdict in found)
+
+
+class Counting(Watch):
+    sends = 0
+
+    def on_send(self, _row, _subscription):
+        type(self).sends += 1
+
+
+def test_behind_a_row_that_makes_no_sense_nothing_is_looked_at():
+    good = newest()
+    rows = [
+        msgspec.structs.replace(row, detail={"first": "x"}) if row.kind == "replay" else row
+        for row in good
+    ]
+    counting = Checker("count", "It counts.", ("X-1",), 3, Counting)
+    (found,) = judge_by((counting,), History(good.header, rows))
+    assert (found.status, Counting.sends) == (Status.INCONCLUSIVE, 0)
 
 
 def test_an_empty_history_passes_nothing():

@@ -200,7 +200,8 @@ def killed(before="", after=""):
 
 def test_who_hears_of_the_end_late_comes_back_late():
     left = "close a/0#1 client server received=0"
-    fails("restart", killed(f"30 {left}"), "a/0: not back 2 s after the restart")
+    missing = fails("restart", killed(f"30 {left}"), "a/0: not back 2 s after the restart")
+    assert missing.sentence.startswith("1 client did not come back after a restart; 0 other")
     inconclusive("restart", killed("", f"36.5 {left}"))
     fails("restart", killed("34 refuse a/0#2 down"), "a/0: not back 2 s")
     inconclusive("restart", killed())  # it handles what it had and knows of no end
@@ -360,6 +361,14 @@ def test_nobody_tells_a_client_whose_connection_is_dead():
     fails("reconnect", noticed(asked, "never"), "and nothing asks there (NET-7)")
 
 
+def test_a_server_that_was_killed_in_a_silence_leaves_dead_connections():
+    text = (
+        BEGIN + "2 offline a/0 silent\n3 fault restart server\n3 restart\n4 heal restart server\n"
+        "9 online a/0 silent\n10 close a/0#1 client server received=0\n"
+    )
+    fails("reconnect", history(text, of(notices="never")), "was dead, and nobody could tell it")
+
+
 def test_nine_probes_take_ten_intervals():
     """The event is here at 1.1 s; the silence falls at 1.5 s."""
     end = "{} close a/0#1 client keepalive received=1"
@@ -415,6 +424,7 @@ def test_a_connection_that_the_server_still_holds_at_the_end_is_not_dead_for_its
 def test_a_silence_of_the_first_instant_is_one():
     text = (
         "0 offline a/0 silent\n0 connect a/0#1\n0 replay a/0#1 -\n"
+        "5 send 1 offered=1\n5 take a/0#1 1\n6 send 2 offered=1\n6 take a/0#1 2\n"  # unheard
         "20 close a/0#1 client keepalive received=0\n20 close a/0#1 server client\n"
     )
     passes("reconnect", history(text, of(notices={"keepalive": "2s"}, latency="0s")))
@@ -452,6 +462,37 @@ def test_a_server_without_a_time_for_its_peers_may_hold_them_for_good():
     endless = of(server={"retrySpread": "none", "peerTimeout": "none"})
     held = LOST.split("{0}")[0] + "20 online a/0 silent"
     inconclusive("reconnect", history(held, endless), "No connection ended")
+
+
+GOOD = {
+    "silent": (SILENT.format(9, "9.4"), of(watchdog="2s")),
+    "denied": (DENIED, of("deny")),
+    "lost": (LOST.format("8.2"), of(server={"retrySpread": "none", "peerTimeout": "5s"})),
+    "noticed": (
+        NOTICED.format("12 close a/0#1 client keepalive received=1\n99 end run"),
+        of(notices={"keepalive": "2s"}),
+    ),
+    "untold": (
+        NOTICED.format("99 end a/0#1 client cause=untold received=1\n99 end run"),
+        of(notices="never"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_whatever_is_wrong_with_one_row_breaks_no_checker(name):
+    good = history(*GOOD[name])
+    rows = list(good)
+    for at, row in enumerate(rows):
+        changed = (
+            {"connection": 77}, {"subscriber": "x/0"}, {"subscriber": "probe/none"},
+            {"project": "other"}, {"detail": None}, {"detail": {}}, {"cause": ""}, {"seq": 99},
+        )  # fmt: skip
+        for instead in (
+            (), (row, row), *([msgspec.structs.replace(row, **one)] for one in changed)
+        ):  # fmt: skip
+            for found in judge(History(good.header, [*rows[:at], *instead, *rows[at + 1 :]])):
+                assert "broke down" not in found.sentence, (row, instead, found.evidence)
 
 
 def test_a_history_from_before_notices_is_judged_by_what_held_then():
