@@ -91,7 +91,7 @@ def compared(
         judged: what it came to.
         errors: how often it may be wrong.
     """
-    mean = math.fsum(one.value for one in seen) / len(seen)
+    mean = spread_of([one.value for one in seen]).mean
     unit = METRICS[term.metric].unit
     digits = digits_of(unit, mean, term.bound)
     of = _of(term, runs)
@@ -208,19 +208,29 @@ def both_ways(term: Comparison, seen: Sequence[Seen], status: Status, what: str)
     if status is not Status.INCONCLUSIVE or at_the_edge(term):
         return f"whatever becomes of {what}" if status is not Status.INCONCLUSIVE else what
     unit = METRICS[term.metric].unit
-    low = measured(math.fsum(one.low for one in seen) / len(seen), unit)
-    high = math.fsum(one.high for one in seen) / len(seen)
-    most = "any number" if high == math.inf else measured(high, unit)
-    return f"{what}: {low} to {most}, whatever becomes of them"
+    mean, low, high = (
+        math.inf if math.inf in values else spread_of(values).mean
+        for values in zip(*((one.value, one.low, one.high) for one in seen), strict=True)
+    )
+    digits = digits_of(unit, mean, term.bound)
+    most = "any number" if high == math.inf else measured(high, unit, digits)
+    return f"{what}: {measured(low, unit, digits)} to {most}, whatever becomes of them"
 
 
 # --- numbers ------------------------------------------------------------------------------------
 
 
 def digits_of(unit: str, value: float, bound: float) -> int:
-    """Two significant digits, or as many as it takes to tell the value from the bound."""
+    """Two significant digits, or as many as it takes to tell the value from the bound.
+
+    Where both are one number, as many as it has: it reads as the bound does.
+    """
     for digits in range(2, 17):
-        if value == bound or measured(value, unit, digits) != measured(bound, unit, digits):
+        if value == bound:
+            told_apart = float(rounded(value, digits).replace(",", "")) == value
+        else:
+            told_apart = measured(value, unit, digits) != measured(bound, unit, digits)
+        if told_apart:
             return digits
     return 17
 

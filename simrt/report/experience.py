@@ -11,6 +11,7 @@ from simrt.metrics import Estimate
 from simrt.report.palette import MISSED, UNFINISHED
 from simrt.report.story import Story
 from simrt.results import Check, Run
+from simrt.scenario.laws import Distribution
 from simrt.scenario.metric_names import METRICS
 from simrt.scenario.model import Subscribers
 from simrt.scenario.units import NS_PER_S
@@ -103,16 +104,18 @@ def metric_label(metric: str) -> str:
 def _who(declared: Subscribers) -> str:
     parts = [words.many(declared.count, "client")]
     if declared.latency_ns:
-        parts.append(f"{words.duration(declared.latency_ns)} away from the server")
+        parts.append(f"{words.exact_duration(declared.latency_ns)} away from the server")
     if declared.drain.mean_ns:
-        each = words.seconds(declared.drain.mean_ns / 1e9)
-        parts.append(f"{each} to handle an event on average")
+        parts.append(f"{_mean(declared.drain)} to handle an event on average")
     if declared.online is not None:
-        up, down = (law.mean_ns / 1e9 for law in (declared.online.up, declared.online.down))
-        parts.append(
-            f"online for {words.seconds(up)} and offline for {words.seconds(down)} on average"
-        )
+        up, down = _mean(declared.online.up), _mean(declared.online.down)
+        parts.append(f"online for {up} and offline for {down} on average")
     return ", ".join(parts)
+
+
+def _mean(law: Distribution) -> str:
+    """The mean of a law that somebody decided: four digits, for a mean can have many."""
+    return words.duration(law.mean_ns, 4)
 
 
 def _estimate(check: Check, target: str, group: str, metric: str) -> Estimate | None:
@@ -287,10 +290,10 @@ def _numbers(run: Run, story: Story, group: str, declared: Subscribers) -> tuple
     elif state:
         lines = [f"{well} always shows the newest value, as long as nothing worse happens."]
     elif missed:
-        of = f"{words.number(missed * per_day)} of {words.number(per_day)}"
+        of = f"{words.rounded(missed * per_day)} of {words.rounded(per_day)}"
         lines = [f"{much} misses about {of} events a day."]
     else:
-        of = words.number(per_day)
+        of = words.rounded(per_day)
         lines = [f"{well} gets all of about {of} events a day, as long as nothing worse happens."]
     each = _per_reconnect(run, group)
     lines += [each] if each else []
@@ -308,10 +311,10 @@ def _numbers(run: Run, story: Story, group: str, declared: Subscribers) -> tuple
     elif back >= meanwhile:
         rest = "replay can bring them all back"
     else:
-        rest = f"replay brings back at most {words.number(back)} of them, the others are missed"
+        rest = f"replay brings back at most {words.rounded(back)} of them, the others are missed"
     lines.append(
         f"A tunnel of {words.seconds(TUNNEL_S)}, and {words.seconds(wait_s)} until the client "
-        f"tries again: about {words.number(meanwhile)} events are sent meanwhile; {rest}."
+        f"tries again: about {words.rounded(meanwhile)} events are sent meanwhile; {rest}."
     )
     return tuple(lines)
 

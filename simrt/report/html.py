@@ -158,8 +158,7 @@ def environment() -> Environment:
         undefined=StrictUndefined,
     )
     env.finalize = _unbroken
-    env.filters["seconds"] = words.seconds
-    env.filters["duration"] = words.duration
+    env.filters["exact_duration"] = words.exact_duration
     env.filters["count"] = words.count
     env.filters["capital"] = words.capital
     env.filters["word"] = STATUS_WORD.__getitem__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import pytest
@@ -319,6 +320,18 @@ def test_limits_of_which_one_is_not_known() -> None:
     assert "by 3 runs" in said
 
 
+@pytest.mark.parametrize("missed", [7, 23, 61, 104, 113, 333])
+def test_a_figure_that_is_its_bound_reads_like_it(missed: int) -> None:
+    """The mean of equal figures is that figure, not a float beside it."""
+    runs = [a_run(received=1000 - missed, missed=missed)] * 20
+    found = judge(f"missed_fraction(office) <= {missed / 1000}", runs)
+    bound = f"{missed / 10:g} %"
+    assert found.status is PASS
+    assert re.match(
+        rf"office: events missed {bound} of 20,000[^,]*, allowed {bound} ", found.sentence
+    )
+
+
 def test_the_words_of_what_is_unfinished() -> None:
     runs = [a_run(received=85, missed=10, unfinished=5)] * 20
     what = "100 events still on the way when the run ended"
@@ -329,6 +342,11 @@ def test_the_words_of_what_is_unfinished() -> None:
     # At the edge one of them refutes it, whatever becomes of the others.
     clean = [a_run(received=95, missed=0, unfinished=5)] * 20
     assert judge("missed() == 0", clean).sentence.endswith(f"; {what}")
+    # as many digits as it takes to tell the figure from its bound, here as before it
+    close = [a_run(received=845, missed=104, unfinished=51)] * 20
+    said = judge("missed_fraction(office) <= 0.105", close).sentence
+    assert "events missed 10.4 % of 20,000, allowed 10.5 % (" in said
+    assert said.endswith(": 10.4 % to 15.5 %, whatever becomes of them")
     # another group's are its own affair
     assert what not in judge("missed(other) <= 10", runs).sentence
 

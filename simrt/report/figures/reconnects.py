@@ -86,7 +86,7 @@ def _draw(story: Story, restart: Restart, length_s: float, peak: float, most: in
         if spread is not None:
             axes.axvspan(*spread, color=AWAY.light, alpha=0.8, linewidth=0, zorder=0)
     rate.tick_params(labelbottom=False)
-    rate.set_ylim(0, peak * 1.15)
+    rate.set_ylim(0, (peak or 1) * 1.15)
     rate.set_ylabel("clients that\nreturn, per s")
     connected.set_ylim(0, most * 1.15)
     connected.set_ylabel("clients\nconnected")
@@ -148,7 +148,7 @@ def _note(story: Story, restart: Restart) -> str:
     if len(story.restarts) > 1:
         parts.append(
             f"Of {words.count(len(story.restarts))} restarts the one at "
-            f"{words.duration(restart.t_ns)} is shown."
+            f"{words.clock_time(restart.t_ns)} is shown."
         )
     hidden = len(restart.lost) - MAX_GROUPS
     if hidden > 0:

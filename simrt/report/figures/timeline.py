@@ -9,7 +9,7 @@ from simrt.report.figures.canvas import Figure, Table, inline_svg, settings
 from simrt.report.figures.lanes import BINS, Window, draw_lanes
 from simrt.report.lane import Lane
 from simrt.report.palette import MISSED, UNFINISHED
-from simrt.report.story import CODES, MISSED_CODES, Story, in_faults, overlap_ns
+from simrt.report.story import CODES, MISSED_CODES, NOT_MEMBER, Story, in_faults, overlap_ns
 
 # More marks than this in one drawing are no longer marks but a grey wall: then shares are drawn.
 MAX_MARKS = 900
@@ -113,7 +113,8 @@ def _closeup(story: Story, lanes: Sequence[Lane], window: Window, where: str) ->
         ]
         arrived = codes.count(CODES["received"])
         missed = sum(codes.count(code) for code in MISSED_CODES)
-        rows.append((lane.person.name, arrived + missed, arrived, missed))
+        sent = len(codes) - codes.count(NOT_MEMBER)
+        rows.append((lane.person.name, sent, arrived, missed))
     name, sent, _, missed = max(rows, key=lambda row: (row[3], -row[1]))
     state = _is_state(story)
     lost = "never arrived" if state else "missed"
@@ -252,11 +253,16 @@ def _alt(story: Story, lanes: Sequence[Lane]) -> str:
             lost = f"{person.missed} of {person.sent} never arrived"
         parts.append(f"{person.name}{place}: {lost}{why}.")
     parts += [
-        f"Fault: {zone.kind} of {zone.whom or 'all'} from {words.duration(zone.start_ns)} "
-        f"to {words.duration(zone.end_ns)}."
+        f"Fault: {zone.kind} of {zone.whom or 'all'} from {_instant(zone.start_ns)} "
+        f"to {_instant(zone.end_ns)}."
         for zone in story.zones
     ]
     return " ".join(parts)
+
+
+def _instant(ns: int) -> str:
+    """To the millisecond: two instants that two digits would make one are told apart."""
+    return words.exact_s(round(ns, -6))
 
 
 def _table(story: Story, lanes: Sequence[Lane]) -> Table:
