@@ -215,7 +215,7 @@ def test_a_shipped_scenario_of_a_state_expects_what_a_setting_can_mend() -> None
 def test_without_needs_the_fit_is_open_and_the_headline_asks(
     asked: simrt.Scenario, tmp_path: Path
 ) -> None:
-    """ "Good fit" before, of a log that loses two thirds of its lines. No exit code changes by it."""
+    """ "Good fit" before, of a log that loses two thirds of its lines. Exit codes stay."""
     check = simrt.check(asked, on="sim", runs=2, reports=tmp_path)
     decided = simrt.scenario(
         asked.normalised() | {"intent": asked.normalised()["intent"] | {"needs": []}}

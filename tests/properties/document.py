@@ -29,6 +29,7 @@ FILES = (
     "tests/properties/test_failures.py",
     "tests/properties/test_counts.py",
     "tests/properties/test_words.py",
+    "tests/properties/test_page.py",
     "tests/targets/test_determinism.py",
 )
 _STATE = re.compile(r"^\| `([\w-]+)` \| (.+) \| ([\d,]+) \|$", re.MULTILINE)
