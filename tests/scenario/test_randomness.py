@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.random import Generator, Philox
 
 from simrt.scenario.model import Distribution
-from simrt.scenario.randomness import BLOCK, KEPT_BLOCKS, LONGEST_NS, Randomness
+from simrt.scenario.randomness import BLOCK, FIRST, KEPT_BLOCKS, LONGEST_NS, Randomness
 
 MS = 1_000_000
 N = 40_000
@@ -182,11 +182,37 @@ def test_an_index_below_nothing_is_an_error():
 
 def test_a_block_is_what_numpy_draws_at_its_place():
     randomness = Randomness(11)
-    key = randomness._key("drain/office/3")
+    key = np.frombuffer(randomness._key("drain/office/3"), dtype="<u8")
     for number in (0, 1, 5):
         source = Generator(Philox(key=key, counter=[0, number, 0, 0]))
         expected = np.rint(source.exponential(20 * MS, BLOCK)).astype(np.int64).tolist()
         assert SEQUENTIAL[number * BLOCK : (number + 1) * BLOCK] == expected
+
+
+@pytest.mark.parametrize("law", [*LAWS, "between", "geometric", "fractions"])
+def test_the_first_draws_of_a_stream_are_those_of_its_whole_block(law):
+    """A stream begins with few draws; asked for a later one first, it begins with a block."""
+    randomness = Randomness(11)
+
+    def stream():
+        if law == "between":
+            return randomness.between("b", 5, 5_000_000)
+        if law == "geometric":
+            return randomness.geometric("g", 7.5)
+        if law == "fractions":
+            return randomness.uniform("u")
+        return randomness.draws("d", LAWS[law][0])
+
+    by_block, from_the_first = stream(), stream()
+    last = by_block.at(BLOCK - 1)
+    forwards = [from_the_first.at(index) for index in range(BLOCK)]
+    assert forwards == [by_block.at(index) for index in range(BLOCK)]
+    assert forwards[-1] == last
+    assert [from_the_first.at(index) for index in (0, FIRST - 1, FIRST)] == [
+        forwards[0],
+        forwards[FIRST - 1],
+        forwards[FIRST],
+    ]
 
 
 def test_other_seeds_and_names_give_other_streams():

@@ -147,7 +147,7 @@ class Simulation:
             return False
         if link.deaf and not link.server_open:
             return True  # it believes itself connected
-        stream = self.server.streams.get(link)
+        stream = link.stream
         return stream is not None and not link.in_flight and not stream.subscription.pending
 
     # --- what happens to it (see `simrt.course.Port`) --------------------------------------------
