@@ -23,7 +23,6 @@ from simrt.text import exact_s, many
 
 # On a target with measured time, how many resolutions late is certainly too late.
 _CERTAINLY = 20
-_OF_NOBODY = ("restart", "burst")
 _SERVER_SAYS_WHEN = ("restart", "deny")
 
 
@@ -104,7 +103,7 @@ class _Faults(Watch):
 
     def _are_right(self, members: object, fault: Fault) -> bool:
         """All of the group; of a disconnect with a share, so many different ones."""
-        if fault.kind in _OF_NOBODY:
+        if fault.of_kind.hits != "group":
             return members is None
         size = self.ledger.groups[fault.whom].count
         return (
@@ -120,7 +119,7 @@ class _Faults(Watch):
         return max(1, round(size * fault.by))
 
     def _due(self, fault: Fault) -> str:
-        if fault.kind in _OF_NOBODY:
+        if fault.of_kind.hits != "group":
             return "nobody"
         return f"{many(self._how_many(fault), 'member')} of {fault.whom}"
 

@@ -15,10 +15,10 @@ from simrt.checkers.ledger import PROBE, Key, Ledger, Stream, Subscription, side
 from simrt.checkers.verdict import Status
 from simrt.history import UNTOLD, History, Row
 from simrt.scenario.expect import And, Reached, Term, parse_expectation
+from simrt.scenario.fault import FAULT_KINDS
 from simrt.scenario.state_names import STATES
 from simrt.text import many
 
-_FAULTS = ("stall", "slow", "disconnect", "half-open", "burst", "deny")
 _ENDS = {"server": ("denied", "stalled", "gone"), "client": ("watchdog", "keepalive")}
 
 
@@ -148,7 +148,7 @@ class _States(Watch):
     # --- faults ------------------------------------------------------------------------------
 
     def on_fault(self, row: Row, _: Subscription | None) -> None:
-        if row.cause in _FAULTS:
+        if row.cause in FAULT_KINDS and row.cause != "restart":  # that has a row of its own
             self._met(row.cause)
 
     def on_restart(self, row: Row, _: Subscription | None) -> None:

@@ -21,6 +21,7 @@ from simrt.checkers.noticing import Noticing
 from simrt.checkers.verdict import Status
 from simrt.checkers.waits import Bounds, answer_ns, wait_bounds
 from simrt.history import Row
+from simrt.scenario.fault import FAULT_KINDS
 from simrt.scenario.model import Subscribers
 from simrt.scenario.neighbour import GROUP as NEIGHBOUR
 from simrt.text import duration, exact_s, many
@@ -29,8 +30,6 @@ from simrt.text import duration, exact_s, many
 _CERTAINLY = 20
 # A server looks now and then whether its peers still answer.
 _LOOKED = 1.25
-# Faults that end a connection wherever there is one; a stall or a slow client may be waited out.
-_ENDING = ("restart", "disconnect", "half-open", "deny")
 _CLOSE_CAUSES = ("client", "network", "stalled", "gone", "slow", "shutdown", "expired", "denied")
 
 
@@ -271,7 +270,8 @@ class _Reconnects(Watch):
 
     def _disturb(self, row: Row, more: int) -> None:
         """A fault on a group begins or is over."""
-        if row.cause not in ("restart", "burst"):
+        kind = FAULT_KINDS.get(row.cause)
+        if kind is None or kind.hits == "group":
             self._lasting[whom_of(row)] += more
             self._moved_ns[whom_of(row)] = row.t_ns
 
@@ -516,7 +516,7 @@ class _Reconnects(Watch):
             return Status.FAIL, f"{what} against how clients may end and try again."
         if not self.judged:
             groups = self.ledger.groups.values()
-            ends = any(fault.kind in _ENDING for fault in self.scenario.faults)
+            ends = any(fault.of_kind.ends for fault in self.scenario.faults)
             if ends or any(group.online for group in groups):
                 return Status.INCONCLUSIVE, "No connection ended, so none had to be made again."
             return (

@@ -69,7 +69,7 @@ def _replayed(scenario: Scenario, rate: float) -> float:
 
 def _longest_away_s(scenario: Scenario) -> float:
     """How long a client may be without a connection: what a resumed replay reaches back for."""
-    away = [fault.for_ns for fault in scenario.faults if fault.kind in ("disconnect", "half-open")]
+    away = [fault.for_ns for fault in scenario.faults if fault.of_kind.network]
     waits = []
     for group in scenario.workload.subscribers.values():
         if group.online is not None:
@@ -89,7 +89,7 @@ def _lag(scenario: Scenario, name: str, rate: float) -> float:
     lag = math.log(_RARELY) / math.log(load) if load > 0 else 1.0
     for fault in scenario.faults:
         lasts_s = fault.for_ns / NS_PER_S
-        if fault.kind in ("stall", "half-open") and fault.whom == name:
+        if fault.of_kind.stops and fault.whom == name:
             lag += rate * lasts_s
         elif fault.kind == "slow" and fault.whom == name:
             spell_s = _spell_s(group, fault.by or 1)

@@ -7,9 +7,6 @@ from collections.abc import Iterator
 from simrt.scenario.laws import Arrivals, Distribution
 from simrt.scenario.model import Scenario, Subscribers
 
-# These faults end connections, whatever else holds.
-_ENDING = ("disconnect", "half-open", "deny")
-
 
 def draws_of(scenario: Scenario) -> tuple[str, ...]:
     """What of the scenario uses a random stream that a figure can depend on, in its order.
@@ -69,7 +66,7 @@ def _can_end(scenario: Scenario, name: str, group: Subscribers) -> bool:
         return True
     held_ns, factor = 0, 1.0
     for fault in scenario.faults:
-        if fault.kind == "restart" or (fault.kind in _ENDING and fault.whom == name):
+        if fault.ends_connections_of(name):
             return True
         if fault.kind == "stall" and fault.whom == name:
             held_ns += fault.for_ns

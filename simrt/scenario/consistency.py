@@ -14,8 +14,9 @@ from simrt.scenario.check_names import CODES
 from simrt.scenario.documents import KeyPath
 from simrt.scenario.draft import Draft, one_choice
 from simrt.scenario.expect import EVERYONE, Comparison, parse_expectation
+from simrt.scenario.fault import FAULT_KINDS, Fault
 from simrt.scenario.metric_names import METRICS
-from simrt.scenario.model import MOST_BURST, Fault, Online, Reconnect
+from simrt.scenario.model import Online, Reconnect
 from simrt.scenario.schedules import schedule_allowed
 from simrt.scenario.sending import SENDING_CHECKS
 from simrt.scenario.state_names import STATES
@@ -190,17 +191,11 @@ def waits(draft: Draft) -> Iterator[Finding]:
 # --- faults -------------------------------------------------------------------------------------
 
 
-# Which kinds of fault hit a group, last, and may carry a number `by`.
-_HIT_GROUPS = ("stall", "slow", "disconnect", "half-open", "deny")
-_LAST = ("restart", "stall", "slow", "half-open", "deny")
-_HAVE_NUMBER = ("slow", "disconnect", "burst")
-
-
 def fault_groups(draft: Draft) -> Iterator[Finding]:
     """A fault hits a group that there is; a burst is of an event that a hook sends."""
     for path, fault in draft.items("faults"):
-        for kind in _HIT_GROUPS:
-            group = fault.get(kind)
+        for kind, rules in FAULT_KINDS.items():
+            group = fault.get(kind) if rules.hits == "group" else None
             if isinstance(group, str) and draft.groups and group not in draft.groups:
                 allowed = f"a group of this scenario: {listing(draft.groups, 'or')}"
                 near = nearest(group, draft.groups)
@@ -227,32 +222,30 @@ def fault_lengths(draft: Draft) -> Iterator[Finding]:
     """A fault that is a state lasts for some time."""
     for path, fault in draft.items("faults"):
         kind = one_choice(Fault, fault)
-        if kind in _LAST and "for" not in fault:
+        if kind is None or not FAULT_KINDS[kind].lasts:
+            continue
+        if "for" not in fault:
             yield draft.wrong((*path, "for"), "how long it lasts, such as for: 45s", found="")
-        elif kind in _LAST and draft.duration_ns(*path, "for") == 0:
+        elif draft.duration_ns(*path, "for") == 0:
             yield draft.wrong((*path, "for"), "how long it lasts: a duration above 0")
 
 
 def fault_numbers(draft: Draft) -> Iterator[Finding]:
     """`by` is a share of a disconnect, a factor of slow, a count of a burst; nothing elsewhere."""
     for path, fault in draft.items("faults"):
-        kind, by = one_choice(Fault, fault), fault.get("by")
-        number = isinstance(by, int | float) and not isinstance(by, bool)
-        if kind == "slow" and by is None:
-            allowed = "how many times as long each event takes, such as by: 10"
-            yield draft.wrong((*path, "by"), allowed, found="")
-        elif kind == "burst" and by is None:
-            yield draft.wrong((*path, "by"), "how many sends, such as by: 100", found="")
-        elif by is None or kind is None:
+        kind = one_choice(Fault, fault)
+        if kind is None:
             continue
-        elif kind not in _HAVE_NUMBER:
-            allowed = f"no by here: only {listing(_HAVE_NUMBER, 'or')} have a number"
+        rules, by = FAULT_KINDS[kind].by, fault.get("by")
+        if by is None:
+            if rules is not None and rules.asked:
+                yield draft.wrong((*path, "by"), rules.asked, found="")
+        elif rules is None:
+            numbered = [name for name, each in FAULT_KINDS.items() if each.by is not None]
+            allowed = f"no by here: only {listing(numbered, 'or')} have a number"
             yield draft.wrong((*path, "by"), allowed, found='the key "by"', of_key=True)
-        elif kind == "disconnect" and number and by > 1:
-            yield draft.wrong((*path, "by"), "a number above 0, at most 1: the share of the group")
-        elif kind == "burst" and number and (by != int(by) or not 1 <= by <= MOST_BURST):
-            allowed = f"a whole number of sends, 1 to {MOST_BURST:,}"
-            yield draft.wrong((*path, "by"), allowed)
+        elif isinstance(by, int | float) and not isinstance(by, bool) and not rules.allows(by):
+            yield draft.wrong((*path, "by"), rules.allowed)
 
 
 def restarts_apart(draft: Draft) -> Iterator[Finding]:

@@ -29,16 +29,15 @@ from pydantic import (
 from simrt import engine
 from simrt.errors import UsageError
 from simrt.scenario.arguments import wrong
+from simrt.scenario.fault import Fault
 from simrt.scenario.feature import Feature, Options, Replay, Sender, Stream
 from simrt.scenario.fields import (
     DurationNs,
-    OneOf,
     OneOrMore,
     OptionalDurationNs,
     Part,
     Permission,
     PositiveDurationNs,
-    PositiveNumber,
     SizeBytes,
     Window,
 )
@@ -58,7 +57,6 @@ from simrt.scenario.units import (
     DURATION_PATTERN,
     MOMENT_ALLOWED,
     NS_PER_S,
-    POSITIVE_DURATION_PATTERN,
     format_duration,
     parse_moment,
     parse_size,
@@ -275,74 +273,7 @@ class Workload(Part):
     )
 
 
-# --- faults, expectations, the rest -------------------------------------------------------------
-
-
-# More sends than this in one burst are a load test, not a scenario.
-MOST_BURST = 100_000
-
-
-class Fault(OneOf):
-    """What goes wrong, when, and for how long; it heals by itself."""
-
-    at_ns: DurationNs = Field(alias="at", description="When, before the end of the workload.")
-    for_ns: DurationNs = Field(default=0, alias="for", description="How long.")
-    by: PositiveNumber | None = Field(
-        default=None,
-        description="Of a disconnect the share of the group, at most 1; of slow the factor; "
-        "of a burst the number of sends.",
-    )
-    restart: Literal["server"] | None = Field(
-        default=None, description="The server process is killed; after this time another listens."
-    )
-    stall: StrictStr | None = Field(
-        default=None, description="The clients of this group do not read."
-    )
-    disconnect: StrictStr | None = Field(
-        default=None, description="The connections of this group, or a share of it, are cut."
-    )
-    slow: StrictStr | None = Field(
-        default=None, description="The clients of this group handle each event `by` times as long."
-    )
-    half_open: StrictStr | None = Field(
-        default=None,
-        alias="half-open",
-        description="The network loses this group's connections without a word.",
-    )
-    burst: StrictStr | None = Field(
-        default=None, description="`by` more sends of this event type, evenly over the time."
-    )
-    deny: StrictStr | None = Field(
-        default=None, description="The credentials of this group are revoked, and restored."
-    )
-
-    @classmethod
-    def choices(cls) -> tuple[str, ...]:
-        """The kinds of fault."""
-        return ("restart", "stall", "slow", "disconnect", "half-open", "burst", "deny")
-
-    @classmethod
-    def branch(cls, choice: str) -> dict[str, Any]:
-        """What lasts must say how long; only some have a number `by`."""
-        if choice == "disconnect":
-            return {"properties": {"by": {"maximum": 1}}}
-        if choice == "burst":
-            count = {"type": "integer", "minimum": 1, "maximum": MOST_BURST}
-            return {"required": ["by"], "properties": {"by": count}}
-        lasts = {"for": {"type": "string", "pattern": POSITIVE_DURATION_PATTERN}}
-        if choice == "slow":
-            return {"required": ["for", "by"], "properties": lasts}
-        return {"required": ["for"], "properties": lasts, "not": {"required": ["by"]}}
-
-    @property
-    def whom(self) -> str:
-        """The group that it hits, or `server`."""
-        return str(self._chosen(self.kind))
-
-    @property
-    def heals_ns(self) -> int:
-        """When it is over."""
-        return self.at_ns + self.for_ns
+# --- expectations, the rest ---------------------------------------------------------------------
 
 
 class ServerSettings(Part):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from simrt.scenario.fault import FAULT_KINDS
+
 STATES = {
     "drop-oldest": "a full queue lost its oldest event",
     "drop-newest": "a full queue refused a new event",
@@ -16,8 +18,7 @@ STATES = {
     "replay-clipped-by-messageTTL": "messageTTL kept events out of a replay",
     "replay-clipped-by-bufferSize": "bufferSize kept events out of a replay",
     "sent-at-subscribe": "an event was sent in the instant in which a connection began",
-    "restart": "the server was killed and came back with empty channels",
-    "restart-during-replay": "that happened while a replay was pending or in flight",
+    "restart-during-replay": "the server was killed while a replay was pending or in flight",
     "down": "a hook or job met a server that was down",
     "reconnect": "a client came back after it had been connected",
     "reconnect-while-open": "it came back while the server still held its old connection",
@@ -27,13 +28,8 @@ STATES = {
     "refused": "an attempt to connect failed",
     "gave-up": "a client was refused for good",
     "rejected": "what a hook or job would have sent did not fit its declared shape or size",
-    "stall": "a group of clients stopped reading",
-    "slow": "a group of clients handled events more slowly, or faster",
-    "disconnect": "a group of clients was cut off",
-    "half-open": "the network lost the connections of a group without a word",
+    **{name: kind.happens for name, kind in FAULT_KINDS.items()},
     "silent": "a client's network let nothing pass, and nobody was told",
-    "burst": "many events were sent beside the usual ones",
-    "deny": "the credentials of a group were revoked",
     "denied": "the server ended a connection whose credentials had been revoked",
     "stalled": "the server ended a connection that accepted nothing for too long",
     "gone": "the server ended a connection that acknowledged nothing for too long",

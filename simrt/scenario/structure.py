@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from simrt.errors import Mistake
 from simrt.scenario.documents import Document, KeyPath
+from simrt.scenario.fault import FAULT_KINDS
 from simrt.scenario.fields import COUNT_ALLOWED, MOST_MESSAGES, WINDOW_ALLOWED, OneOf, Part
 from simrt.scenario.model import STARTS_ALLOWED, Scenario
 from simrt.scenario.units import DURATION_ALLOWED, PACE_ALLOWED, RATE_ALLOWED, SIZE_ALLOWED
@@ -57,12 +58,6 @@ ALLOWED = {
     "hyperexponential": "a list of two phases or more, each {p: …, mean: …}",
     "file": "the name of a trace file, as text",
     "faults": "a list of faults, such as {at: 3m, stall: office, for: 45s}",
-    "stall": "the name of a group",
-    "disconnect": "the name of a group",
-    "slow": "the name of a group of this scenario",
-    "half-open": "the name of a group of this scenario",
-    "burst": "an event that a hook sends",
-    "deny": "the name of a group of this scenario",
     "silent": "true or false",
     "watchdog": "a number with a unit, such as 45s, above 0; or none",
     "notices": "never, at-heal, or an interval such as {keepalive: 45s}",
@@ -86,6 +81,12 @@ ALLOWED |= dict.fromkeys(_OPTIONAL_DURATIONS, f"{DURATION_ALLOWED}, above 0; or 
 ALLOWED |= {"keepalive": f"{DURATION_ALLOWED}; 1s or more"}
 ALLOWED |= dict.fromkeys(("poisson", "rate"), RATE_ALLOWED)
 ALLOWED["periodic"] = PACE_ALLOWED
+_HIT = {
+    "group": "the name of a group of this scenario",
+    "event": "an event that a hook sends",
+    "server": "server",
+}
+ALLOWED |= {name: _HIT[kind.hits] for name, kind in FAULT_KINDS.items()}
 ALLOWED |= {"lastN": COUNT_ALLOWED, "window": WINDOW_ALLOWED}
 
 # What may stand for a key that the author names.

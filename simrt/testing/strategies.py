@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from simrt.scenario import scenario
+from simrt.scenario.fault import FAULT_KINDS
 from simrt.scenario.model import Scenario
 from simrt.scenario.units import format_duration, parse_duration
 
@@ -249,8 +250,6 @@ def _manners(draw: st.DrawFn) -> Data:
 
 # --- what goes wrong, and the server ------------------------------------------------------------
 
-_FAULTS = ("restart", "stall", "disconnect", "slow", "burst", "half-open", "deny")
-
 
 def faults(names: tuple[str, ...], workload_ticks: int) -> SearchStrategy[Data]:
     """A fault of any kind, during the workload.
@@ -264,12 +263,16 @@ def faults(names: tuple[str, ...], workload_ticks: int) -> SearchStrategy[Data]:
 
 @st.composite
 def _fault(draw: st.DrawFn, names: tuple[str, ...], workload_ticks: int) -> Data:
-    kind = draw(st.sampled_from(_FAULTS))
-    whom = {"restart": st.just("server"), "burst": st.sampled_from(EVENTS)}
+    kind = draw(st.sampled_from(tuple(FAULT_KINDS)))
+    hits = {
+        "server": st.just("server"),
+        "event": st.sampled_from(EVENTS),
+        "group": st.sampled_from(names),
+    }
     at = draw(st.integers(0, workload_ticks - 1))
     fault: Data = {"at": format_duration(at * TICK_NS)}
-    fault[kind] = draw(whom.get(kind, st.sampled_from(names)))
-    if kind not in ("burst", "disconnect") or draw(st.booleans()):
+    fault[kind] = draw(hits[FAULT_KINDS[kind].hits])
+    if FAULT_KINDS[kind].lasts or draw(st.booleans()):
         fault["for"] = draw(durations(1, 30))
     if kind == "slow":
         fault["by"] = draw(st.sampled_from((2, 0.5, 10)))

@@ -9,7 +9,8 @@ from simrt.clock import RealClock
 from simrt.course import Subscriber
 from simrt.history import Row
 from simrt.scenario.arrivals import Arrival
-from simrt.scenario.model import Fault, Sender
+from simrt.scenario.fault import Fault
+from simrt.scenario.feature import Sender
 from simrt.targets.harness.members import Member, Sink
 from simrt.targets.server.lives import Lives
 
