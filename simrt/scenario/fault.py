@@ -70,11 +70,6 @@ FAULT_KINDS = {
         "server", "the server was killed and came back with empty channels", ends=True
     ),
     "stall": FaultKind("group", "a group of clients stopped reading", stops=True),
-    "slow": FaultKind(
-        "group",
-        "a group of clients handled events more slowly, or faster",
-        by=By(asked="how many times as long each event takes, such as by: 10"),
-    ),
     "disconnect": FaultKind(
         "group",
         "a group of clients was cut off",
@@ -83,12 +78,10 @@ FAULT_KINDS = {
         ends=True,
         network=True,
     ),
-    "half-open": FaultKind(
+    "slow": FaultKind(
         "group",
-        "the network lost the connections of a group without a word",
-        ends=True,
-        network=True,
-        stops=True,
+        "a group of clients handled events more slowly, or faster",
+        by=By(asked="how many times as long each event takes, such as by: 10"),
     ),
     "burst": FaultKind(
         "event",
@@ -100,6 +93,13 @@ FAULT_KINDS = {
             allowed=f"a whole number of sends, 1 to {MOST_BURST:,}",
             asked="how many sends, such as by: 100",
         ),
+    ),
+    "half-open": FaultKind(
+        "group",
+        "the network lost the connections of a group without a word",
+        ends=True,
+        network=True,
+        stops=True,
     ),
     "deny": FaultKind("group", "the credentials of a group were revoked", ends=True),
 }
