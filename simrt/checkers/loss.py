@@ -86,7 +86,6 @@ class _Loss(Watch):
         for seq in takewhile(lambda seq: seq != row.seq, queue):
             if not self._expired(subscription, seq, row.t_ns):  # those are the expiry checker's
                 self._break(row, f"event {seq} was pending before it and vanished (BUF-1)")
-                break
 
     def on_reject(self, row: Row, _: Subscription | None) -> None:
         if row.cause not in _REASONS_TO_REJECT:

@@ -195,7 +195,7 @@ class _Restart(Watch):
     def conclude(self) -> tuple[Status, str]:
         """One sentence."""
         missing = back = own = 0
-        if self._restarts and self.ledger.complete and not self._down:
+        if self.ledger.complete and not self._down:
             missing, back, own = self._missing()
         if self.failures:
             wrong = self.failures - missing

@@ -71,7 +71,7 @@ class _Shape(Watch):
         server = ledger.scenario.server
         written = "max_event_bytes" in server.model_fields_set
         self._most_bytes = server.max_event_bytes if written else SMALL_BYTES
-        self._sent: Counter[str] = Counter()
+        self._sent: set[str] = set()
         self._largest = 0
         self._rejected: Counter[tuple[str, str]] = Counter()
         for name, schema in self._events.items():
@@ -82,7 +82,7 @@ class _Shape(Watch):
         if row.project != self.ledger.project:
             return
         self.judged += 1
-        self._sent[row.event] += 1
+        self._sent.add(row.event)
         self._largest = max(self._largest, row.bytes)
         if row.event not in self._events:
             self.fail(row, f"type {row.event!r} is not declared (SSE-7)")

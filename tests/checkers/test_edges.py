@@ -480,3 +480,34 @@ def test_each_stranger_that_was_let_in_is_one_thing_judged():
         text = "\n".join(f"{n} connect w/0#{n}" for n in range(1, number + 1))
         found = fails("permission", history(text, of), "let in without the right credentials")
         assert found.judged == number
+
+
+@pytest.mark.rules("CLI-1")
+def test_an_outage_begins_where_either_side_saw_it_first():
+    of = scenario(groups={"a": {"latency": "500ms"}})
+    ends = ["5 close a/0#1 client client received=0", "5.5 close a/0#1 server client"]
+    text = f"{BEGUN}{{}}\n{{}}\n9 connect a/0#2\n9 replay a/0#2 -"
+    said = passes("reconnect", history(text.format(*ends), of)).sentence
+    assert said.startswith("1 reconnect, the slowest 4 s after the end;")
+    heard = text.format(
+        "4.5 close a/0#1 server shutdown", ends[0].replace(" client r", " server r")
+    )
+    said = passes("reconnect", history(heard, of)).sentence
+    assert said.startswith("1 reconnect, the slowest 4.5 s after the end;")
+
+
+@pytest.mark.rules("CLI-2")
+@pytest.mark.parametrize(("t", "good"), [("50.11", True), ("50.12", False)])
+def test_where_times_are_measured_a_request_may_be_under_way_a_resolution_longer(t, good):
+    text = f"50 offline a/0\n{t} connect a/0#1\n{t} replay a/0#1 -"
+    found = verdict("reconnect", history(text, FAR, target="server", resolution_ns=10**7))
+    assert any("without a network (CLI-2)" in line for line in found.evidence) != good
+
+
+@pytest.mark.rules("RST-1")
+def test_probes_do_not_come_back_after_a_restart():
+    text = (
+        f"{BEGUN}{RESTART}31 close a/0#1 client server received=0\n34 connect a/0#2\n"
+        "34 replay a/0#2 -\n99 connect probe/right#1\n99 replay probe/right#1 -\n100 end run"
+    )
+    assert "and 1 client did;" in passes("restart", history(text, RESTARTED)).sentence
