@@ -560,6 +560,7 @@ def reading(*reads: bytes) -> tuple[Connection, Heard]:
 
 def test_sizes_that_the_documentation_states() -> None:
     assert (MAX_HEAD_BYTES, READ_BYTES) == (65_536, 2048)
+    assert MOST_RETRY_AFTER_S == 10**9  # seconds, some thirty years
 
 
 def test_a_head_counts_up_to_its_end_and_not_what_follows_it() -> None:
