@@ -511,3 +511,9 @@ def test_probes_do_not_come_back_after_a_restart():
         "34 replay a/0#2 -\n99 connect probe/right#1\n99 replay probe/right#1 -\n100 end run"
     )
     assert "and 1 client did;" in passes("restart", history(text, RESTARTED)).sentence
+
+
+@pytest.mark.rules("RST-5")
+def test_a_row_of_no_life_while_the_server_is_down_is_seen():
+    text = f"{BEGUN}30 fault restart server\n30 restart\n30.5 send 1 offered=0 epoch="
+    fails("restart", history(text, RESTARTED), "30.5 s: send, shop, event 1: while the server was")

@@ -369,6 +369,18 @@ def test_a_server_that_was_killed_in_a_silence_leaves_dead_connections():
     fails("reconnect", history(text, of(notices="never")), "was dead, and nobody could tell it")
 
 
+@pytest.mark.parametrize(("t", "heard"), [("4.9", True), ("4.91", False)])
+def test_the_word_of_an_end_is_heard_if_it_arrives_before_the_silence(t, heard):
+    text = (
+        f"{BEGIN}{t} close a/0#1 server slow\n5 offline a/0 silent\n9 online a/0 silent\n"
+        "9 close a/0#1 client server received=0\n10 connect a/0#2\n10 replay a/0#2 -"
+    )
+    if heard:
+        passes("reconnect", history(text, of(notices="never")))
+    else:
+        fails("reconnect", history(text, of(notices="never")), "was dead, and nobody could tell")
+
+
 def test_nine_probes_take_ten_intervals():
     """The event is here at 1.1 s; the silence falls at 1.5 s."""
     end = "{} close a/0#1 client keepalive received=1"
