@@ -387,7 +387,7 @@ class _Accounting(_Outcomes):
             return Status.FAIL, f"{what} do not add up: something happened that no row explains."
         if not self.ledger.complete:
             return Status.INCONCLUSIVE, "The history was cut short: its last row is missing."
-        if not self.judged or not own + near:
+        if not own + near:
             return Status.INCONCLUSIVE, "Nobody was connected while anything was sent."
         self.judged += own + near
         mine = sum(name.partition("/")[0] != NEIGHBOUR for name in self.members)
