@@ -25,7 +25,16 @@ from simrt.quick import quick_of
 from simrt.results import CUT_SHORT, ITEMS, NOT_RUN, TARGETS, Check, Run
 from simrt.runs import USUAL_TARGETS, VIRTUAL, judge_counted, record
 from simrt.scenario import opened
-from simrt.scenario.arguments import callback_of, flag, path_of, runs_of, seed_of, some_of, speed_of
+from simrt.scenario.arguments import (
+    callback_of,
+    flag,
+    path_of,
+    runs_of,
+    seed_of,
+    some_of,
+    speed_of,
+    wrong,
+)
 from simrt.scenario.expect import RUNS, parse_expectation
 from simrt.scenario.model import Scenario
 from simrt.summary import sentence_of
@@ -195,11 +204,11 @@ def check_all(
     Yields:
         For each scenario, in order, its check, or the error that kept it from one.
     """
-    on = some_of("on", on, TARGETS)
+    given = on = some_of("on", on, TARGETS)
     if flag("quick", quick):
         on = tuple(target for target in on if target in VIRTUAL)
         if not on:
-            raise UsageError("a quick check leaves the real server out; add --on sim")
+            raise wrong("on", given, "sim or app, or nothing: a quick check has no real server")
     seed = seed_of(seed)
     runs = runs_of(runs)
     speed = speed_of(speed)
@@ -634,6 +643,11 @@ def _command(
     targets = "" if tuple(on) == usual else "".join(f" --on {target}" for target in on)
     seeds = "" if runs is None else f" --runs {runs}"
     fast = "" if speed is None else f" --speed {speed:g}"
-    file = shlex.quote(scenario.file or scenario.name)
+    if not scenario.file:  # a command needs a file
+        many = "" if runs is None else f", runs={runs}"
+        less = ", quick=True" if quick else ""
+        pace = "" if speed is None else f", speed={speed:g}"
+        return f"simrt.check(scenario, on={list(on)}, seed={seed}{many}{pace}{less})"
+    file = shlex.quote(scenario.file)
     first = " --quick" if quick else ""
     return f"simrt check {file}{targets}{first} --seed {seed}{seeds}{fast}"

@@ -116,7 +116,7 @@ def _figures(found: Comparison, *, everything: bool) -> Iterator[str]:
         yield from table([_heading(found), *map(_figure, shown)], right=_NUMBERS)
     rest = len(found.distances) - len(shown)
     if rest and found.grain is Grain.FIGURES:
-        yield f"{rest} more figures; --all shows them."
+        yield f"{text.many(rest, 'more figure')} left out here; none was found to differ."
 
 
 def _heading(found: Comparison) -> tuple[str, ...]:

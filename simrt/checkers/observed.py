@@ -29,7 +29,7 @@ from simrt.scenario.expect import (
 from simrt.scenario.model import Scenario
 from simrt.text import many
 
-OVER_RUNS = "simrt check judges it over many runs"
+OVER_RUNS = "a check judges it over many runs"
 """Said wherever one run is held against a line."""
 
 

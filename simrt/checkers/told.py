@@ -168,7 +168,7 @@ def more_runs(number: int, needed: int = ENOUGH) -> str:
     if needed > MOST_RUNS:
         return f"only {count(needed)} runs could tell"
     more = needed - number
-    return f"{_further(more)} {plural(more, 'is', 'are')} needed (--runs {needed})"
+    return f"{_further(more)} {plural(more, 'is', 'are')} needed ({needed} in all)"
 
 
 def further(term: Comparison, seen: Sequence[Seen], errors: Errors) -> str:
@@ -190,7 +190,7 @@ def near(found: tuple[int, int | None] | None) -> str:
         span = _further(fewest)
     else:
         span = f"{count(fewest)} to {_further(_about(most))}"
-    return f"the bound lies inside that interval; {span} may decide it (--runs)"
+    return f"the bound lies inside that interval; {span} may decide it"
 
 
 def _about(number: int) -> int:

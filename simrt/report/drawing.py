@@ -11,8 +11,8 @@ from html import escape
 from simrt.errors import UsageError
 from simrt.report.feature import settings
 from simrt.report.figures.canvas import WIDTH_PX, Figure
-from simrt.report.html import FIGURES, faults_of, outcomes_of
-from simrt.report.lane import choose_lanes, follow
+from simrt.report.html import FIGURES, faults_of, followed, outcomes_of
+from simrt.report.lane import Lane
 from simrt.report.palette import AWAY, INK, PAPER, RECEIVED, RING, SILENCE, Look
 from simrt.report.story import Story, tell
 from simrt.results import Run
@@ -74,14 +74,14 @@ def draw(figure: str, runs: Sequence[Run]) -> Drawing:
         if not isinstance(run, Run):
             raise wrong("figure", run, "runs to draw beside this one, as simrt.run returns them")
     stories = [tell(run.history, run.target, run.seed) for run in runs]
-    lanes = [choose_lanes(story) for story in stories]
-    for story, shown in zip(stories, lanes, strict=True):
-        follow(story, shown)
+    lanes = followed(stories)
     figures = FIGURES[figure](stories, lanes)
     if len(figures) < len(runs):
         raise UsageError(f"there is no {figure} to show: {_WHEN.get(figure, 'no data')}")
     names = _names(runs)
-    return Drawing(figures, names, _svg(figure, figures, names, stories))
+    return Drawing(
+        figures, names, _svg(figures, names, [*_entries(figure, figures, stories, lanes)])
+    )
 
 
 def _names(runs: Sequence[Run]) -> tuple[str, ...]:
@@ -103,7 +103,9 @@ def _heading(name: str, finding: str) -> str:
     return f"{name}: {finding}" if name else finding
 
 
-def _svg(key: str, figures: Sequence[Figure], names: Sequence[str], stories: list[Story]) -> str:
+def _svg(
+    figures: Sequence[Figure], names: Sequence[str], entries: Sequence[tuple[str, str]]
+) -> str:
     """The figures beside each other, each below its finding, the legend below all."""
     wide = len(figures) * WIDTH_PX + (len(figures) - 1) * _GAP
     lines = [
@@ -121,7 +123,7 @@ def _svg(key: str, figures: Sequence[Figure], names: Sequence[str], stories: lis
         ]
         parts.append(_placed(figure, place, x, top))
     below = top + max(_height(figure) for figure in figures)
-    legend, rows = _legend(key, stories, wide, below)
+    legend, rows = _legend(entries, wide, below)
     tall = below + rows * (_LINE + 2) + 6
     scale = _ALONE if len(figures) == 1 else 1
     return (
@@ -145,11 +147,11 @@ def _placed(figure: Figure, place: int, x: int, y: float) -> str:
     return "<svg " + size + own.removeprefix("<svg ")
 
 
-def _legend(key: str, stories: list[Story], wide: float, top: float) -> tuple[str, int]:
+def _legend(entries: Sequence[tuple[str, str]], wide: float, top: float) -> tuple[str, int]:
     """What the marks and shades mean, in as many rows as it needs."""
     parts = []
     x, row = 4.0, 0
-    for sign, label in _entries(key, stories):
+    for sign, label in entries:
         room = 26 + _LETTER * len(label)
         if x > 4 and x + room > wide:
             x, row = 4.0, row + 1
@@ -162,14 +164,20 @@ def _legend(key: str, stories: list[Story], wide: float, top: float) -> tuple[st
     return "".join(parts), row + 1 if parts else 0
 
 
-def _entries(key: str, stories: list[Story]) -> Iterator[tuple[str, str]]:
+def _entries(
+    key: str,
+    figures: Sequence[Figure],
+    stories: Sequence[Story],
+    lanes: Sequence[Sequence[Lane]],
+) -> Iterator[tuple[str, str]]:
     if key in _WITH_OUTCOMES:
-        for look in outcomes_of(stories):
-            if look is not RING or key in _WITH_LANES:
+        for look in outcomes_of(stories, lanes):
+            seen = any(one.draws(look) for one in figures)
+            if seen and (look is not RING or key in _WITH_LANES):
                 yield _mark(look), look.label
-    if key in _WITH_LANES and any(person.away for story in stories for person in story.people):
+    if key in _WITH_LANES and any(one.draws(AWAY) for one in figures):
         yield _shade(AWAY.light, 1), "without a connection"
-    if key in _WITH_LANES and any(person.silent for story in stories for person in story.people):
+    if key in _WITH_LANES and any(one.draws(SILENCE) for one in figures):
         yield _shade(SILENCE.light, 1), SILENCE.label
     if key in _WITH_FAULTS:
         for look in faults_of(stories):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from simrt.report.palette import OUTCOMES, RING
 
 _OUTDATED = (
@@ -25,9 +28,28 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     ("current again", "The client has the newest event that was sent."),
     ("fit", "Whether channels are the right tool: good, weak, wrong abstraction, or undecided."),
     ("sim", "The simulator: the real channel engine, a modelled network and modelled clients."),
+    ("app", "The real server and real clients in one process, in virtual time."),
     ("server", "The real server with real connections."),
     ("seed", "The number that fixes everything random in a run, so that it can be repeated."),
     ("95 % interval", "Where the true mean lies in 19 of 20 such series of runs."),
     ("inconclusive", "It was asked for, but this run cannot tell; never the same as passed."),
     ("not applicable", "The scenario declares nothing of the kind; shown, never counted."),
 )  # fmt: skip
+
+# What is neither text nor seen: figures say in a table what they say in marks.
+_UNREAD = re.compile(r"<pre.*?</pre>|<[^>]*>", re.DOTALL)
+
+
+def said_in(words: Sequence[tuple[str, str]], page: str) -> list[tuple[str, str]]:
+    """Those words that a page uses; what it does not speak of needs no meaning.
+
+    Arguments:
+        words: each with its meaning; several names of one thing are separated by commas.
+        page: HTML.
+    """
+    text = " ".join(_UNREAD.sub(" ", page).replace("\N{NO-BREAK SPACE}", " ").lower().split())
+    return [
+        (name, meaning)
+        for name, meaning in words
+        if any(re.search(rf"\b{re.escape(one)}", text) for one in name.split(", "))
+    ]

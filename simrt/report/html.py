@@ -21,13 +21,15 @@ from simrt.report.figures.reconnects import reconnects
 from simrt.report.figures.staleness import staleness
 from simrt.report.figures.timeline import closeup, timeline
 from simrt.report.figures.waiting import waiting
-from simrt.report.glossary import GLOSSARY
+from simrt.report.glossary import GLOSSARY, said_in
 from simrt.report.lane import Lane, choose_lanes, follow
 from simrt.report.palette import (
+    AWAY,
     OUTCOMES,
     RING,
     SILENCE,
     Look,
+    Shade,
     css_names,
     css_variables,
     fault_look,
@@ -36,7 +38,7 @@ from simrt.report.palette import (
 )
 from simrt.report.source import scenario_yaml
 from simrt.report.story import Story, tell
-from simrt.results import Check, Run
+from simrt.results import TARGETS, Check, Run
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -81,13 +83,18 @@ def shown_runs(check: Check) -> tuple[Run, ...]:
     return tuple(first.values())
 
 
-def panels(stories: Sequence[Story]) -> tuple[Panel, ...]:
-    """All figures that the runs have data for."""
-    if not stories:
-        return ()
+def followed(stories: Sequence[Story]) -> list[list[Lane]]:
+    """For each run the subscribers that are shown one by one."""
     lanes = [choose_lanes(story) for story in stories]
     for story, shown in zip(stories, lanes, strict=True):
         follow(story, shown)
+    return lanes
+
+
+def panels(stories: Sequence[Story], lanes: Sequence[Sequence[Lane]]) -> tuple[Panel, ...]:
+    """All figures that the runs have data for."""
+    if not stories:
+        return ()
     drawn = [draw(stories, lanes) for draw in FIGURES.values()]
     return tuple(
         Panel(HEADINGS[figures[0].key], figures[0].how, figures) for figures in drawn if figures
@@ -100,6 +107,12 @@ def report_html(check: Check) -> str:
     stories = [tell(run.history, run.target, run.seed) for run in runs]
     targets = targets_of(check)
     rows = compared(check)
+    lanes = followed(stories)
+    shown = panels(stories, lanes)
+
+    def drawn(look: Look | Shade) -> bool:
+        return any(figure.draws(look) for panel in shown for figure in panel.figures)
+
     page = environment().get_template("report.html.j2")
     return page.render(
         check=check,
@@ -109,10 +122,11 @@ def report_html(check: Check) -> str:
         rows=checklist(check),
         groups=experience(check, runs, stories) if stories else (),
         feature=feature(check),
-        panels=panels(stories),
-        outcome_looks=outcomes_of(stories),
+        panels=shown,
+        outcome_looks=[look for look in outcomes_of(stories, lanes) if drawn(look)],
+        away=drawn(AWAY),
+        silence=SILENCE if drawn(SILENCE) else None,
         faults=faults_of(stories),
-        silence=SILENCE if any(person.silent for s in stories for person in s.people) else None,
         targets=targets,
         compared=rows,
         difference=difference(rows),
@@ -120,13 +134,13 @@ def report_html(check: Check) -> str:
         unjudged=unjudged(check),
         versions=versions(check),
         yaml=scenario_yaml(check.scenario),
-        glossary=GLOSSARY,
+        glossary=[one for one in GLOSSARY if one[0] not in TARGETS or one[0] in targets],
         no_restart=not any(story.restarts for story in stories),
     )
 
 
-def outcomes_of(stories: Sequence[Story]) -> tuple[Look, ...]:
-    """The outcomes that occur, and replay where there was one."""
+def outcomes_of(stories: Sequence[Story], lanes: Sequence[Sequence[Lane]]) -> tuple[Look, ...]:
+    """The outcomes that occur, and replay where it reached one of those that are shown."""
     seen = {
         name
         for story in stories
@@ -134,7 +148,9 @@ def outcomes_of(stories: Sequence[Story]) -> tuple[Look, ...]:
         for name, number in person.counts().items()
         if number
     }
-    replayed = any(person.replayed for story in stories for person in story.people)
+    replayed = any(
+        by_replay for shown in lanes for lane in shown for *_, by_replay in lane.receipts
+    )
     looks = [look for look in OUTCOMES if look.name in seen]
     return tuple([*looks, RING] if replayed else looks)
 
@@ -165,6 +181,7 @@ def environment() -> Environment:
     env.filters["sign"] = STATUS_SIGN.__getitem__
     env.filters["mark"] = _mark
     env.filters["svg"] = _svg
+    env.filters["said_in"] = said_in
     env.globals["style"] = Markup(stylesheet())  # noqa: S704 - our own file and colours
     env.globals["fault_variable"] = _fault_variable
     return env

@@ -138,19 +138,19 @@ def test_equal_runs_are_compared_where_they_say_all(
         )
         few = judge(text, [a_run()] * 19)
         assert few.status is UNTOLD
-        assert few.sentence.endswith("; 1 further run is needed (--runs 20)")
+        assert few.sentence.endswith("; 1 further run is needed (20 in all)")
 
 
 def test_one_run_alone_tells_nothing_of_others() -> None:
     verdict = judge("missed_fraction(office) <= 0.9", [a_run()])
     assert verdict.status is UNTOLD
-    assert verdict.sentence.endswith("(one run); 19 further runs are needed (--runs 20)")
+    assert verdict.sentence.endswith("(one run); 19 further runs are needed (20 in all)")
 
 
 def test_what_to_do_about_a_bound_inside_the_interval_is_said() -> None:
     said = judge("missed_fraction(office) <= 0.0425", MANY).sentence
     assert "the bound lies inside that interval; " in said
-    assert said.endswith(" may decide it (--runs)")
+    assert said.endswith(" may decide it")
     assert "may decide it" not in judge("missed_fraction(office) <= 0.1", MANY).sentence
     near = judge("missed_fraction(office) <= 0.042", MANY).sentence
     # The true mean need not be that near, nor far enough for any number.
@@ -423,7 +423,7 @@ def test_a_bound_finer_than_time_itself_is_untold(text: str, status: Status) -> 
             "not reached(x)",
             [{}, {}],
             UNTOLD,
-            "x was never reached in 2 runs; 18 further runs are needed (--runs 20)",
+            "x was never reached in 2 runs; 18 further runs are needed (20 in all)",
         ),
         (
             "not reached(x)",
@@ -699,7 +699,7 @@ def test_a_share_of_runs(kept: int, broken: int, status: Status) -> None:
     if status is UNTOLD and broken:
         spread = limits.spread_of([1.0] * kept + [0.0] * broken)
         assert verdict.sentence.endswith(near(limits.further_runs(spread, 0.95, 1.0)))
-    assert ("1 further run is needed (--runs 59)" in verdict.sentence) == (kept == 58)
+    assert ("1 further run is needed (59 in all)" in verdict.sentence) == (kept == 58)
     # Turned around, it fails as seldom as every line: 59 of 59 are not enough for that.
     contrary = judge("not in 95 % of runs missed() <= 10", runs).status
     assert contrary is {PASS: UNTOLD, FAIL: PASS}.get(status, status)

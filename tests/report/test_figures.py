@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from msgspec import structs
 
+from simrt.report import html
 from simrt.report.figures.canvas import inline_svg, paper, settings
 from simrt.report.figures.delay import delay, quantiles_s
 from simrt.report.figures.outcomes import outcomes
@@ -14,7 +15,6 @@ from simrt.report.figures.reconnects import reconnects
 from simrt.report.figures.staleness import staleness
 from simrt.report.figures.timeline import closeup, timeline
 from simrt.report.figures.waiting import Levels, _top, waiting
-from simrt.report.html import panels
 from simrt.report.lane import choose_lanes, follow
 from simrt.report.palette import css_names
 from simrt.report.story import tell
@@ -47,6 +47,10 @@ def usual():
 @pytest.fixture(scope="module")
 def crowded():
     return panels(stories(busy(), busy("server")))
+
+
+def panels(found):
+    return html.panels(found, html.followed(found))
 
 
 def every(*found):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
-from simrt.report.palette import GRID, INK, QUIET, Look, css_names, fault_look
+from simrt.report.palette import GRID, INK, QUIET, Look, Shade, css_names, fault_look
 from simrt.report.story import Zone
 
 if TYPE_CHECKING:
@@ -55,6 +55,10 @@ class Figure:
     alt: str
     svg: str
     table: Table
+
+    def draws(self, look: Look | Shade) -> bool:
+        """Whether something in it has this colour: what is not drawn needs no explanation."""
+        return f"var(--{css_names()[look.light]}" in self.svg
 
 
 @contextmanager

@@ -36,11 +36,13 @@ def delay(stories: Sequence[Story]) -> tuple[Figure, ...]:
     ]
     low = delay_edge_s(max(0, min(used, default=120) - 2))
     high = delay_edge_s(min(DELAY_BINS - 1, max(used, default=240) + 2))
+    by_replay = any(any(story.delays[group][1]) for story in stories for group in _shown(story))
+    dotted = " Thin dotted lines: events that came by replay." if by_replay else ""
     with settings():
-        return tuple(_draw(story, low, max(high, 10 * low)) for story in stories)
+        return tuple(_draw(story, low, max(high, 10 * low), dotted) for story in stories)
 
 
-def _draw(story: Story, low_s: float, high_s: float) -> Figure:
+def _draw(story: Story, low_s: float, high_s: float, dotted: str) -> Figure:
     import numpy as np
     from matplotlib.ticker import FuncFormatter, LogLocator
 
@@ -82,7 +84,7 @@ def _draw(story: Story, low_s: float, high_s: float) -> Figure:
         target=story.target,
         finding=_finding(story, groups),
         how="Read off: at a delay on the lower axis, the share of the events that had arrived. "
-        "Missed events are not in it. Thin dotted lines: events that came by replay.",
+        f"Missed events are not in it.{dotted}",
         note=_note(story, groups),
         alt=alt,
         svg=inline_svg(canvas, f"delay-{story.target}", f"Delay on {story.target}", alt),

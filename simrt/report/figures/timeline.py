@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from simrt import text as words
 from simrt.report.figures.canvas import Figure, Table, inline_svg, settings
 from simrt.report.figures.lanes import BINS, Window, draw_lanes
 from simrt.report.lane import Lane
-from simrt.report.palette import MISSED, UNFINISHED
+from simrt.report.palette import AWAY, MISSED, SILENCE, UNFINISHED
 from simrt.report.story import CODES, MISSED_CODES, NOT_MEMBER, Story, in_faults, overlap_ns
 
 # More marks than this in one drawing are no longer marks but a grey wall: then shares are drawn.
 MAX_MARKS = 900
 # How many marks the closer look holds, roughly.
 CLOSE_MARKS = 330
-DOTS = (
-    "A dot is an event at the moment it arrived, with a faint line from when it was sent; a cross "
-    "is a missed event, at the moment it was sent; a ring came by replay."
-)
 
 
 def timeline(stories: Sequence[Story], lanes: Sequence[Sequence[Lane]]) -> tuple[Figure, ...]:
@@ -31,10 +28,11 @@ def timeline(stories: Sequence[Story], lanes: Sequence[Sequence[Lane]]) -> tuple
     window = Window(0, max(story.duration_ns for story in stories))
     many = is_aggregated(stories, lanes)
     with settings():
-        return tuple(
+        drawn = tuple(
             _timeline(story, shown, window, many)
             for story, shown in zip(stories, lanes, strict=True)
         )
+    return _explained(drawn, _how(drawn, lanes, window, many))
 
 
 def is_aggregated(stories: Sequence[Story], lanes: Sequence[Sequence[Lane]]) -> bool:
@@ -53,7 +51,7 @@ def _timeline(story: Story, lanes: Sequence[Lane], window: Window, many: bool) -
         key="timeline",
         target=story.target,
         finding=_finding(story),
-        how=_how(many, window.length_s),
+        how="",
         note=_note(story, lanes),
         alt=alt,
         svg=inline_svg(canvas, f"timeline-{story.target}", f"Timeline on {story.target}", alt),
@@ -74,10 +72,14 @@ def closeup(stories: Sequence[Story], lanes: Sequence[Sequence[Lane]]) -> tuple[
         return ()
     window, where = found[0]
     with settings():
-        return tuple(
-            _closeup(story, shown, window, where)
-            for story, shown in zip(stories, lanes, strict=True)
+        drawn = tuple(
+            _closeup(story, shown, window) for story, shown in zip(stories, lanes, strict=True)
         )
+    how = (
+        f"The {_span(window)}, where the longest row of events that never arrived, of the clients "
+        f"shown for {where}, begins, event by event. {_how(drawn, lanes, window, aggregated=False)}"
+    )
+    return _explained(drawn, how)
 
 
 def _worst_window(story: Story, lanes: Sequence[Lane]) -> Window | None:
@@ -99,11 +101,13 @@ def _worst_window(story: Story, lanes: Sequence[Lane]) -> Window | None:
     return Window(int(sends[first]), max(int(sends[last]), int(sends[first]) + 1_000_000))
 
 
-def _closeup(story: Story, lanes: Sequence[Lane], window: Window, where: str) -> Figure:
+def _span(window: Window) -> str:
+    length, start = words.seconds(window.length_s), words.clock_time(window.start_ns)
+    return f"{length} from {start} after the start"
+
+
+def _closeup(story: Story, lanes: Sequence[Lane], window: Window) -> Figure:
     canvas = draw_lanes(story, lanes, window, aggregated=False)
-    span = (
-        f"{words.seconds(window.length_s)} from {words.clock_time(window.start_ns)} after the start"
-    )
     rows = []
     for lane in lanes:
         codes = [
@@ -125,7 +129,7 @@ def _closeup(story: Story, lanes: Sequence[Lane], window: Window, where: str) ->
         finding += f"{words.count(missed)} of {words.many(sent, 'event')} never reach {name}"
     else:
         finding += f"{name} misses {words.count(missed)} of {words.many(sent, 'event')}"
-    alt = f"The {span}: " + " ".join(
+    alt = f"The {_span(window)}: " + " ".join(
         f"{name}: {arrived} of {sent} events arrived, {missed} {lost}."
         for name, sent, arrived, missed in rows
     )
@@ -133,8 +137,7 @@ def _closeup(story: Story, lanes: Sequence[Lane], window: Window, where: str) ->
         key="closeup",
         target=story.target,
         finding=finding,
-        how=f"The {span}, where the longest row of events that never arrived, of the clients "
-        f"shown for {where}, begins, event by event. {DOTS}",
+        how="",
         note="",
         alt=alt,
         svg=inline_svg(canvas, f"closeup-{story.target}", f"Closer look on {story.target}", alt),
@@ -206,17 +209,40 @@ def _is_state(story: Story) -> bool:
     return story.scenario.intent.kind == "state"
 
 
-def _how(aggregated: bool, length_s: float) -> str:
+def _explained(drawn: tuple[Figure, ...], how: str) -> tuple[Figure, ...]:
+    return tuple(replace(figure, how=how) for figure in drawn)
+
+
+def _how(
+    drawn: Sequence[Figure], lanes: Sequence[Sequence[Lane]], window: Window, aggregated: bool
+) -> str:
+    """How to read what is drawn, on any target; what is not drawn is not explained."""
+    missed = any(figure.draws(look) for figure in drawn for look in (*MISSED, UNFINISHED))
+    replayed = any(
+        by_replay and window.holds(t_ns)
+        for shown in lanes
+        for lane in shown
+        for t_ns, _, by_replay in lane.receipts
+    )
     if aggregated:
-        stretch = words.seconds(length_s / BINS)
-        how = (
+        stretch = words.seconds(window.length_s / BINS)
+        shares = (
             f"There are too many events for single marks: each column is {stretch}, and its "
-            "colours are the shares of what became of the events sent in it. A mark names the "
-            "cause; a ring stands where replay arrived. The top lane is the pace of sending."
+            "colours are the shares of what became of the events sent in it"
         )
+        marks = [shares]
+        marks += ["A mark names the cause of what did not arrive"] if missed else []
+        marks += ["A ring stands where replay arrived"] if replayed else []
+        marks += ["The top lane is the pace of sending"]
     else:
-        how = DOTS
-    return f"{how} Grey bands: without a connection. Lilac bands: silence."
+        dot = "A dot is an event at the moment it arrived, with a faint line from when it was sent"
+        marks = [dot]
+        cause = "One that did not arrive has the mark of its cause, at the moment it was sent"
+        marks += [cause] if missed else []
+        marks += ["A ring is an event that came by replay"] if replayed else []
+    bands = ((AWAY, "Grey bands: without a connection"), (SILENCE, "Lilac bands: silence"))
+    marks += [said for look, said in bands if any(figure.draws(look) for figure in drawn)]
+    return "".join(f"{mark}. " for mark in marks).rstrip()
 
 
 def _note(story: Story, lanes: Sequence[Lane]) -> str:

@@ -56,11 +56,26 @@ def waiting(stories: Sequence[Story], lanes: Sequence[Sequence[Lane]]) -> tuple[
     found = [_levels(story, shown, length) for story, shown in zip(stories, lanes, strict=True)]
     size = stories[0].scenario.feature.options.buffer_size
     tops = [_top(levels, size) for one in found for levels in one]
+    top = max(tops, default=1.0)
+    near = any(limit < top for one in found for levels in one for limit, _ in _limits(levels, size))
+    how = (
+        "For each group the client that missed most. What is in the network no setting can drop "
+        f"any more. {'Dashed: how much fits. ' if near else ''}"
+        f"Each column is the fullest moment of {words.seconds(length / BINS)}."
+    )
     with settings():
         return tuple(
-            _draw(story, levels, length, max(tops, default=1.0))
+            _draw(story, levels, length, top, how)
             for story, levels in zip(stories, found, strict=True)
         )
+
+
+def _limits(levels: Levels, size: int) -> list[tuple[int, str]]:
+    """How many events fit, where that is known, and into what."""
+    limits = [] if levels.window is None else [(levels.window, "network")]
+    return [
+        *limits, (size + (levels.window or 0), "network + buffer" if limits else "buffer")
+    ]  # fmt: skip
 
 
 def _levels(story: Story, lanes: Sequence[Lane], length_s: float) -> list[Levels]:
@@ -103,7 +118,7 @@ def _top(levels: Levels, size: int) -> float:
     return max(full * 1.12, highest * 1.08)
 
 
-def _draw(story: Story, found: Sequence[Levels], length_s: float, top: float) -> Figure:
+def _draw(story: Story, found: Sequence[Levels], length_s: float, top: float, how: str) -> Figure:
     unit = time_unit(length_s)
     canvas, panels = paper([PANEL_PX] * max(1, len(found)), gap_px=20, top_px=18)
     for place, axes in enumerate(panels):
@@ -125,9 +140,7 @@ def _draw(story: Story, found: Sequence[Levels], length_s: float, top: float) ->
         key="waiting",
         target=story.target,
         finding=_finding(story, found),
-        how="For each group the client that missed most. What is in the network no setting can "
-        "drop any more. Dashed: how much fits. "
-        f"Each column is the fullest moment of {words.seconds(length_s / BINS)}.",
+        how=how,
         note=_note(story, found, top),
         alt=alt,
         svg=inline_svg(canvas, f"waiting-{story.target}", f"Waiting on {story.target}", alt),
@@ -156,10 +169,8 @@ def _panel(
         color=BUFFER.light, linewidth=0, zorder=2, label="in the buffer",
     )  # fmt: skip
     size = story.scenario.feature.options.buffer_size
-    limits = [] if levels.window is None else [(levels.window, "network")]
-    limits.append((size + (levels.window or 0), "network + buffer" if limits else "buffer"))
     about = "about " if story.target != "sim" and levels.window is not None else ""
-    for limit, label in limits:
+    for limit, label in _limits(levels, size):
         if limit < top:
             axes.axhline(limit, color=INK.light, linewidth=0.9, dashes=(4, 3), zorder=3)
             axes.annotate(
