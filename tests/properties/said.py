@@ -75,7 +75,7 @@ def _line(facts: Facts, found: re.Match[str], _: str) -> bool:
         ends = [words.measured(one or 0.0, mean.unit, digits[0]) for one in (mean.low, mean.high)]
         # What is open at the end makes the limits that judge wider than those of the table.
         open_ = any(run.value("unfinished") for run in facts.check.measured["sim"])
-        usual = found["name"] in ("", "95 % interval ") and not open_
+        usual = found["name"] == "95 % interval " and not open_
         if usual and ends != [found["low"], found["high"]]:
             return False
     group = "all" if found["whose"] == "everyone" else found["whose"]
@@ -155,6 +155,7 @@ def _promises(facts: Facts, found: re.Match[str], _: str) -> bool:
 
 VERDICT = [
     Rule(rf"counts on {NUMBER} events of replay, but the buffer keeps {NUMBER}", _promises),
+    Rule(rf"lastN {NUMBER} promises more than bufferSize {NUMBER} keeps", _promises),
     LINE,
     *BESIDE,
     ACTED,

@@ -47,12 +47,15 @@ def check_verdict(facts: Facts, page: Reading) -> None:
 
 def judged_elsewhere(facts: Facts) -> list[str]:
     """What checkers say of histories: held by `check_checklist`, and by the checkers' own tests."""
-    return [
-        one_line(verdict["sentence"].rstrip("."))
-        for item in facts.verdicts["items"]
-        for verdict in item["verdicts"]
-        if verdict["check"] not in facts.check.scenario.expect and verdict["check"] != "settings"
-    ]
+    found = []
+    for item in facts.verdicts["items"]:
+        for verdict in item["verdicts"]:
+            if verdict["check"] not in facts.check.scenario.expect:
+                said = [] if verdict["check"] == "settings" else [verdict["sentence"]]
+                # The codes of rules stand in the checklist alone.
+                said += [re.sub(r" \([A-Z]{3}-\d+\)", "", line) for line in verdict["evidence"]]
+                found += [one_line(text.rstrip(".")) for text in (*said, *verdict["evidence"])]
+    return sorted(found, key=len, reverse=True)
 
 
 def check_checklist(facts: Facts, page: Reading) -> None:
