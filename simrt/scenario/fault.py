@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictStr
 
-from simrt.scenario.fields import DurationNs, OneOf, PositiveNumber
+from simrt.scenario.fields import Allowed, DurationNs, OneOf, PositiveNumber
 from simrt.scenario.units import POSITIVE_DURATION_PATTERN
 
 # More sends than this in one burst are a load test, not a scenario.
@@ -106,12 +106,19 @@ FAULT_KINDS = {
 """By the key that names it in a scenario."""
 
 
+_Group = Annotated[StrictStr, Allowed("the name of a group of this scenario")]
+_Event = Annotated[StrictStr, Allowed("an event that a hook sends")]
+
+
 class Fault(OneOf):
     """What goes wrong, when, and for how long; it heals by itself."""
 
     at_ns: DurationNs = Field(alias="at", description="When, before the end of the workload.")
     for_ns: DurationNs = Field(default=0, alias="for", description="How long.")
-    by: PositiveNumber | None = Field(
+    by: Annotated[
+        PositiveNumber | None,
+        Allowed("a number above 0: a share of at most 1, a factor, or a number of sends"),
+    ] = Field(
         default=None,
         description="Of a disconnect the share of the group, at most 1; of slow the factor; "
         "of a burst the number of sends.",
@@ -119,24 +126,22 @@ class Fault(OneOf):
     restart: Literal["server"] | None = Field(
         default=None, description="The server process is killed; after this time another listens."
     )
-    stall: StrictStr | None = Field(
-        default=None, description="The clients of this group do not read."
-    )
-    disconnect: StrictStr | None = Field(
+    stall: _Group | None = Field(default=None, description="The clients of this group do not read.")
+    disconnect: _Group | None = Field(
         default=None, description="The connections of this group, or a share of it, are cut."
     )
-    slow: StrictStr | None = Field(
+    slow: _Group | None = Field(
         default=None, description="The clients of this group handle each event `by` times as long."
     )
-    half_open: StrictStr | None = Field(
+    half_open: _Group | None = Field(
         default=None,
         alias="half-open",
         description="The network loses this group's connections without a word.",
     )
-    burst: StrictStr | None = Field(
+    burst: _Event | None = Field(
         default=None, description="`by` more sends of this event type, evenly over the time."
     )
-    deny: StrictStr | None = Field(
+    deny: _Group | None = Field(
         default=None, description="The credentials of this group are revoked, and restored."
     )
 

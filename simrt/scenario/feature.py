@@ -10,16 +10,24 @@ from pydantic import Field, StrictInt, StrictStr, field_validator
 from simrt.engine import ChannelOptions, ReplayOptions
 from simrt.scenario.fields import (
     MOST_MESSAGES,
+    Allowed,
     OneOf,
     OptionalCount,
     OptionalDurationNs,
     Part,
     Permission,
 )
-from simrt.scenario.units import parse_duration
+from simrt.scenario.units import ZONE_ALLOWED, parse_duration
 
 # A type that cannot be broken out of, neither in a stream nor in a table (PUB-3).
-EventType = Annotated[StrictStr, Field(pattern=r"^[^\x00-\x1f\x7f]{1,200}$")]
+EventType = Annotated[
+    StrictStr,
+    Field(pattern=r"^[^\x00-\x1f\x7f]{1,200}$"),
+    Allowed("an event type of 1 to 200 characters, none of them a control character"),
+]
+
+
+_CHANNEL_ALLOWED = "a name of 1 to 200 bytes of UTF-8 without control characters"
 
 
 class Options(Part):
@@ -70,9 +78,12 @@ _PATH = r"/([A-Za-z0-9_\-][A-Za-z0-9_\-.]*(/[A-Za-z0-9_\-][A-Za-z0-9_\-.]*)*)?"
 class Stream(Part):
     """The subscription endpoint, a read hook (SSE-3)."""
 
-    path: StrictStr = Field(
-        pattern=rf"^{_PATH}$", description="Its path below the project, such as /admin/news."
-    )
+    path: Annotated[
+        StrictStr,
+        Allowed(
+            "a path of letters, digits, - _ and . such as /admin/news, without a slash at its end"
+        ),
+    ] = Field(pattern=rf"^{_PATH}$", description="Its path below the project, such as /admin/news.")
     permission: Permission = Field(description="Who may open it: {user: [GET]}.")
     replay: Replay = Field(default=Replay(), description="What a new subscription gets first.")
 
@@ -80,21 +91,34 @@ class Stream(Part):
 class Sender(OneOf):
     """A hook (`POST /content`) or a job (a cron expression or an interval) that sends (HOK-1)."""
 
-    hook: StrictStr | None = Field(
+    hook: Annotated[
+        StrictStr | None,
+        Allowed(
+            "a method and a path, such as POST /content: POST, PUT, PATCH or DELETE; "
+            "letters, digits, - _ and . without a slash at the end"
+        ),
+    ] = Field(
         default=None,
         pattern=rf"^(POST|PUT|PATCH|DELETE) {_PATH}$",
         description="Method and path of the request that causes the send.",
     )
-    job: StrictStr | None = Field(
+    job: Annotated[
+        StrictStr | None,
+        Allowed(
+            "a cron expression of five fields, such as */5 * * * *, or an interval such as 30s"
+        ),
+    ] = Field(
         default=None, description="A cron expression of five fields, or an interval such as 30s."
     )
     permission: Permission | None = Field(
         default=None, description="Who may call the hook: {token:editor: [POST]}."
     )
-    timezone: StrictStr = Field(
+    timezone: Annotated[StrictStr, Allowed(ZONE_ALLOWED)] = Field(
         default="UTC", description="The time zone of the cron expression; default: the scenario's."
     )
-    sends: StrictStr = Field(description="The event's type.")
+    sends: Annotated[StrictStr, Allowed("the event type that it sends, as text")] = Field(
+        description="The event's type."
+    )
     data: Any = Field(
         default=None, description="Its data; {n} and {now} are filled in. Default: first example."
     )
@@ -135,24 +159,29 @@ class Sender(OneOf):
 class Feature(Part):
     """One realtime feature of one project: channel, endpoint, events, senders."""
 
-    project: StrictStr = Field(
+    project: Annotated[StrictStr, Allowed("1 to 64 letters, digits, - or _")] = Field(
         pattern=r"^[A-Za-z0-9_\-]{1,64}$", description="The project; URLs start with its name."
     )
-    channel: StrictStr = Field(
+    channel: Annotated[StrictStr, Allowed(_CHANNEL_ALLOWED)] = Field(
         min_length=1, max_length=200, description="The channel's name, 1 to 200 bytes."
     )
     options: Options = Field(default=Options(), description="The channel's options.")
     stream: Stream
-    events: dict[EventType, dict[str, Any]] = Field(
+    events: Annotated[
+        dict[EventType, dict[str, Any]],
+        Allowed("event types, each with the JSON Schema of its data"),
+    ] = Field(
         min_length=1, description="Type to JSON Schema of its data, examples among it (SSE-7)."
     )
-    senders: tuple[Sender, ...] = Field(default=(), description="Hooks and jobs that send.")
+    senders: Annotated[tuple[Sender, ...], Allowed("a list of hooks and jobs")] = Field(
+        default=(), description="Hooks and jobs that send."
+    )
 
     @field_validator("channel")
     @classmethod
     def _channel_name(cls, name: str) -> str:
         if len(name.encode()) > 200 or any(unicodedata.category(c) == "Cc" for c in name):
-            raise ValueError("a name of 1 to 200 bytes of UTF-8 without control characters")
+            raise ValueError(_CHANNEL_ALLOWED)
         return name
 
     @property

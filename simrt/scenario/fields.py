@@ -7,6 +7,7 @@ JSON Schema that an editor checks with.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -40,6 +41,21 @@ from simrt.scenario.units import (
     parse_rate,
     parse_size,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What may stand at a field, in words: part of its type.
+
+    Only where the type does not say it: the range of a number and the words of a `Literal` are
+    worded from the type itself.
+
+    Attributes:
+        words: such as `a number with a unit, such as 45s`.
+    """
+
+    words: str
+
 
 # A bound on counts of messages, so that no later stage meets a number that it cannot hold.
 MOST_MESSAGES = 1_000_000_000
@@ -135,18 +151,21 @@ DurationNs = Annotated[
     BeforeValidator(_duration),
     PlainSerializer(format_duration),
     WithJsonSchema(_ZERO_OR_DURATION),
+    Allowed(DURATION_ALLOWED),
 ]
 PositiveDurationNs = Annotated[
     int,
     BeforeValidator(_positive_duration),
     PlainSerializer(format_duration),
     WithJsonSchema(_POSITIVE_DURATION),
+    Allowed(DURATION_ALLOWED),
 ]
 OptionalDurationNs = Annotated[
     int | None,
     BeforeValidator(_duration_or_none),
     PlainSerializer(lambda ns: "none" if ns is None else format_duration(ns)),
     WithJsonSchema({"anyOf": [_POSITIVE_DURATION, {"const": "none"}]}),
+    Allowed(f"{DURATION_ALLOWED}, above 0; or none"),
 ]
 OptionalCount = Annotated[
     int | None,
@@ -155,6 +174,7 @@ OptionalCount = Annotated[
     WithJsonSchema(
         {"anyOf": [{"type": "integer", "minimum": 0, "maximum": MOST_MESSAGES}, {"const": "none"}]}
     ),
+    Allowed(COUNT_ALLOWED),
 ]
 Number = Annotated[float | int, BeforeValidator(_number), WithJsonSchema({"type": "number"})]
 PositiveNumber = Annotated[
@@ -180,6 +200,7 @@ RateField = Annotated[
     BeforeValidator(_rate),
     PlainSerializer(lambda rate: rate.text),
     WithJsonSchema({"type": "string", "pattern": RATE_PATTERN}),
+    Allowed(RATE_ALLOWED),
 ]
 PaceField = Annotated[
     Rate,
@@ -193,6 +214,7 @@ PaceField = Annotated[
             ]
         }
     ),
+    Allowed(PACE_ALLOWED),
 ]
 SizeBytes = Annotated[
     int,
@@ -211,14 +233,25 @@ Window = Annotated[
             ]
         }
     ),
+    Allowed(WINDOW_ALLOWED),
 ]
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 # Whoever may use an endpoint, with the methods that they may use (SSE-4).
-Who = Annotated[StrictStr, Field(pattern=r"^(public|user|token:[A-Za-z0-9_\-]{1,64})$")]
-Methods = Annotated[tuple[Method, ...], Field(min_length=1)]
-Permission = Annotated[dict[Who, Methods], Field(min_length=1)]
+Who = Annotated[
+    StrictStr,
+    Field(pattern=r"^(public|user|token:[A-Za-z0-9_\-]{1,64})$"),
+    Allowed("public, user or token:NAME, the name of 1 to 64 letters, digits, - or _"),
+]
+Methods = Annotated[
+    tuple[Method, ...], Field(min_length=1), Allowed("a list of methods, such as [GET]")
+]
+Permission = Annotated[
+    dict[Who, Methods],
+    Field(min_length=1),
+    Allowed("public, user or token:NAME, each with its methods, such as {user: [GET]}"),
+]
 
 
 class Part(BaseModel):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, GetJsonSchemaHandler, StrictInt, StrictStr, model_validator
 from pydantic_core import CoreSchema
 
 from simrt.scenario.fields import (
+    Allowed,
     DurationNs,
     OneOf,
     OneOrMore,
@@ -62,7 +63,9 @@ class Distribution(OneOf):
     )
     erlang: Erlang | None = Field(default=None, description="Erlang: steadier than exponential.")
     uniform: Uniform | None = Field(default=None, description="Uniform between two durations.")
-    hyperexponential: tuple[Phase, ...] | None = Field(
+    hyperexponential: Annotated[
+        tuple[Phase, ...] | None, Allowed("a list of two phases or more, each {p: …, mean: …}")
+    ] = Field(
         default=None,
         min_length=2,
         description="A choice among exponentials: mostly short, some long.",
@@ -167,10 +170,12 @@ class OnOff(Part):
 class Trace(Part):
     """Recorded times: CSV or JSON Lines with `t` and `event`, optionally `data`."""
 
-    file: StrictStr = Field(
+    file: Annotated[StrictStr, Allowed("the name of a trace file, as text")] = Field(
         min_length=1, description="The recording, relative to the scenario's folder."
     )
-    compress: PositiveNumber = Field(
+    compress: Annotated[
+        PositiveNumber, Allowed("a number above 0: recorded seconds per scenario second")
+    ] = Field(
         default=1, description="Recorded seconds per scenario second: 60 makes an hour a minute."
     )
     offset_ns: DurationNs = Field(

@@ -32,6 +32,7 @@ from simrt.scenario.arguments import wrong
 from simrt.scenario.fault import Fault
 from simrt.scenario.feature import Feature, Options, Replay, Sender, Stream
 from simrt.scenario.fields import (
+    Allowed,
     DurationNs,
     OneOrMore,
     OptionalDurationNs,
@@ -54,9 +55,12 @@ from simrt.scenario.laws import (
 )
 from simrt.scenario.paths import changed
 from simrt.scenario.units import (
+    DURATION_ALLOWED,
     DURATION_PATTERN,
     MOMENT_ALLOWED,
     NS_PER_S,
+    SIZE_ALLOWED,
+    ZONE_ALLOWED,
     format_duration,
     parse_moment,
     parse_size,
@@ -96,8 +100,13 @@ __all__ = [
 
 STARTS_ALLOWED = f"{MOMENT_ALLOWED}, from 1970 to 2200"
 
-GroupName = Annotated[StrictStr, Field(pattern=r"^[A-Za-z][A-Za-z0-9_\-]{0,63}$")]
+GroupName = Annotated[
+    StrictStr,
+    Field(pattern=r"^[A-Za-z][A-Za-z0-9_\-]{0,63}$"),
+    Allowed("a group name: a letter, then letters, digits, - or _, at most 64 in all"),
+]
 
+_SPREAD_ALLOWED = "two durations, the shorter first, such as [2s, 5s]; or none"
 _TWO_DURATIONS = {
     "type": "array",
     "items": {"anyOf": [{"type": "string", "pattern": DURATION_PATTERN}, {"const": 0}]},
@@ -111,6 +120,7 @@ RetrySpread = Annotated[
         lambda spread: "none" if spread is None else [format_duration(ns) for ns in spread]
     ),
     WithJsonSchema({"anyOf": [_TWO_DURATIONS, {"const": "none"}]}),
+    Allowed(_SPREAD_ALLOWED),
 ]
 
 
@@ -139,7 +149,7 @@ class Intent(Part):
         alias="useful_for",
         description="An event older than this misleads more than it helps; none = never.",
     )
-    needs: tuple[Need, ...] = Field(
+    needs: Annotated[tuple[Need, ...], Allowed("a list of needs")] = Field(
         default=(),
         description="What is asked for that a realtime channel does not give; [] = nothing. "
         "Not written: the fit is undecided.",
@@ -152,7 +162,9 @@ class Intent(Part):
 class Publish(Part):
     """What calls a hook: the event that it causes, when, and with which data."""
 
-    event: StrictStr = Field(description="The event's type; a hook must send it.")
+    event: Annotated[StrictStr, Allowed("an event type that a hook sends, as text")] = Field(
+        description="The event's type; a hook must send it."
+    )
     arrivals: Arrivals
     data: Any = Field(
         default=None,
@@ -192,7 +204,7 @@ def _reconnect_kind(value: object) -> str:
 class KeepAlive(Part):
     """The client's system asks now and then whether the server is still there (NET-7)."""
 
-    keepalive_ns: PositiveDurationNs = Field(
+    keepalive_ns: Annotated[PositiveDurationNs, Allowed(f"{DURATION_ALLOWED}; 1s or more")] = Field(
         alias="keepalive",
         ge=NS_PER_S,  # TCP counts in seconds; and each probe of each client costs work
         description="A probe after so long without a byte, 1s or more, and each so long on.",
@@ -202,6 +214,7 @@ class KeepAlive(Part):
 Notices = Annotated[
     Annotated[KeepAlive, Tag("keepalive")] | Annotated[Literal["never", "at-heal"], Tag("word")],
     Discriminator(lambda value: "word" if isinstance(value, str) else "keepalive"),
+    Allowed("never, at-heal, or an interval such as {keepalive: 45s}"),
 ]
 """How a client learns that its connection is dead, where nobody tells it."""
 
@@ -265,12 +278,13 @@ class Workload(Part):
     duration_ns: PositiveDurationNs = Field(
         alias="duration", description="Nothing is sent at or after this time."
     )
-    publish: tuple[Publish, ...] = Field(
+    publish: Annotated[tuple[Publish, ...], Allowed("a list: which event arrives when")] = Field(
         default=(), description="What calls the hooks; jobs fire by themselves."
     )
-    subscribers: dict[GroupName, Subscribers] = Field(
-        min_length=1, description="Groups of clients, by name."
-    )
+    subscribers: Annotated[
+        dict[GroupName, Subscribers],
+        Allowed("groups of subscribers by name, such as {office: {count: 20}}"),
+    ] = Field(min_length=1, description="Groups of clients, by name.")
 
 
 # --- expectations, the rest ---------------------------------------------------------------------
@@ -308,7 +322,7 @@ class ServerSettings(Part):
         alias="quiet",
         description="How long, at most, outcomes may settle after the workload.",
     )
-    max_event_bytes: SizeBytes = Field(
+    max_event_bytes: Annotated[SizeBytes, Allowed(f"{SIZE_ALLOWED}; 2B or more")] = Field(
         default=65_536,
         alias="maxEventBytes",
         ge=2,
@@ -319,7 +333,7 @@ class ServerSettings(Part):
     @classmethod
     def _ordered(cls, spread: tuple[int, int] | None) -> tuple[int, int] | None:
         if spread is not None and spread[0] > spread[1]:
-            raise ValueError("two durations, the shorter first; or none")
+            raise ValueError(_SPREAD_ALLOWED)
         return spread
 
 
@@ -338,10 +352,10 @@ class Variants(Part):
 class SiteCheck(Part):
     """The site's own validation (item 6): a command and the directory that it runs in."""
 
-    directory: StrictStr = Field(
+    directory: Annotated[StrictStr, Allowed("the folder of the site, as text")] = Field(
         min_length=1, description="Where it runs, relative to the scenario's folder."
     )
-    validate_command: StrictStr = Field(
+    validate_command: Annotated[StrictStr, Allowed("a command, as text")] = Field(
         default="yarn validate", alias="validate", min_length=1, description="The command."
     )
 
@@ -349,7 +363,9 @@ class SiteCheck(Part):
 class Outcome(Part):
     """Declares a counterexample: it passes exactly when these, and no others, fail."""
 
-    fail: tuple[StrictStr, ...] = Field(min_length=1, description="The codes that must fail.")
+    fail: Annotated[tuple[StrictStr, ...], Allowed("a list of one code or more, as text")] = Field(
+        min_length=1, description="The codes that must fail."
+    )
 
 
 def _moment(value: object) -> object:
@@ -376,18 +392,23 @@ class Scenario(Part):
     intent: Intent
     feature: Feature
     workload: Workload
-    faults: tuple[Fault, ...] = Field(default=(), description="What goes wrong, and when.")
-    expect: tuple[StrictStr, ...] = Field(
-        default=(), description="What must hold: missed_fraction(office) <= 0.1"
-    )
+    faults: Annotated[
+        tuple[Fault, ...], Allowed("a list of faults, such as {at: 3m, stall: office, for: 45s}")
+    ] = Field(default=(), description="What goes wrong, and when.")
+    expect: Annotated[
+        tuple[StrictStr, ...],
+        Allowed("a list of expectations as text, such as missed_fraction(office) <= 0.1"),
+    ] = Field(default=(), description="What must hold: missed_fraction(office) <= 0.1")
     outcome: Outcome | None = Field(default=None, description="Only for counterexamples.")
     server: ServerSettings = Field(default=ServerSettings(), description="The server's settings.")
     variants: Variants = Field(default=Variants(), description="Another design, for comparison.")
     site: SiteCheck | None = Field(default=None, description="The site's own validation.")
-    starts: Annotated[datetime, BeforeValidator(_moment)] = Field(
+    starts: Annotated[datetime, BeforeValidator(_moment), Allowed(STARTS_ALLOWED)] = Field(
         default=datetime(2026, 1, 1, tzinfo=UTC), description="The wall clock at the start."
     )
-    timezone: StrictStr = Field(default="UTC", description="The time zone of cron expressions.")
+    timezone: Annotated[StrictStr, Allowed(ZONE_ALLOWED)] = Field(
+        default="UTC", description="The time zone of cron expressions."
+    )
 
     # Where the file stands: traces and the site's directory are relative to it.
     _directory: str = PrivateAttr(default="")

@@ -14,87 +14,11 @@ from pydantic.fields import FieldInfo
 
 from simrt.errors import Mistake
 from simrt.scenario.documents import Document, KeyPath
-from simrt.scenario.fault import FAULT_KINDS
-from simrt.scenario.fields import COUNT_ALLOWED, MOST_MESSAGES, WINDOW_ALLOWED, OneOf, Part
-from simrt.scenario.model import STARTS_ALLOWED, Scenario
-from simrt.scenario.units import DURATION_ALLOWED, PACE_ALLOWED, RATE_ALLOWED, SIZE_ALLOWED
+from simrt.scenario.fields import Allowed, OneOf, Part
+from simrt.scenario.model import Scenario
 from simrt.scenario.words import described, nearest
 from simrt.text import listing
 
-_WHO = "public, user or token:NAME, each with its methods, such as {user: [GET]}"
-_PATH = "a path of letters, digits, - _ and . such as /admin/news, without a slash at its end"
-
-# What may stand at a key, where the key's own type does not say it. By the key's name, which is
-# unique where it matters.
-ALLOWED = {
-    "title": "a short title: text of 1 to 200 characters",
-    "question": "text",
-    "starts": STARTS_ALLOWED,
-    "timezone": "the name of a time zone, such as UTC or Europe/Berlin",
-    "project": "1 to 64 letters, digits, - or _",
-    "channel": "a name of 1 to 200 bytes of UTF-8 without control characters",
-    "bufferSize": f"a whole number from 1 to {MOST_MESSAGES}",
-    "path": _PATH,
-    "permission": _WHO,
-    "hook": (
-        "a method and a path, such as POST /content: POST, PUT, PATCH or DELETE; "
-        "letters, digits, - _ and . without a slash at the end"
-    ),
-    "job": "a cron expression of five fields, such as */5 * * * *, or an interval such as 30s",
-    "sends": "the event type that it sends, as text",
-    "event": "an event type that a hook sends, as text",
-    "events": "event types, each with the JSON Schema of its data",
-    "senders": "a list of hooks and jobs",
-    "publish": "a list: which event arrives when",
-    "subscribers": "groups of subscribers by name, such as {office: {count: 20}}",
-    "count": "a whole number from 1 to 100000",
-    "shape": "a whole number from 1 to 1000000",
-    "fixed": "a whole number, 1 or more",
-    "geometric": "a number, 1 or more",
-    "backoff": "a number, 1 or more",
-    "compress": "a number above 0: recorded seconds per scenario second",
-    "p": "a number above 0, at most 1",
-    "by": "a number above 0: a share of at most 1, a factor, or a number of sends",
-    "hyperexponential": "a list of two phases or more, each {p: …, mean: …}",
-    "file": "the name of a trace file, as text",
-    "faults": "a list of faults, such as {at: 3m, stall: office, for: 45s}",
-    "silent": "true or false",
-    "watchdog": "a number with a unit, such as 45s, above 0; or none",
-    "notices": "never, at-heal, or an interval such as {keepalive: 45s}",
-    "needs": "a list of needs",
-    "expect": "a list of expectations as text, such as missed_fraction(office) <= 0.1",
-    "fail": "a list of one code or more, as text",
-    "retrySpread": "two durations, the shorter first, such as [2s, 5s]; or none",
-    "maxEventBytes": f"{SIZE_ALLOWED}; 2B or more",
-    "directory": "the folder of the site, as text",
-    "validate": "a command, as text",
-}
-_DURATIONS = (
-    "duration", "at", "for", "constant", "exponential", "mean", "low", "high", "offset", "latency",
-    "after", "jitter", "atMost", "quiet",
-)  # fmt: skip
-_OPTIONAL_DURATIONS = (
-    "useful_for", "messageTTL", "maxAge", "heartbeat", "peerTimeout", "writeDeadline",
-)  # fmt: skip
-ALLOWED |= dict.fromkeys(_DURATIONS, DURATION_ALLOWED)
-ALLOWED |= dict.fromkeys(_OPTIONAL_DURATIONS, f"{DURATION_ALLOWED}, above 0; or none")
-ALLOWED |= {"keepalive": f"{DURATION_ALLOWED}; 1s or more"}
-ALLOWED |= dict.fromkeys(("poisson", "rate"), RATE_ALLOWED)
-ALLOWED["periodic"] = PACE_ALLOWED
-_HIT = {
-    "group": "the name of a group of this scenario",
-    "event": "an event that a hook sends",
-    "server": "server",
-}
-ALLOWED |= {name: _HIT[kind.hits] for name, kind in FAULT_KINDS.items()}
-ALLOWED |= {"lastN": COUNT_ALLOWED, "window": WINDOW_ALLOWED}
-
-# What may stand for a key that the author names.
-NAMED = {
-    "permission": "public, user or token:NAME, the name of 1 to 64 letters, digits, - or _",
-    "events": "an event type of 1 to 200 characters, none of them a control character",
-    "subscribers": "a group name: a letter, then letters, digits, - or _, at most 64 in all",
-}
 _PERMISSION_KEYS = ("public", "user", "token:NAME")
 
 
@@ -127,11 +51,11 @@ def _from_model(document: Document, error: Any) -> tuple[KeyPath, Mistake]:
             of_key=True,
         )
     if of_key:
-        named = str(path[-2]) if len(path) > 1 else ""
-        known = _PERMISSION_KEYS[:2] if named == "permission" else ()
+        mapping = resolve(path[:-1])
+        known = _PERMISSION_KEYS[:2] if mapping.key == "permission" else ()
         return path, document.mistake(
             path,
-            NAMED.get(named, "another name"),
+            _said(mapping.names) or "another name",
             found=f"the name {described(path[-1])}",
             nearest=nearest(path[-1], known),
             of_key=True,
@@ -186,12 +110,14 @@ class Where:
     Attributes:
         key: the last key that has a name.
         types: the types that may stand there.
-        in_list: it is an item of a list under that key.
+        metadata: what the field says beside them: its range, its words.
+        names: where names stand that the author chose, what each may be.
     """
 
     key: str
     types: tuple[Any, ...]
-    in_list: bool = False
+    metadata: tuple[Any, ...] = ()
+    names: tuple[Any, ...] = ()
 
     @property
     def parts(self) -> tuple[type[Part], ...]:
@@ -213,19 +139,36 @@ class Where:
         """What may stand there, as a sentence."""
         if self.literals and not self.parts:
             return listing(self.literals, "or")
-        if self.key in ALLOWED and not self.in_list:
-            return ALLOWED[self.key]
+        if said := _said(self.metadata):
+            return said
         if self.parts:
             words = f", or {listing(self.literals, 'or')}" if self.literals else ""
             one_of = [part for part in self.parts if issubclass(part, OneOf)]
             if one_of:
                 return f"exactly one of {', '.join(one_of[0].choices())}{words}"
             return f"a mapping with {listing(self.keys)}{words}"
-        if any(get_origin(t) is tuple for t in self.types):
-            return "a list of methods, such as [GET]"
         if self.types == (dict,) or any(get_origin(t) is dict for t in self.types):
             return "a JSON Schema: a mapping, such as {type: object}"
-        return "text"
+        return "true or false" if bool in self.types else _worded(self.types, self.metadata)
+
+
+def _said(metadata: tuple[Any, ...]) -> str:
+    """What the field or its type says in words; what the field says comes last."""
+    return next((one.words for one in reversed(metadata) if isinstance(one, Allowed)), "")
+
+
+def _worded(types: tuple[Any, ...], metadata: tuple[Any, ...]) -> str:
+    """The range of a number, or the length of a text."""
+    least, most, above, shortest, longest = (
+        next((getattr(one, name) for one in metadata if hasattr(one, name)), None)
+        for name in ("ge", "le", "gt", "min_length", "max_length")
+    )
+    if not {int, float} & set(types):
+        return "text" if longest is None else f"text of {shortest} to {longest} characters"
+    number = "a number" if float in types else "a whole number"
+    if above is not None:
+        return f"{number} above {above}" + (f", at most {most}" if most is not None else "")
+    return f"{number}, {least} or more" if most is None else f"{number} from {least} to {most}"
 
 
 def keys_of(part: type[Part]) -> tuple[str, ...]:
@@ -242,18 +185,25 @@ def resolve(path: KeyPath) -> Where:
 
 
 def _below(where: Where, step: str | int) -> Where:
-    found: list[Any] = []
-    key = step if isinstance(step, str) else where.key
+    found: list[tuple[Any, tuple[Any, ...]]] = []
+    metadata: tuple[Any, ...] = ()
+    names: tuple[Any, ...] = ()
     for one in where.types:
         if isinstance(one, type) and issubclass(one, Part):
             field = _field(one, step)
             if field is not None:
                 found.extend(_flat(field.annotation))
+                metadata += tuple(field.metadata)
         elif get_origin(one) is dict:
             found.extend(_flat(get_args(one)[1]))
         elif get_origin(one) is tuple:
             found.extend(_flat(get_args(one)[0]))
-    return Where(str(key), tuple(found), isinstance(step, int))
+    for kind, _ in found:
+        if get_origin(kind) is dict:
+            names += tuple(extra for _, extras in _flat(get_args(kind)[0]) for extra in extras)
+    inner = tuple(extra for _, extras in found for extra in extras)
+    key = step if isinstance(step, str) else where.key
+    return Where(str(key), tuple(kind for kind, _ in found), inner + metadata, names)
 
 
 def _field(part: type[Part], key: str | int) -> FieldInfo | None:
@@ -263,15 +213,22 @@ def _field(part: type[Part], key: str | int) -> FieldInfo | None:
     return None
 
 
-def _flat(annotation: Any) -> Iterator[Any]:
-    """The types of an annotation: unions opened, validators and null left out."""
+def _flat(annotation: Any, metadata: tuple[Any, ...] = ()) -> Iterator[tuple[Any, tuple[Any, ...]]]:
+    """The types of an annotation, each with what was noted at it: unions opened, null left out."""
     if get_origin(annotation) is Annotated:
-        yield from _flat(get_args(annotation)[0])
+        inner, *noted = get_args(annotation)
+        yield from _flat(inner, (*_opened(noted), *metadata))
     elif type(annotation).__name__ in ("UnionType", "_UnionGenericAlias"):
         for inner in get_args(annotation):
-            yield from _flat(inner)
+            yield from _flat(inner, metadata)
     elif annotation is not type(None):
-        yield annotation
+        yield annotation, metadata
+
+
+def _opened(noted: list[Any]) -> Iterator[Any]:
+    """The ranges in a `Field`, and all else as it is."""
+    for one in noted:
+        yield from one.metadata if isinstance(one, FieldInfo) else (one,)
 
 
 # --- what is asked of the data itself -----------------------------------------------------------

@@ -56,7 +56,7 @@ DURATION = "a number with a unit, such as 250ms, 20s, 5m, 2h or 1d"
 OF_PARTS = (
     # title, intent
     model("title is a number", "title: Live admin notifications", "title: §5",
-          "title", "found 5", "a short title: text"),
+          "title", "found 5", "text of 1 to 200 characters"),
     model("title is empty", "title: Live admin notifications", 'title: §""',
           "title", 'found ""', "1 to 200 characters"),
     model("a variant that is none", "{resume: last-event-id}", "{§resumes: last-event-id}",
@@ -69,7 +69,7 @@ OF_PARTS = (
           "variants", "a mapping with resume"),
     model("title is endless", "title: Live admin notifications", "title: §" + "x" * 201,
           "title", "1 to 200 characters"),
-    model("no title", "title: Live admin notifications\n", "§", "title", "missing", "a short title"),
+    model("no title", "title: Live admin notifications\n", "§", "title", "missing", "text of 1 to 200 characters"),
     model("question is a list", "question: What does a deploy cost the office?",
           "question: §[why]", "question", "found [why]", "allowed: text"),
     model("unknown key at the top", "starts: 2026", "§start: 2026",
@@ -260,7 +260,7 @@ OF_PARTS = (
     model("a heartbeat of nothing", "heartbeat: 15s", "heartbeat: §0",
           "server.heartbeat", "above 0; or none"),
     model("retry upside down", "retrySpread: [2s, 5s]", "retrySpread: §[5s, 2s]",
-          "server.retrySpread", "found [5s, 2s]", "two durations, the shorter first; or none",
+          "server.retrySpread", "found [5s, 2s]", "two durations, the shorter first, such as [2s, 5s]; or none",
           structural=False),
     model("retry of three", "retrySpread: [2s, 5s]", "retrySpread: §[2s, 5s, 6s]",
           "server.retrySpread", "two durations, the shorter first, such as [2s, 5s]; or none"),
