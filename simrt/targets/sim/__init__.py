@@ -1,4 +1,4 @@
-"""The simulator: the engine under SimPy, with the modelled network and clients.
+"""The simulator: the engine with the modelled network and clients, on an event scheduler.
 
 `docs/semantics.md` lists the rules NET-1 to NET-9 that this target implements exactly.
 """
