@@ -152,7 +152,7 @@ _ANSWER: dict[str, _Test] = {"status": _is_count, "probe": _is_text, "endpoint":
 _FAULT: dict[str, _Test] = {"index": _is_count, "whom": _is_text, "members": _are_counts}
 # By kind of row, the keys of `detail` that judges compute with.
 _DETAILS: dict[str, dict[str, _Test]] = {
-    "send": {"offered": _is_count, "sender": _is_text},
+    "send": {"offered": _is_count, "sender": _is_text, "part": _is_count},
     "replay": {
         "count": _is_count, "first": _is_count, "last": _is_count,
         "last_n": _is_count_or_none, "max_age_ns": _is_count_or_none,

@@ -43,7 +43,8 @@ def quick_of(scenario: Scenario, usual_runs: int) -> Quick:
     """
     groups = scenario.workload.subscribers
     members = sum(group.count for group in groups.values())
-    sends = max(1, sum(1 for _ in islice(arrivals(scenario, Randomness(1)), _DELIVERIES)))
+    calls = islice(arrivals(scenario, Randomness(1)), _DELIVERIES)
+    sends = max(1, sum(call.count for call in calls))
     least = sum(min(group.count, _MEMBERS) for group in groups.values())
     runs = max(1, min(_RUNS, usual_runs, _DELIVERIES // (sends * least)))
     share = min(1.0, _DELIVERIES / (sends * runs) / members)

@@ -64,9 +64,11 @@ class Record:
     def __init__(self, write: Callable[[Row], None]) -> None:
         self.write = write
 
-    def sent(self, t_ns: int, where: Where, message: Message, sender: str) -> None:
-        """`send`."""
+    def sent(self, t_ns: int, where: Where, message: Message, sender: str, part: int = 1) -> None:
+        """`send`; `part` is its place among those that one call sends together, from 1."""
         detail = {"offered": message.offered, "sender": sender}
+        if part > 1:
+            detail["part"] = part
         self._message("send", t_ns, where, message, _NOBODY, detail)
 
     def took(self, t_ns: int, where: Where, who: Who, message: Message) -> None:

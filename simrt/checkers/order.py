@@ -4,7 +4,8 @@ Sends are numbered 1, 2, 3, … in one epoch (PUB-1). What the server takes for 
 strictly increasing numbers (DLV-2), never after the connection's close (DLV-4), and is what was
 sent (DLV-3). A connection is a stream of bytes: what the client receives on it is the beginning of
 what was taken for it, nothing skipped in the middle, nothing added. So all subscribers see one
-order (DLV-6), replay included (REP-3).
+order (DLV-6), replay included (REP-3). What one call brings as a list is sent one event after the
+other (HOK-4).
 """
 
 from __future__ import annotations
@@ -22,11 +23,17 @@ class _Order(Watch):
     def __init__(self, ledger: Ledger) -> None:
         super().__init__(ledger)
         self._received = 0
+        self._before: dict[tuple[str, str, str], tuple[str, int]] = {}
 
     def on_send(self, row: Row, _: Subscription | None) -> None:
         due = self.ledger.stream_of(row).last_seq + 1
         if row.seq != due:
             self.fail(row, f"sends are numbered without a gap, {due} is due (PUB-1)")
+        channel = (row.project, row.channel, row.epoch)
+        sender, part = _place(row)
+        if part > 1 and self._before.get(channel) != (sender, part - 1):
+            self.fail(row, f"event {part} of one call does not follow the one before it (HOK-4)")
+        self._before[channel] = sender, part
 
     def on_take(self, row: Row, subscription: Subscription | None) -> None:
         self.judged += 1
@@ -78,10 +85,16 @@ class _Order(Watch):
         )
 
 
+def _place(row: Row) -> tuple[str, int]:
+    """Who sent it, and as the how-many-th of one call."""
+    detail = row.detail or {}
+    return str(detail.get("sender", "")), detail.get("part", 1)
+
+
 CHECKER = Checker(
     "order",
     "A channel's events arrive unchanged, in the order of sending, once per connection.",
-    ("PUB-1", "DLV-2", "DLV-3", "DLV-4", "DLV-6", "REP-3"),
+    ("PUB-1", "DLV-2", "DLV-3", "DLV-4", "DLV-6", "REP-3", "HOK-4"),
     4,
     _Order,
 )

@@ -10,14 +10,15 @@ import heapq
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
-from itertools import count
+from itertools import count as counted
+from itertools import groupby, islice
 from operator import attrgetter
 from typing import Any
 
 import msgspec
 from cronsim import CronSim
 
-from simrt.scenario.events import payload
+from simrt.scenario.events import most_of_a_call, payload
 from simrt.scenario.model import Batch, OnOff, Publish, Scenario, Sender, Trace
 from simrt.scenario.randomness import Randomness
 from simrt.scenario.traces import read_recording, replayed, trace_path
@@ -36,6 +37,8 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
         event: the event's type.
         n: its how-many-th of this entry, from 1; arrivals while the server is down count too.
         data: the template of its data, for `render(data, n, wall)`.
+        count: how many events it brings, `n` that of the first; more than one only where the hook
+            takes a list.
     """
 
     t_ns: int
@@ -43,6 +46,7 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
     event: str
     n: int
     data: Any
+    count: int = 1
 
 
 def arrivals(scenario: Scenario, randomness: Randomness) -> Iterator[Arrival]:
@@ -73,10 +77,14 @@ def _of_entry(
         yield from _recorded(scenario, index, entry, entry.arrivals.trace)
         return
     data = payload(scenario.feature, entry)
-    for n, t_ns in enumerate(_times(entry, randomness, name), 1):
+    most = most_of_a_call(scenario.feature, entry.event, data)
+    n = 1
+    for t_ns, sends in groupby(_times(entry, randomness, name)):
         if t_ns >= end_ns:
             return
-        yield Arrival(t_ns, index, entry.event, n, data)
+        while count := sum(1 for _ in islice(sends, most)):
+            yield Arrival(t_ns, index, entry.event, n, data, count)
+            n += count
 
 
 def _times(entry: Publish, randomness: Randomness, name: str) -> Iterator[int]:
@@ -94,13 +102,13 @@ def _times(entry: Publish, randomness: Randomness, name: str) -> Iterator[int]:
 def _poisson(randomness: Randomness, name: str, gap_ns: Fraction) -> Iterator[int]:
     gaps = randomness.exponential(name, float(gap_ns))
     t_ns = 0
-    for index in count():
+    for index in counted():
         t_ns += gaps.at(index)
         yield t_ns
 
 
 def _periodic(gap_ns: Fraction) -> Iterator[int]:
-    for n in count(1):
+    for n in counted(1):
         yield round(n * gap_ns)
 
 

@@ -5,11 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from simrt.scenario.model import Feature, Publish, Sender
 from simrt.scenario.shapes import shape_of
 
+if TYPE_CHECKING:
+    from simrt.scenario.arrivals import Arrival
+
+MOST_BODY_BYTES = 262_144
+"""The longest body of a hook's request, where a server does not say otherwise."""
+
+# More digits than any ordinal of a send has (see `sending.MOST_SENDS`).
+_LONGEST_N = 99_999_999
+# All moments are written with as many characters.
+_SOME_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 _MARKS = re.compile(r"\{(n|now)\}")
 
 
@@ -61,6 +73,33 @@ def payload(feature: Feature, entry: Publish | Sender) -> Any:
     if isinstance(examples, list) and examples:
         return examples[0]
     raise LookupError(f"no data for {event}: neither data nor an example in its schema")
+
+
+def most_of_a_call(feature: Feature, event: str, template: Any) -> int:
+    """How many events one call of the event's hook brings at most: as many as its body holds.
+
+    Arguments:
+        feature: whose hook.
+        event: the event's type.
+        template: its data, to be filled in.
+    """
+    hook = feature.hook_for(event)
+    if hook is None or hook.body == "event":
+        return 1
+    longest = msgspec.json.encode(render(template, _LONGEST_N, _SOME_TIME))
+    return max(1, (MOST_BODY_BYTES - 1) // (len(longest) + 1))  # [a,b]: each with one more
+
+
+def body_of(hook: Sender, arrival: Arrival, wall: datetime) -> bytes:
+    """The body of a call of a hook.
+
+    Arguments:
+        hook: which.
+        arrival: what it brings.
+        wall: the scenario's wall clock.
+    """
+    filled = [render(arrival.data, n, wall) for n in range(arrival.n, arrival.n + arrival.count)]
+    return msgspec.json.encode(filled if hook.body == "list" else filled[0])
 
 
 def render(template: Any, n: int, wall: datetime) -> Any:

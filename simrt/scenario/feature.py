@@ -116,6 +116,10 @@ class Sender(OneOf):
     timezone: Annotated[StrictStr, Allowed(ZONE_ALLOWED)] = Field(
         default="UTC", description="The time zone of the cron expression; default: the scenario's."
     )
+    body: Literal["event", "list"] = Field(
+        default="event",
+        description="What one call of the hook brings: one event's data, or a list of them.",
+    )
     sends: Annotated[StrictStr, Allowed("the event type that it sends, as text")] = Field(
         description="The event's type."
     )
@@ -130,10 +134,10 @@ class Sender(OneOf):
 
     @classmethod
     def branch(cls, choice: str) -> dict[str, Any]:
-        """A hook has a permission of its own (HOK-1), a job none; only jobs have a time zone."""
+        """A hook has a permission of its own (HOK-1) and a body; only jobs have a time zone."""
         if choice == "hook":
             return {"required": ["permission"], "not": {"required": ["timezone"]}}
-        return {"not": {"required": ["permission"]}}
+        return {"not": {"anyOf": [{"required": ["permission"]}, {"required": ["body"]}]}}
 
     @property
     def method(self) -> str:

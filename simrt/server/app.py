@@ -183,7 +183,14 @@ class App:
         if server.refuses:
             raise server.full("the server is shutting down")
         n = server.count_call(hook)
-        call = Call(data, params, n, server.clock.wall(), lambda *event: server.send(hook, *event))
+        call = Call(
+            data,
+            params,
+            n,
+            server.clock.wall(),
+            lambda *event: server.send(hook, *event),
+            _refuse=lambda event: server.reject(hook, event, "shape"),
+        )
         try:
             result = hook.handler(call)
             if inspect.isawaitable(result):

@@ -56,8 +56,9 @@ class Call:
     params: Params
     n: int
     wall: datetime
-    _send: Callable[[str, Any, Params], Sent]
+    _send: Callable[[str, Any, Params, int], Sent]
     sent: list[Sent] = field(default_factory=list)
+    _refuse: Callable[[str], None] | None = None
 
     def send(self, event: str, data: Any, **params: str) -> Sent:
         """Send an event of a type that this hook or job declares.
@@ -70,7 +71,27 @@ class Call:
         Raises:
             Rejected: the event was not sent.
         """
-        sent = self._send(event, data, {**self.params, **params})
+        return self._send_one(event, data, params, 1)
+
+    def send_all(self, event: str, data: Any, **params: str) -> list[Sent]:
+        """Send several events of one type; in their channel nothing comes between them (HOK-4).
+
+        Arguments:
+            event: the type.
+            data: a list with the data of each event.
+            params: as for `send`.
+
+        Raises:
+            Rejected: an event was not sent, and those before it are (HOK-2); or it is no list.
+        """
+        if not isinstance(data, list):
+            if self._refuse is not None:
+                self._refuse(event)
+            raise Rejected("shape", "what is sent is no list of events")
+        return [self._send_one(event, one, params, part) for part, one in enumerate(data, 1)]
+
+    def _send_one(self, event: str, data: Any, params: dict[str, str], part: int) -> Sent:
+        sent = self._send(event, data, {**self.params, **params}, part)
         self.sent.append(sent)
         return sent
 

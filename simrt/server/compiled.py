@@ -62,7 +62,10 @@ def _hook(site: Site, feature: Feature, sender: Sender) -> None:
         project=feature.project,
     )
     def pass_on(call: Call) -> None:
-        call.send(sender.sends, call.data)
+        if sender.body == "event":
+            call.send(sender.sends, call.data)
+        else:
+            call.send_all(sender.sends, call.data)
 
 
 def _job(site: Site, feature: Feature, sender: Sender) -> None:

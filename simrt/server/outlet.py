@@ -59,15 +59,18 @@ class Outlet:
         self._on_leave = on_leave
         self._frames: dict[int, bytes] = {}
 
-    def send(self, event: EncodedEvent, sender: str) -> Message:
-        """Send; what is pending goes out first where it would else be lost (DLV-7)."""
+    def send(self, event: EncodedEvent, sender: str, part: int = 1) -> Message:
+        """Send; what is pending goes out first where it would else be lost (DLV-7).
+
+        `part` is the event's place among those that are sent together, from 1.
+        """
         if self.unflushed >= self.channel.options.buffer_size:
             self.flush()
         now = self.clock.now()
         message = self.channel.send_encoded(event, now)
         self.unflushed += 1
         if self.recorder is not None:
-            self.recorder.sent(now, self.where, message, sender)
+            self.recorder.sent(now, self.where, message, sender, part)
         return message
 
     def flush(self) -> None:

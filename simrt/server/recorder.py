@@ -39,9 +39,9 @@ class Recording(ABC):
 
     # --- senders ------------------------------------------------------------------------------
 
-    def sent(self, t_ns: int, where: Where, message: Message, sender: str) -> None:
+    def sent(self, t_ns: int, where: Where, message: Message, sender: str, part: int) -> None:
         """`send`, and the `drop` rows that it caused."""
-        self._record.sent(t_ns, where, message, sender)
+        self._record.sent(t_ns, where, message, sender, part)
         self._write_losses()
 
     def rejected(self, t_ns: int, where: Where, event: str, cause: str) -> None:

@@ -304,8 +304,12 @@ class Server:
 
     # --- senders ------------------------------------------------------------------------------
 
-    def send(self, sender: Hook | Job, event: str, data: Any, params: Params) -> Sent:
+    def send(
+        self, sender: Hook | Job, event: str, data: Any, params: Params, part: int = 1
+    ) -> Sent:
         """Send for a hook or a job: check the shape, send, deliver in the loop's next turn.
+
+        `part` is the event's place among those that are sent together, from 1.
 
         Raises:
             Rejected: the event was not sent; the `reject` row is written.
@@ -332,7 +336,7 @@ class Server:
         except InvalidNameError as error:
             self.reject(sender, event, "event")
             raise Rejected("event", str(error)) from None
-        message = outlet.send(encoded, sender.sender)
+        message = outlet.send(encoded, sender.sender, part)
         self._flush_soon()
         return Sent(self.hub.epoch, message.seq, message.offered)
 

@@ -9,6 +9,7 @@ from typing import get_args
 from simrt.engine import Resume
 from simrt.engine.message import DEFAULT_MAX_EVENT_BYTES
 from simrt.errors import UsageError
+from simrt.scenario.events import MOST_BODY_BYTES
 
 SECOND_NS = 1_000_000_000
 
@@ -86,7 +87,7 @@ class Limits:
     streams_per_endpoint: int = 12_000
     channels: int = 10_000
     head_bytes: int = 16_384
-    body_bytes: int = 262_144
+    body_bytes: int = MOST_BODY_BYTES
     request_s: float = 30.0
     idle_s: float = 75.0
     notice_s: float = 0.0

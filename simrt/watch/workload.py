@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from simrt.clock import Clock
 from simrt.scenario.arrivals import arrivals
-from simrt.scenario.events import render
+from simrt.scenario.events import body_of
 from simrt.scenario.model import Scenario, Sender
 from simrt.scenario.randomness import Randomness
 
@@ -56,15 +55,9 @@ class Player:
                 await self._until(begin_ns + arrival.t_ns)
                 hook = self._scenario.feature.hook_for(arrival.event)
                 assert hook is not None, "a workload's events have hooks"
-                data = render(arrival.data, arrival.n, self._clock.wall())
-                await self._call(self._scenario, hook, compact(data))
+                await self._call(self._scenario, hook, body_of(hook, arrival, self._clock.wall()))
             await self._until(begin_ns + self._scenario.workload.duration_ns)
             seed += 1
 
     async def _until(self, due_ns: int) -> None:
         await asyncio.sleep(self._clock.loop_s(due_ns - self._clock.now()))
-
-
-def compact(data: Any) -> bytes:
-    """JSON as it goes into a request."""
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()

@@ -136,7 +136,10 @@ class _Reader:
     def _send(self, fields: dict[str, Any], bare: list[str], named: dict[str, str]) -> None:
         self._place(fields, near=named.get("in") == "neighbour", epoch=self.epoch)
         self._data(fields, bare[0], named)
-        fields["detail"] = {"offered": int(named["offered"]), "sender": "POST /news"}
+        sender = named.get("sender", "POST /news").replace("_", " ")
+        fields["detail"] = {"offered": int(named["offered"]), "sender": sender}
+        if "part" in named:
+            fields["detail"]["part"] = int(named["part"])
 
     def _reject(self, fields: dict[str, Any], bare: list[str], _: dict[str, str]) -> None:
         self._place(fields, near=False, epoch="")

@@ -4,7 +4,7 @@ from simrt.checkers import Status
 from tests.checkers.asserting import fails, inconclusive, passes, verdict
 from tests.checkers.histories import history, newest, oldest
 
-pytestmark = pytest.mark.rules("DLV-2", "DLV-3", "DLV-4", "DLV-6", "PUB-1", "REP-3")
+pytestmark = pytest.mark.rules("DLV-2", "DLV-3", "DLV-4", "DLV-6", "PUB-1", "REP-3", "HOK-4")
 
 
 @pytest.mark.parametrize("good", [oldest, newest])
@@ -64,3 +64,34 @@ def test_nothing_delivered_is_inconclusive():
     found = inconclusive("order", history("0 connect a/0#1\n0 replay a/0#1 -\n1 end run"))
     assert found.judged == 0
     assert found.status is Status.INCONCLUSIVE
+
+
+LIST = (
+    "0 connect a/0#1\n0 replay a/0#1 -\n"
+    "1 send 1 offered=0\n1 send 2 offered=0 part=2\n1 send 1 offered=0 in=neighbour\n"
+    "1 send 3 offered=0 part=3\n1 send 4 offered=0\n1 send 5 offered=0 part=2\n"
+    "1 take a/0#1 1\n1 receive a/0#1 1"
+)
+
+
+@pytest.mark.parametrize(
+    ("edit", "good"),
+    [
+        (("", ""), True),
+        (("2 offered=0 part=2\n1 send 1", "2 offered=0 part=3\n1 send 1"), False),
+        (("3 offered=0 part=3", "3 offered=0 part=2"), False),
+        (("3 offered=0 part=3", "3 offered=0 part=3 sender=POST_/other"), False),
+        (("4 offered=0\n1 send 5 offered=0 part=2", "4 offered=0 part=4"), True),
+        (("1 send 2 offered=0 part=2\n", "1 send 2 offered=0\n"), False),
+        (("send 1 offered=0\n1 send 2", "send 1 offered=0 part=2\n1 send 2"), False),
+    ],
+)
+def test_the_events_of_one_call_follow_each_other(edit, good):
+    """What another project sends in between is no matter."""
+    text = LIST.replace(*edit, 1)
+    assert (text != LIST) == bool(edit[0])
+    found = history(text)
+    if good:
+        passes("order", found)
+    else:
+        fails("order", found, "of one call does not follow the one before it (HOK-4)")

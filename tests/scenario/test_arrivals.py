@@ -1,5 +1,6 @@
 """When sends are caused: laws, order, streams of their own, traces, and jobs."""
 
+import json
 import math
 from collections import Counter
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from simrt.scenario import arrivals, job_times, scenario
+from simrt.scenario.events import body_of
 from simrt.scenario.feature import Sender
 from simrt.scenario.laws import Arrivals
 from simrt.scenario.randomness import Randomness
@@ -98,6 +100,63 @@ def test_batches_share_one_instant():
     found = Counter(times({"batch": {"rate": "1/s", "size": {"fixed": 3}}}, "2000s"))
     assert set(found.values()) == {3}
     assert abs(len(found) - 2000) < 4 * math.sqrt(2000)
+
+
+def listing(law, data=None, duration="2000s"):
+    """A scenario whose one hook takes a list."""
+    one = made({"event": "a", "arrivals": law, "data": data or {"n": "{n}"}}, duration=duration)
+    return one.with_({"feature.senders[0].body": "list"})
+
+
+@pytest.mark.rules("HOK-4")
+@pytest.mark.parametrize("size", [{"fixed": 3}, {"geometric": 4}])
+def test_a_batch_is_one_call_where_the_hook_takes_a_list(size):
+    """The same sends at the same times, numbered as before."""
+    law = {"batch": {"rate": "1/s", "size": size}}
+    calls = list(arrivals(listing(law), Randomness(1)))
+    single = list(arrivals(made(("a", law), duration="2000s"), Randomness(1)))
+    assert len({call.t_ns for call in calls}) == len(calls)
+    spread = [(call.t_ns, call.n + more) for call in calls for more in range(call.count)]
+    assert spread == [(one.t_ns, one.n) for one in single]
+    assert {one.count for one in single} == {1}
+    if "fixed" in size:
+        assert {call.count for call in calls} == {3}
+
+
+@pytest.mark.rules("HOK-4")
+def test_what_comes_alone_is_a_list_of_one():
+    for law in ({"poisson": "1/s"}, {"periodic": "1/s"}):
+        assert {call.count for call in arrivals(listing(law), Randomness(1))} == {1}
+
+
+@pytest.mark.rules("HOK-4", "PUB-3")
+def test_a_call_brings_no_more_than_its_body_holds():
+    """The rest comes in further calls of the same instant; a template of any length is counted."""
+    law = {"batch": {"periodic": "1s", "size": {"fixed": 250}}}
+    for data in ({"n": "{n}{now}", "fill": "x" * 2000}, {"n": "ä" * 1000}):
+        of = listing(law, data, "3s")
+        hook = of.feature.hook_for("a")
+        calls = list(arrivals(of, Randomness(1)))
+        bodies = [body_of(hook, call, START) for call in calls]
+        assert [call.t_ns for call in calls] == [S, S, 2 * S, 2 * S]
+        assert max(map(len, bodies)) <= 262_144
+        assert len(bodies[0]) > 0.97 * 262_144
+        assert [call.n for call in calls] == [1, calls[0].count + 1, 251, calls[2].count + 251]
+        assert calls[0].count + calls[1].count == 250
+
+
+@pytest.mark.rules("HOK-4")
+def test_the_body_of_a_call():
+    law = {"batch": {"periodic": "1s", "size": {"fixed": 2}}}
+    of = listing(law, {"n": "{n}", "at": "{now}"}, "3s")
+    first, second = arrivals(of, Randomness(1))
+    now = "2026-01-01T00:00:00.000Z"
+    hook = of.feature.hook_for("a")
+    assert json.loads(body_of(hook, first, START)) == [{"n": str(n), "at": now} for n in (1, 2)]
+    assert json.loads(body_of(hook, second, START)) == [{"n": str(n), "at": now} for n in (3, 4)]
+    alone = made({"event": "a", "arrivals": law, "data": {"n": "{n}"}}, duration="3s")
+    one = next(arrivals(alone, Randomness(1)))
+    assert body_of(alone.feature.hook_for("a"), one, START) == b'{"n":"1"}'
 
 
 def test_geometric_batches_have_their_mean():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -197,6 +198,36 @@ def test_a_hook_of_a_scenario_says_what_the_file_says() -> None:
     assert [hook.sender for hook in site.hooks] == ["POST /content", "POST /content"]
     with pytest.raises(UsageError, match="declared twice"):
         compile_site([feature(), feature()])
+
+
+@pytest.mark.rules("HOK-2", "HOK-4")
+@pytest.mark.parametrize(
+    ("body", "status", "sent"),
+    [
+        (b'[{"id":"1"},{"id":"2"},{"id":"3"}]', 200, 3),
+        (b'[{"id":"1"},{"id":2},{"id":"3"}]', 422, 1),
+        (b"[]", 202, 0),
+        (b'{"id":"1"}', 422, 0),
+        (b'"[]"', 422, 0),
+    ],
+)
+def test_a_hook_that_takes_a_list_sends_each_of_its_events(
+    tmp_path: Path, body: bytes, status: int, sent: int
+) -> None:
+    """In order; the first that is refused ends the call."""
+
+    @virtual
+    async def check() -> None:
+        editor = {"token:editor": ["POST"]}
+        sender = {"hook": "POST /content", "permission": editor, "body": "list", "sends": "changed"}
+        on = await rig(record=tmp_path / "rows", senders=[sender])
+        token = TOKENS["shop"]["editor"]
+        client = await on.ask("POST", "/shop/content", body, token=token)
+        assert client.answer.status == status
+        assert on.kinds().count("send") == sent
+        assert [row.cause for row in on.rows if row.kind == "reject"] == ["shape"] * (status == 422)
+
+    check()
 
 
 @pytest.mark.rules("OPT-3", "CHN-2")

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
-import msgspec
-
 from simrt.course import END_OF_WORKLOAD, Course, Subscriber, play_out, ranks_of
 from simrt.history import Header, Row
 from simrt.network import Turn, order
 from simrt.scenario.arrivals import Arrival
-from simrt.scenario.events import render
+from simrt.scenario.events import body_of
 from simrt.scenario.model import Scenario, Sender
 from simrt.scenario.neighbour import neighbour_of
 from simrt.scenario.randomness import Randomness
@@ -150,9 +148,9 @@ class AppRun:
     def call(self, tenant: int, hook: Sender, arrival: Arrival, key: int) -> None:
         """Call a hook by HTTP; the answer comes within the instant."""
         assert hook.hook is not None
-        body = msgspec.json.encode(render(arrival.data, arrival.n, self.clock.wall()))
+        body = body_of(hook, arrival, self.clock.wall())
         caller = self._callers[tenant, hook.hook]
-        caller.call(lambda: body)
+        caller.call(lambda: body, arrival.count)
         self.loop.at(self.loop.now_ns, key, self._check_answered, caller)
 
     def job(self, tenant: int, job: Sender, n: int) -> None:  # noqa: ARG002

@@ -170,8 +170,8 @@ class LostCall:
         hook: what was called.
         life: in which life of the server.
         t_ns: when it was lost.
-        sent: calls of this hook that were answered as sent in that life.
-        rejected: … and as rejected.
+        sent: events of calls of this hook that were answered as sent in that life.
+        rejected: calls … that were answered as rejected.
     """
 
     hook: Hook
@@ -215,7 +215,7 @@ class Caller:
         self._down = down
         self._lost = lost
         self._now = now
-        self._waiting: deque[Callable[[], bytes | None]] = deque()
+        self._waiting: deque[tuple[Callable[[], bytes | None], int]] = deque()
         self._arrived = asyncio.Event()
         self._busy = False
         self._of_life = 0
@@ -226,13 +226,13 @@ class Caller:
         """Whether every call was answered."""
         return not self._waiting and not self._busy
 
-    def call(self, body: Callable[[], bytes | None]) -> None:
-        """Call it with this body, after the calls before.
+    def call(self, body: Callable[[], bytes | None], events: int = 1) -> None:
+        """Call it with a body of so many events, after the calls before.
 
         The body is made when its turn comes; None: it is not called after all.
         """
         self.asked += 1
-        self._waiting.append(body)
+        self._waiting.append((body, events))
         self._arrived.set()
 
     async def work(self) -> None:
@@ -241,16 +241,17 @@ class Caller:
             while True:
                 while self._waiting:
                     self._busy = True
-                    body = self._waiting.popleft()()
+                    make, events = self._waiting.popleft()
+                    body = make()
                     if body is not None:
-                        await self._call(body)
+                        await self._call(body, events)
                     self._busy = False
                 self._arrived.clear()
                 await self._arrived.wait()
         finally:
             self._line.close()
 
-    async def _call(self, body: bytes) -> None:
+    async def _call(self, body: bytes, events: int) -> None:
         life = self._life()
         if life != self._of_life:
             self._of_life, self._sent, self._rejected = life, 0, 0
@@ -265,6 +266,6 @@ class Caller:
             self.answered += 1
             self.busy_ns += self._now() - begun_ns
             if status < 300:
-                self._sent += 1
+                self._sent += events
             else:
                 self._rejected += 1

@@ -9,14 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from simrt.client import Dial, tcp
 from simrt.clock import NS_PER_S, RealClock, Timer
 from simrt.course import Course
 from simrt.errors import TargetError
 from simrt.scenario.arrivals import OF_BURST, Arrival, arrivals
-from simrt.scenario.events import render
+from simrt.scenario.events import body_of
 from simrt.scenario.model import Scenario, Sender, Subscribers
 from simrt.scenario.neighbour import neighbour_of
 from simrt.scenario.randomness import Randomness
@@ -418,9 +416,9 @@ class Conductor:
             assert self._lateness is not None
             if self._punctuality.hopeless(self._lateness.p99_ns()):
                 raise TooFastError(self._load())
-            return msgspec.json.encode(render(arrival.data, arrival.n, self._clock.wall()))
+            return body_of(hook, arrival, self._clock.wall())
 
-        self._callers[key].call(body)
+        self._callers[key].call(body, arrival.count)
 
     # --- the end ------------------------------------------------------------------------------
 

@@ -54,7 +54,7 @@ def default_speed(scenario: Scenario) -> float:
     wanted = math.ceil(total_ns / NS_PER_S / _AIM_S)
     members = sum(group.count for group in scenario.workload.subscribers.values())
     # How many there are hardly depends on the seed.
-    sends = sum(1 for _ in arrivals(scenario, Randomness(1)))
+    sends = sum(arrival.count for arrival in arrivals(scenario, Randomness(1)))
     per_s = sends * members * NS_PER_S / scenario.workload.duration_ns
     carried = math.floor(_MOST_PER_S / per_s) if per_s else _MOST_SPEED
     return float(max(1, min(wanted, carried, _MOST_SPEED)))

@@ -170,7 +170,8 @@ class Simulation:
     def call(self, tenant: int, hook: Sender, arrival: Arrival, key: int) -> None:  # noqa: ARG002
         """A call takes no time: the hook sends."""
         assert hook.hook is not None
-        self.server.send(self.plays[tenant], hook.hook, arrival.event, arrival.data, arrival.n)
+        play, event = self.plays[tenant], arrival.event
+        self.server.send(play, hook.hook, event, arrival.data, arrival.n, arrival.count)
 
     def job(self, tenant: int, job: Sender, n: int) -> None:
         """The job sends, or misses its time where no server is up."""

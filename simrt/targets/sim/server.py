@@ -289,12 +289,29 @@ class Server:
 
     # --- sends and takes ----------------------------------------------------------------------
 
-    def send(self, play: Play, sender: str, event: str, template: Any, n: int) -> None:
-        """A hook or job sends: check the shape, send, flush (HOK-1, SSE-7, PUB-3)."""
-        now = self.world.now_ns
+    def send(
+        self, play: Play, sender: str, event: str, template: Any, n: int, count: int = 1
+    ) -> None:
+        """A hook or job sends, a hook several where its body is a list (HOK-1, HOK-4), and flushes.
+
+        What is pending goes out first where it would else be lost (DLV-7).
+        """
         if not self.up:
             self._reject(play, event, "down")  # RST-5
             return
+        assert play.channel is not None
+        for part in range(1, count + 1):
+            if part > 1 and (part - 1) % play.channel.options.buffer_size == 0:
+                self.flush(play)
+            if not self._send_one(play, sender, event, template, n + part - 1, part):
+                break  # HOK-2: what it sent before is sent
+        self.flush(play)
+
+    def _send_one(
+        self, play: Play, sender: str, event: str, template: Any, n: int, part: int
+    ) -> bool:
+        """Check size and shape (PUB-3, SSE-7), and send; whether it was sent."""
+        now = self.world.now_ns
         encoded = play.constants.get(id(template))
         if encoded is None or encoded.event != event:
             wall = play.scenario.starts + timedelta(microseconds=now // 1000)
@@ -303,10 +320,10 @@ class Server:
                 encoded = encode_event(event, data, max_event_bytes=self.settings.max_event_bytes)
             except EventError:
                 self._reject(play, event, "event")
-                return
+                return False
             if play.shapes.problem(event, data, encoded.encoded) is not None:
                 self._reject(play, event, "shape")
-                return
+                return False
             if data == template:  # nothing to fill in: every send is like this one
                 play.constants[id(template)] = encoded
                 play.templates.append(template)
@@ -314,9 +331,9 @@ class Server:
         message = play.channel.send_encoded(encoded, now)
         record = self.world.record
         if record is not None:
-            record.sent(now, self.where(play, self.life), message, sender)
+            record.sent(now, self.where(play, self.life), message, sender, part)
             self._write_fates()
-        self.flush(play)
+        return True
 
     def flush(self, play: Play) -> None:
         """Let each subscription that has something to take be taken from, if it has room."""
