@@ -73,6 +73,7 @@ RULES: dict[str, str] = {
     "HOK-1": "Only hooks and jobs send; there is no general way to publish.",
     "HOK-2": "A hook or job that fails does not harm the server.",
     "HOK-3": "A job follows its schedule and never fires at the instant the server starts.",
+    "HOK-4": "What one call of a hook brings as a list is sent in one go, in its order.",
     "CLI-1": "A client tries again after a pause, with growing pauses where declared.",
     "CLI-2": "Losing the network ends the connection.",
     "CLI-3": "A browser tries again after a lost connection, but not after a refusal.",
