@@ -134,7 +134,14 @@ def _sides(term: Comparison, errors: Errors) -> tuple[float, float]:
         return errors.failing, errors.passing
     if term.op in (">", ">="):
         return errors.passing, errors.failing
+    if at_the_edge(term):  # it fails by one run alone, so all that is left is to pass
+        return errors.passing, errors.passing
     return errors.failing / 2, errors.failing / 2
+
+
+def equal_runs_needed(term: Comparison, errors: Errors) -> int:
+    """So many equal runs decide a bound for sure: what differs in one of five would have shown."""
+    return limits.equal_needed(min(_sides(term, errors)))
 
 
 def usual(term: Comparison, errors: Errors) -> bool:

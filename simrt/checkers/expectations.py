@@ -15,7 +15,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from simrt.checkers import told
-from simrt.checkers.bounds import Beside, Errors, at_the_edge, judge_bound, negated
+from simrt.checkers.bounds import (
+    Beside,
+    Errors,
+    at_the_edge,
+    equal_runs_needed,
+    judge_bound,
+    negated,
+)
 from simrt.checkers.one_run import Times, truth
 from simrt.checkers.unsettled import Seen, left_open, seen_in
 from simrt.checkers.verdict import Status, Verdict, worst
@@ -284,7 +291,8 @@ def _notes(
         if agrees is not False:
             notes.append("one run cannot tell; the simulator's runs judge it")
     elif len({(one.low, one.high) for one in seen}) == 1:
-        notes += [told.more_runs(number)] if number < ENOUGH and not asked.fixed else []
+        needed = equal_runs_needed(term, errors)
+        notes += [told.more_runs(number, needed)] if number < needed and not asked.fixed else []
     elif not notes:
         notes.append(told.further(term, seen, errors))
     return notes

@@ -159,7 +159,12 @@ def equal_enough(runs: int, level: float = LEVEL) -> bool:
 
     What differs in one run of five would have shown, but for a probability of `level`.
     """
-    return runs >= ENOUGH and 0.8**runs <= level
+    return runs >= equal_needed(level)
+
+
+def equal_needed(level: float = LEVEL) -> int:
+    """So many equal values say what the figure is."""
+    return max(ENOUGH, math.ceil(math.log(level) / math.log(0.8)))
 
 
 def _skewness(seen: Spread, side: int, room: float | None) -> float:

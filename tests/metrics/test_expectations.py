@@ -320,6 +320,40 @@ def test_limits_of_which_one_is_not_known() -> None:
     assert "by 3 runs" in said
 
 
+@pytest.mark.parametrize("line", ["missed() == 0", "missed() <= 0", "missed_fraction() == 0"])
+def test_at_the_edge_twenty_equal_runs_pass_however_many_lines_there_are(line: str) -> None:
+    """Only a counterexample fails it, so other lines take nothing of its chance to pass."""
+    beside = ["missed(office) <= 5", "missed(office) <= 6", "missed(other) <= 7", "sent() >= 1"]
+    scene = scenario(expect=(line, *beside), poisson=True)
+    runs = [a_run(missed=0)] * 20
+    found, *_ = judge_expectations(scene, seen_on("sim", runs), 0)
+    assert found.status is PASS
+    assert "(the same in all 20 runs); another value was not seen in 20 runs" in found.sentence
+    seldom = [*runs[1:], a_run(missed=1)]
+    found, *_ = judge_expectations(scene, seen_on("sim", seldom), 0)
+    assert found.status is FAIL
+
+
+@pytest.mark.parametrize(("lines", "needed"), [(1, 20), (2, 20), (5, 21), (10, 24)])
+def test_equal_runs_that_are_too_few_for_many_lines_say_how_many_are_needed(
+    lines: int, needed: int
+) -> None:
+    """The lines share one rate of false alarms: a bound fails by equal runs once they are enough.
+
+    What differs in one run of five stays unseen in n runs with a probability of 0.8^n, at most
+    5 % / lines: 21 runs for five of them, 24 for ten.
+    """
+    beyond = "missed(office) <= 5"
+    runs = [a_run(missed=10)] * needed
+    assert judge(beyond, runs, lines=lines).status is FAIL
+    fewer = judge(beyond, runs[:20], lines=lines)
+    if needed > 20:
+        assert fewer.status is UNTOLD
+        more = needed - 20
+        runs_are = "1 further run is" if more == 1 else f"{more} further runs are"
+        assert fewer.sentence.endswith(f"; {runs_are} needed ({needed} in all)")
+
+
 @pytest.mark.parametrize("missed", [7, 23, 61, 104, 113, 333])
 def test_a_figure_that_is_its_bound_reads_like_it(missed: int) -> None:
     """The mean of equal figures is that figure, not a float beside it."""

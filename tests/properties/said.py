@@ -117,7 +117,7 @@ BESIDE = [
     Rule(rf"refuted by the run with seed (\d+): {_VALUE}(?:, and by \d+ more of \d+ runs)?", _seed),
     Rule(r"not so in the run with seed (\d+), (?:nor in \d+ more of \d+ runs|of \d+ in all)",
          _seed),
-    Rule(r"[\d,]+ further runs? (?:is|are) needed \(--runs \d+\)", _held_elsewhere),
+    Rule(r"[\d,]+ further runs? (?:is|are) needed \([\d,]+ in all\)", _held_elsewhere),
     Rule(r"[\d,]+(?: to [\d,]+)? further runs? may decide it", _held_elsewhere),
     Rule(r"at least [\d,]+ further runs?, perhaps more than 10,000, may decide it",
          _held_elsewhere),
