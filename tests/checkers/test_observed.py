@@ -109,6 +109,35 @@ def test_what_is_open_is_said_where_the_run_cannot_tell_because_of_it(line, stat
     assert found.sentence.startswith("This run cannot tell") == untold
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("missed() <= 20", "everyone: events missed 10, allowed 20"),
+        ("not missed() <= 5", "not wanted: everyone: events missed 10, allowed 5"),
+        ("always(missed() <= 20)", "everyone: events missed 10, allowed 20"),
+        ("reached(x) and not reached(y)",
+         "x was reached 2 times; not wanted: y was reached 0 times"),
+        ("in 9 % of runs reached(x)", "x was reached 2 times"),
+        ("p90(latency_s) <= 20", "everyone: delay of an event, 90 % point 3 s, allowed 20 s"),
+        ("not reached(y) and missed() >= 3",
+         "not wanted: y was reached 0 times; everyone: events missed 10, asked for at least 3"),
+    ],
+)  # fmt: skip
+def test_what_one_run_shows_of_each_part_is_told(line, words):
+    run = a_run(latencies_s=(3,) * 90)
+    (found,) = observe_expectations(scenario(expect=(line,)), "sim", 1, run, {"x": 2}, 0)
+    assert found.sentence == f"Kept in this run: {words}."
+    assert (found.judged, found.item) == (1, 3)
+    assert found.rules == (() if "missed" not in line and "latency" not in line else ("ACC-2",))
+
+
+def test_of_a_figure_without_a_value_that_is_told():
+    scene = scenario(expect=("latency_s() <= 3",))
+    (found,) = observe_expectations(scene, "sim", 1, a_run(), {}, 0)
+    assert found.sentence == "This run cannot tell: everyone: delay of an event: no value."
+    assert found.judged == 0
+
+
 def test_terminal_and_exit_code_tell_every_line(tmp_path, capsys):
     import json
 

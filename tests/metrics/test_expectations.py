@@ -660,6 +660,63 @@ def test_equal_runs_of_the_simulator_count_with_an_equal_one() -> None:
             assert verdict.status is status
 
 
+@pytest.mark.parametrize("text", ["not reached(x)", "always(not reached(x))"])
+@pytest.mark.parametrize(("at", "status"), [(None, PASS), (0, Status.NOT_APPLICABLE)])
+def test_what_one_run_does_not_show_the_simulator_must_not_show_either(
+    text: str, at: int | None, status: Status
+) -> None:
+    scene = scenario(expect=(text,), poisson=True)
+    states: list[Mapping[str, int]] = [{"x": int(n == at)} for n in range(19)]
+    beside = seen_on("sim", [a_run()] * 19, states)
+    (verdict,) = judge_expectations(scene, seen_on("server", [a_run()]), 1, beside=beside)
+    assert verdict.status is status
+    assert verdict.judged == (1 if status is PASS else 0)
+    told = (
+        "the contrary was not seen in 20 runs" if status is PASS else "the simulator's runs judge"
+    )
+    assert told in verdict.sentence
+
+
+@pytest.mark.parametrize(
+    ("shown", "status"), [(0, UNTOLD), (1, Status.NOT_APPLICABLE), (19, Status.NOT_APPLICABLE),
+                          (20, UNTOLD)],
+)  # fmt: skip
+def test_a_figure_that_one_run_lacks_may_be_rare_on_the_simulator(
+    shown: int, status: Status
+) -> None:
+    scene = scenario(expect=("reconnect_s() <= 5",), poisson=True)
+    sims = [a_run(outages=1, reconnects=1)] * shown + [a_run()] * (20 - shown)
+    one = seen_on("server", [a_run()])
+    (verdict,) = judge_expectations(scene, one, 1, beside=seen_on("sim", sims))
+    assert (verdict.status, verdict.judged) == (status, 0)
+    assert verdict.sentence.endswith(": no value in one run")
+
+
+def test_a_single_run_that_is_like_each_on_the_simulator_says_so() -> None:
+    scene = scenario(expect=("missed_fraction() <= 0.2",))
+    beside = seen_on("sim", [a_run()] * 20)
+    (same,) = judge_expectations(scene, seen_on("server", [a_run()]), 1, beside=beside)
+    assert "(one run, like each on the simulator)" in same.sentence
+    other = seen_on("server", [a_run(missed=11)])
+    (unlike,) = judge_expectations(scene, other, 1, beside=beside)
+    assert "like each" not in unlike.sentence
+
+
+def test_equal_runs_that_are_enough_for_one_line_are_not_for_many() -> None:
+    """Of 20 runs a twelfth of the false alarms asks too much; no number of further runs is told."""
+    runs = [a_run()] * 20
+    assert judge("missed() <= 5", runs).status is FAIL
+    many = judge("missed() <= 5", runs, lines=12)
+    assert many.status is UNTOLD
+    assert many.sentence.endswith("(the same in all 20 runs)")
+
+
+def test_as_many_runs_as_there_are_metrics_or_states() -> None:
+    assert Runs("sim", [a_run()], [], []).number == 1
+    assert Runs("sim", [], [{}, {}], []).number == 2
+    assert Runs("sim", [], [], []).number == 0
+
+
 @pytest.mark.parametrize(("number", "status"), [(58, PASS), (57, Status.NOT_APPLICABLE)])
 def test_a_share_of_runs_counts_the_simulators_too(number: int, status: Status) -> None:
     clean = a_run(missed=0, received=100)
@@ -705,6 +762,21 @@ def test_every_run() -> None:
     assert judge("always(missed() == 60)", open_ * 20).status is FAIL
     assert judge("always(latency_s() <= 1)", runs * 5).status is UNTOLD
     assert judge("always(missed() <= 1)", [], []).status is UNTOLD
+
+
+def test_what_every_run_shows_is_counted() -> None:
+    runs = [a_run(missed=n) for n in (2, 30, 20, 2)]
+    two = judge("always(missed() <= 10)", runs)
+    assert two.sentence.endswith("not so in the run with seed 12, nor in 1 more of 4 runs")
+    assert two.judged == 4
+    open_ = [a_run(missed=2, unfinished=50), a_run(missed=2)]
+    untold = judge("always(missed() <= 30)", open_ * 2)
+    assert untold.sentence.endswith("allowed 30: cannot be told of 2 of 4 runs")
+    assert untold.judged == 4
+    fixed = judge("always(missed() <= 30)", runs[:1], drawn=False)
+    assert fixed.sentence.endswith("so in the one run; the scenario draws nothing at random")
+    few = judge("always(missed() <= 30)", runs)
+    assert few.sentence.endswith("so in all 4 runs; 16 further runs are needed (--runs 20)")
 
 
 def test_every_run_can_be_asked_for_all_that_one_run_has() -> None:

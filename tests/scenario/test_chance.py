@@ -111,6 +111,21 @@ def test_a_stall_as_long_as_the_deadline_can_end_a_connection(stall, ends):
 
 
 @pytest.mark.parametrize(
+    ("drain", "slow", "ends"),
+    [
+        ("3s", [], False), ("4999ms", [], False), ("5s", [], True), ("3s", [("g", 2)], True),
+        ("2s", [("g", 2)], False), ("2s", [("g", 2), ("g", 2)], True), ("3s", [("h", 2)], False),
+    ],
+)  # fmt: skip
+def test_an_event_that_takes_as_long_as_the_deadline_can_end_a_connection(drain, slow, ends):
+    faults = [{"at": f"{3 + n}s", "slow": whom, "for": "1s", "by": by}
+              for n, (whom, by) in enumerate(slow)]  # fmt: skip
+    groups = {"g": {"drain": drain}, "h": {}}
+    drawn = draws_of(small(subscribers=groups, faults=faults, server={"writeDeadline": "5s"}))
+    assert drawn == (("pauses before a reconnect of g",) if ends else ())
+
+
+@pytest.mark.parametrize(
     ("low", "high", "other"),
     [("1s", "9999ms", False), ("999ms", "1s", True), ("9999ms", "10s", True), ("1s", "1s", False)],
 )
