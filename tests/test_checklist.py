@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 
 from simrt.checkers.verdict import Status, Verdict
-from simrt.checklist import SITE_OUTPUT_BYTES, items, judge_settings, judge_site, judge_stale
+from simrt.checklist import (
+    SITE_OUTPUT_BYTES,
+    SITE_TIME_LIMIT_S,
+    items,
+    judge_settings,
+    judge_site,
+    judge_stale,
+)
 from simrt.scenario import scenario
 from tests.targets.small import small
 
@@ -61,6 +68,10 @@ def test_the_last_eight_lines_are_shown_each_400_characters_long(tmp_path):
     found = judge_site(with_site(tmp_path, python("[print(n, chr(120) * 500) for n in range(12)]")))
     assert [line.split()[0] for line in found.evidence] == [str(n) for n in range(4, 12)]
     assert {len(line) for line in found.evidence} == {400}
+
+
+def test_a_site_has_ten_minutes_and_a_mebibyte():
+    assert (SITE_TIME_LIMIT_S, SITE_OUTPUT_BYTES) == (600, 2**20)
 
 
 def test_it_runs_in_its_directory(tmp_path):
@@ -331,6 +342,7 @@ def test_the_sentence_of_a_probe_run_says_itself_which_run_it_was():
     [
         ({}, {"lastN": 4, "maxAge": "none"}),  # as many as are kept
         ({"messageTTL": "1m"}, {"lastN": 1, "maxAge": "1m"}),  # as long
+        ({"messageTTL": "1m"}, {"lastN": 1, "maxAge": "none"}),
         ({"onFull": "drop-newest"}, {"lastN": 3, "maxAge": "none"}),
         ({"onFull": "drop-newest"}, {"lastN": 0, "maxAge": "1m"}),
         ({"onFull": "drop-newest"}, {"lastN": "none", "maxAge": "none"}),

@@ -67,12 +67,12 @@ def asked(term: Term) -> str:
 
 
 def _bound(term: Comparison) -> str:
-    """The bound as it was written, not rounded."""
+    """The bound as it was written, not rounded: a float holds 15 digits as they were."""
     unit = METRICS[term.metric].unit
     if unit == "s":
         bound = exact_duration(round(term.bound * 1e9))
     else:
-        bound = exact_share(term.bound) if unit == "fraction" else measured(term.bound, unit, 17)
+        bound = exact_share(term.bound) if unit == "fraction" else measured(term.bound, unit, 15)
     return f"{_ASKED[term.op]} {bound}"
 
 

@@ -325,8 +325,6 @@ class _Reader:
         if not _NUMBER.match(number) or not 0 < float(number) <= 100:
             found = f"{number} %".strip()
             raise _wrong(f"found {found}, where a share above 0 and below 100 % should stand")
-        if float(number) == 100:
-            raise _wrong("found in 100 % of runs", "always(…)")
         if 1 - float(number) / 100 < _SMALLEST:
             raise _wrong(f"found in {number} % of runs, at most 99.99 %", "always(…)")
         return Share(number, self._single("in … % of runs", self._one))

@@ -4,10 +4,12 @@ import pytest
 
 from simrt.checkers import told
 from simrt.checkers.bounds import Errors
+from simrt.checkers.one_run import Times
 from simrt.checkers.told import digits_of
 from simrt.checkers.unsettled import Seen
 from simrt.metrics import limits
 from simrt.scenario.expect import parse_expectation
+from tests.metrics.tales import scenario
 
 
 def test_as_many_digits_as_it_takes_to_tell_a_value_from_its_bound():
@@ -28,12 +30,19 @@ def test_as_many_digits_as_it_takes_to_tell_a_value_from_its_bound():
             "not missed() <= 1 and reached(x)",
             "not (everyone: events missed, allowed 1) and x is reached",
         ),
+        ("missed() <= 0.07", "everyone: events missed, allowed 0.07"),
+        ("missed() <= 0.123456789012345", "everyone: events missed, allowed 0.123456789012345"),
         ("always(reached(x))", "in every run x is reached"),
         ("in 99.5 % of runs not reached(x)", "in 99.5 % of runs not (x is reached)"),
     ],
 )
 def test_the_words_of_what_is_asked(text, words):
     assert told.asked(parse_expectation(text).term) == words
+
+
+def test_a_run_takes_no_longer_than_its_workload_and_its_quiet_phase():
+    made = scenario()  # 100 s, and 60 s
+    assert Times.of(made, "sim", 0) == Times("sim", 0, 160.0)
 
 
 @pytest.mark.parametrize(

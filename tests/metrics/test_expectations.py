@@ -141,6 +141,25 @@ def test_equal_runs_are_compared_where_they_say_all(
         assert few.sentence.endswith("; 1 further run is needed (20 in all)")
 
 
+def test_a_not_turns_each_comparison_around() -> None:
+    """Also where the figure lies on the bound."""
+    for op, contrary in {"<": PASS, "<=": FAIL, ">": PASS, ">=": FAIL, "==": FAIL}.items():
+        assert judge(f"not missed() {op} 10", [a_run()] * 20).status is contrary
+    assert judge("not missed() == 11", [a_run()] * 20).status is PASS
+
+
+def test_what_differs_though_nothing_is_drawn_is_no_proof() -> None:
+    found = judge("missed() <= 60", MANY, drawn=False)
+    assert found.status is PASS
+    assert "draws nothing at random" not in found.sentence
+
+
+def test_limits_have_as_many_digits_as_tell_the_value_from_the_bound() -> None:
+    runs = [a_run(received=100_000 - n, missed=n) for n in (9_999, 10_009)] * 10
+    said = judge("missed_fraction(office) <= 0.1", runs).sentence
+    assert "events missed 10.004 % of 2,000,000, allowed 10 % (95 % interval 10.002 % to" in said
+
+
 def test_one_run_alone_tells_nothing_of_others() -> None:
     verdict = judge("missed_fraction(office) <= 0.9", [a_run()])
     assert verdict.status is UNTOLD
@@ -290,6 +309,18 @@ def test_each_cause_of_a_miss_can_become_more(metric: str) -> None:
     most = shown + (0.05 if share else 1 if metric == "missed_per_outage" else 5)
     assert judge(f"{metric}(office) <= {most}", runs, drawn=False).status is PASS
     assert judge(f"{metric}(office) <= {most - 0.01}", runs, drawn=False).status is UNTOLD
+
+
+def test_what_was_replayed_is_part_of_a_delay_and_not_of_a_live_one() -> None:
+    """5 of 90 are open: with 85 delays of 1 s the mean is 9.83 s at most, with 80 it is 10.4 s."""
+    left = a_run(received=85, missed=0, unfinished=5, latencies_s=(1,) * 80)
+    for totals in (left.totals("office"), left.totals()):
+        totals.replay_latencies, totals.replay_latency_ns = 5, 5 * 10**9
+    for text, status in (
+        ("latency_s() <= 9.9", PASS), ("latency_s() <= 9.8", UNTOLD),
+        ("live_latency_s() <= 10.4", PASS), ("live_latency_s() <= 10.3", UNTOLD),
+    ):  # fmt: skip
+        assert judge(text, [left], drawn=False).status is status
 
 
 def test_half_of_what_is_open_can_have_taken_no_time() -> None:
@@ -602,6 +633,7 @@ def test_the_upper_edge_of_a_fraction(text: str) -> None:
 def test_one_run_shows_that_a_mean_is_off_the_edge() -> None:
     clean, dirty = a_run(missed=0, received=100), a_run(missed=3, received=97)
     assert judge("missed() > 0", [clean, dirty]).status is PASS
+    assert "(the same in all 2 runs)" in judge("missed() > 0", [dirty] * 2).sentence
     assert judge("not missed() <= 0", [clean, dirty]).status is PASS
     assert judge("not missed() == 0", [clean, dirty]).status is PASS
     assert judge("missed_fraction() < 1", [dirty]).status is PASS
@@ -731,6 +763,8 @@ def test_a_share_of_runs_counts_the_simulators_too(number: int, status: Status) 
     broken = seen_on("server", [a_run(missed=9)])
     (alone,) = judge_expectations(scene, broken, 1, beside=beside)
     assert "so in 0 of 1 run," in alone.sentence
+    (two,) = judge_expectations(scene, seen_on("server", [clean] * 2), 1, beside=beside)
+    assert "so in 2 of 2 runs," in two.sentence
 
 
 # --- every run, and a share of runs -------------------------------------------------------------
@@ -747,7 +781,9 @@ def test_every_run() -> None:
         "in all"
     )
     assert judge("not always(missed() <= 10)", runs).status is PASS
-    assert judge("not always(missed() <= 30)", runs * 5).status is UNTOLD
+    turned = judge("not always(missed() <= 30)", runs * 5)
+    assert (turned.status, turned.judged) == (UNTOLD, 20)
+    assert turned.sentence.endswith("allowed 30: so in all 20 runs")
     kept = judge("always(missed() <= 30)", runs * 5)
     assert kept.status is PASS
     assert (
@@ -818,6 +854,8 @@ def test_a_share_of_runs_counts_both_ways_too() -> None:
     assert "59 of 60 runs, and 1 cannot be told" in verdict.sentence
     assert judge("in 95 % of runs missed() <= 10", [a_run(missed=1)], drawn=False).status is PASS
     assert judge("in 95 % of runs missed() <= 10", [], []).status is UNTOLD
+    edge = [a_run(missed=1)] * 18 + [a_run(missed=1, unfinished=50), a_run(missed=50)]
+    assert judge("in 95 % of runs missed() <= 10", edge, drawn=False).status is UNTOLD
 
 
 # --- the scenario as a whole --------------------------------------------------------------------

@@ -82,7 +82,7 @@ def main(words: Sequence[str]) -> None:
     parser.add_argument("--jobs", type=int, default=2)
     said = parser.parse_args(words)
     room = ROOMS[said.room]
-    seed, count = LEARN if said.learn else COUNT
+    seed, count = LEARN if said.learn else (room.seed, COUNT)
     kinds = [said.kind] if said.kind else ["mutants", *(["blinded"] if room.checkers else [])]
     found = []
     for kind in kinds:

@@ -110,6 +110,16 @@ def test_a_stall_as_long_as_the_deadline_can_end_a_connection(stall, ends):
     assert drawn == (("pauses before a reconnect of g",) if ends else ())
 
 
+def test_what_hits_another_group_draws_nothing_in_this_one():
+    groups = {"g": {"count": 4, "reconnect": "at-once"}, "h": {"count": 4, **STEADY}}
+    half = [{"at": "3s", "disconnect": "h", "for": "1s", "by": 0.5}]
+    drawn = draws_of(small(subscribers=groups, faults=half))
+    assert drawn == ("members that a disconnect hits of h",)
+    stall = [{"at": "3s", "stall": "h", "for": "6s"}]
+    made = small(subscribers={"g": {}, "h": {}}, faults=stall, server={"writeDeadline": "5s"})
+    assert draws_of(made) == ("pauses before a reconnect of h",)
+
+
 @pytest.mark.parametrize(
     ("drain", "slow", "ends"),
     [
