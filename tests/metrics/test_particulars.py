@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from simrt.errors import UsageError
 from simrt.metrics import Listener, Meter, Outcome, Receipt, buckets
 from simrt.metrics.batches import Batch, jackknife, joined
 from simrt.metrics.memory import Memory
@@ -696,3 +697,21 @@ def test_what_a_group_asked_for_is_counted_from_its_first_member_on() -> None:
     assert asked(5 * S - 1) == [6, 6 * S]
     assert asked(None) == [6, None]
     assert asked(2 * S, refetches=False) == [None, None]
+
+
+def test_a_late_receipt_counts_for_the_connection_that_it_came_on() -> None:
+    tale = Tale().connect(0).send(1, 1).take(1, 1).connect(2, n=2).receive(3, 1)
+    tale.send(4, 2).take(4, 2, n=2).send(5, 3).take(5, 3, n=2)
+    assert tale.measure().value("in_flight_max") == 2
+
+
+@pytest.mark.parametrize("p", [-0.01, 1.01])
+def test_a_percentile_is_a_share(p: float) -> None:
+    with pytest.raises(UsageError, match="a share from 0 to 1"):
+        Tale().connect(0).measure().quantile("latency_s", "g", p)
+
+
+def test_an_end_that_does_not_say_what_was_pending_is_an_end() -> None:
+    tale = Tale().connect(0).send(1, 1).arrive(1, 1)
+    tale.row(5, "close", subscriber="g/0", connection=1, detail={"side": "server"})
+    assert tale.measure().value("received") == 1
