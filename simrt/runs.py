@@ -100,6 +100,9 @@ def record(
         raise UsageError(f"{path}: no folder {path.parent} for the history; write one that exists")
     if path is not None and path.is_dir():
         raise UsageError(f"{path}: a folder; write the name of a file for the history")
+    if path is not None and path.exists() and not path.is_file():
+        # It is read again for the verdicts; and a pipe that nobody reads never opens.
+        raise UsageError(f"{path}: a pipe or a device; write the name of a file for the history")
     if on == "sim":
         return _in_virtual_time(on, scenario, seed, path, progress)
     if on == "app":

@@ -1,7 +1,14 @@
 """A stored history is judged as the check judged it, and measured as the run was."""
 
+import os
+
+import pytest
+
+import simrt
 from simrt import check, judge, load
+from simrt.errors import UsageError
 from simrt.runs import simulated_metrics
+from tests.targets.small import small
 
 FAILS = "scenarios/questions/stale-news-without-ttl.yml"
 
@@ -26,3 +33,13 @@ def test_a_stored_history_gives_the_verdicts_and_figures_of_its_check(tmp_path):
         assert again.metrics.to_frame().equals(run.metrics.to_frame())
         live = simulated_metrics(found.scenario, run.seed)
         assert again.metrics.to_frame().equals(live.to_frame())
+
+
+@pytest.mark.timeout(60)  # a pipe that nobody reads would be opened for ever
+@pytest.mark.parametrize("on", ["sim", "app", "server"])
+def test_a_history_is_no_pipe_and_no_device(tmp_path, on):
+    pipe = tmp_path / "pipe.jsonl"
+    os.mkfifo(pipe)
+    for path in (pipe, "/dev/null"):
+        with pytest.raises(UsageError, match="a pipe or a device; write the name of a file"):
+            simrt.run(small(duration="1s"), on, history=path)

@@ -13,7 +13,7 @@ from simrt.scenario.consistency import mistakes_between_parts
 from simrt.scenario.documents import MAX_MISTAKES, SCENARIO_ALLOWED, Document, read_data
 from simrt.scenario.draft import Draft
 from simrt.scenario.model import Scenario
-from simrt.scenario.reading import read_file
+from simrt.scenario.reading import ENDINGS, read_file
 from simrt.scenario.structure import mistakes_of_parts
 
 
@@ -58,7 +58,7 @@ def load_all(paths: Iterable[str | Path]) -> list[Scenario]:
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    found = sorted(file for file in path.rglob("*") if file.suffix in (".yml", ".yaml"))
+    found = sorted(file for file in path.rglob("*") if file.suffix in ENDINGS)
     if not found:
         raise UsageError(f"{path}: no scenario (*.yml, *.yaml) in this folder")
     return found

@@ -39,10 +39,13 @@ from simrt.scenario.documents import (
     text_problem,
 )
 from simrt.scenario.scanner import SCALARS, TabScanner, core_type, without_old_breaks
-from simrt.scenario.words import described
+from simrt.scenario.words import described, unreadable
 
 # Far beyond any scenario; recorded times belong into a trace. At worst it takes some seconds.
 MAX_BYTES = 1 << 18
+
+ENDINGS = (".yml", ".yaml")
+"""How the name of a scenario's file ends, where files are looked for."""
 
 _TAG = "tag:yaml.org,2002:"
 _CORE = {f"{_TAG}{name}" for name in ("null", "bool", "int", "float", "str", "map", "seq")}
@@ -62,7 +65,7 @@ def read_file(path: Path) -> Document:
         with copy_of_pipe(path, MAX_BYTES + 1) or path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise UsageError(unreadable(path, error, ENDINGS)) from error
     except ValueError:
         raise UsageError(f"{str(path)!r} is not a file name") from None
     if len(raw) > MAX_BYTES:

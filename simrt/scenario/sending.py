@@ -217,7 +217,8 @@ def traces(draft: Draft) -> Iterator[Finding]:
                 continue
             problem = _row_problem(draft, shape, recording.data[position])
             if problem is not None:
-                allowed = f"data that fits the schema of {event}; row {position + 1}: {problem}"
+                place = f"{trace.file}:{recording.lines[position]}"
+                allowed = f"data that fits the schema of {event}; {place}: {problem}"
                 yield draft.wrong(inner, allowed)
                 break
 

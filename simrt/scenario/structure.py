@@ -145,7 +145,8 @@ class Where:
             words = f", or {listing(self.literals, 'or')}" if self.literals else ""
             one_of = [part for part in self.parts if issubclass(part, OneOf)]
             if one_of:
-                return f"exactly one of {', '.join(one_of[0].choices())}{words}"
+                choices = tuple(one_of[0].choices())
+                return f"exactly one of {', '.join(choices)}, as in {{{choices[0]}: …}}{words}"
             return f"a mapping with {listing(self.keys)}{words}"
         if self.types == (dict,) or any(get_origin(t) is dict for t in self.types):
             return "a JSON Schema: a mapping, such as {type: object}"

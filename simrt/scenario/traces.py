@@ -18,7 +18,7 @@ from typing import Any, TextIO
 from simrt.inputs import MAX_LEVELS, NotJson, encoding_of, open_text, read_json
 from simrt.scenario.model import Trace
 from simrt.scenario.units import NS_PER_S, parse_moment
-from simrt.scenario.words import described
+from simrt.scenario.words import described, unreadable
 
 COLUMNS = ("t", "event", "data")
 _SPELLINGS = (("t", "time", "timestamp"), ("event",), ("data",))
@@ -46,12 +46,14 @@ class Recording:
         times_ns: when, in nanoseconds of the recording's own calendar; never decreasing.
         events: the event of each row.
         data: the data of each row that has some, by the row's position.
+        lines: the line of the file on which each row ends.
         ignored: names of columns that mean nothing here, in order of appearance.
     """
 
     times_ns: array[int]
     events: tuple[str, ...]
     data: dict[int, Any]
+    lines: array[int]
     ignored: tuple[str, ...]
 
 
@@ -71,7 +73,7 @@ def read_recording(path: Path) -> Recording:
     try:
         stats = path.stat()
     except OSError as error:
-        raise TraceError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise TraceError(unreadable(path, error, tuple(_READERS))) from error
     except ValueError:
         raise TraceError(f"{str(path)!r} is not a file name") from None
     if stat.S_ISFIFO(stats.st_mode):
@@ -81,11 +83,11 @@ def read_recording(path: Path) -> Recording:
 
 @lru_cache(maxsize=4)
 def _read(path: Path, _mtime_ns: int, _size: int) -> Recording:
-    readers = {".csv": _csv_rows, ".jsonl": _json_rows, ".ndjson": _json_rows}
-    reader = readers.get(path.suffix.lower())
+    reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise TraceError(f"{path}: write a file that ends in .csv, .jsonl or .ndjson")
-    times, events, data = array("q"), list[str](), dict[int, Any]()
+    times, lines = array("q"), array("q")
+    events, data = list[str](), dict[int, Any]()
     ignored: dict[str, None] = {}
     last = None
     try:
@@ -100,13 +102,14 @@ def _read(path: Path, _mtime_ns: int, _size: int) -> Recording:
             if has_data:
                 data[len(times)] = item
             times.append(t_ns)
+            lines.append(line)
             events.append(event)
             last = t_ns
     except OSError as error:
         raise TraceError(f"{path}: cannot be read: {error.strerror or error}") from error
     except UnicodeError as error:
         raise TraceError(f"{_undecodable(path)}: is not UTF-8 text") from error
-    return Recording(times, tuple(events), data, tuple(ignored))
+    return Recording(times, tuple(events), data, lines, tuple(ignored))
 
 
 def _undecodable(path: Path) -> str:
@@ -323,3 +326,6 @@ def replayed(
         if t_ns >= duration_ns:
             return
         yield t_ns, position
+
+
+_READERS = {".csv": _csv_rows, ".jsonl": _json_rows, ".ndjson": _json_rows}

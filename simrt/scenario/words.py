@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 _LONGEST = 60
+# Of a folder's files: so many are looked at, and so many named.
+_LOOKED_AT = 10_000
+_NAMED = 5
 
 
 def described(value: Any) -> str:
@@ -42,6 +48,32 @@ def printable(text: str) -> str:
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
     )
+
+
+def unreadable(path: Path, error: OSError, endings: tuple[str, ...]) -> str:
+    """Why a file cannot be read, and what can be written instead.
+
+    Arguments:
+        path: the file.
+        error: what the system says.
+        endings: of the files that can be read in its place.
+    """
+    said = f"{path}: cannot be read: {error.strerror or error}"
+    if not isinstance(error, FileNotFoundError):
+        return said
+    folder = path.parent
+    try:
+        with os.scandir(folder) as entries:
+            names = [one.name for one in islice(entries, _LOOKED_AT)]
+    except OSError:
+        return f"{said}; the folder {folder} is not there"
+    here = sorted(name for name in names if name.lower().endswith(endings))
+    if not here:
+        return f"{said}; no file there ends in {' or '.join(endings)}"
+    meant = nearest(path.name, here)
+    more = "" if len(here) <= _NAMED else f" and {len(here) - _NAMED:,} more"
+    hint = f" (did you mean {meant}?)" if meant else ""
+    return f"{said}{hint}; here are: {', '.join(map(printable, here[:_NAMED]))}{more}"
 
 
 def nearest(word: Any, known: Iterable[str]) -> str:

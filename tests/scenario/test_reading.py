@@ -30,6 +30,21 @@ def test_a_missing_file(tmp_path):
     assert caught.value.exit_code == EXIT_USAGE
 
 
+def test_what_lies_beside_a_missing_file_is_named(tmp_path):
+    def said(name):
+        with pytest.raises(UsageError) as caught:
+            load(tmp_path / name)
+        return str(caught.value)
+
+    assert said("bids.yml").endswith("no file there ends in .yml or .yaml")
+    assert said("new/bids.yml").endswith(f"; the folder {tmp_path / 'new'} is not there")
+    for name in ("bid.yml", "log.yaml", "notes.txt", *(f"z{n}.yml" for n in range(4))):
+        (tmp_path / name).touch()
+    assert said("bids.yml").endswith(
+        "(did you mean bid.yml?); here are: bid.yml, log.yaml, z0.yml, z1.yml, z2.yml and 1 more"
+    )
+
+
 def test_a_folder(tmp_path):
     with pytest.raises(UsageError, match="is a folder; name a scenario file in it"):
         load(tmp_path)

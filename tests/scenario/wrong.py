@@ -196,7 +196,7 @@ OF_PARTS = (
           "workload.subscribers.office.drain.exponentail", "constant, exponential, erlang",
           nearest="exponential"),
     model("a drain is a number", "drain: {exponential: 20ms}", "drain: §20",
-          "workload.subscribers.office.drain", "found 20", "exactly one of constant"),
+          "workload.subscribers.office.drain", "found 20", "as in {constant: …}"),
     model("a drain is a word", "drain: {exponential: 20ms}", "drain: §quick",
           "workload.subscribers.office.drain", 'found "quick"', DURATION),
     model("a drain that is exponential of nothing", "drain: {exponential: 20ms}",
@@ -470,7 +470,7 @@ BETWEEN_PARTS = (
     between("loads", "endlessly short periods", "on: {exponential: 20s}", "on: §10us",
             "workload.publish[2].arrivals.on-off.on", "1ms or more"),
     between("traces", "a trace that is not there", "{poisson: 4/s}", "{trace: {file: §none.csv}}",
-            "workload.publish[0].arrivals.trace.file", "none.csv: cannot be read"),
+            "workload.publish[0].arrivals.trace.file", "none.csv: cannot be read: No such file or directory", "here are: back.csv, "),
     between("traces", "a trace that goes back", "{poisson: 4/s}", "{trace: {file: §back.csv}}",
             "workload.publish[0].arrivals.trace.file", "back.csv:4: t is smaller"),
     between("traces", "a trace of something else", "{poisson: 4/s}", "{trace: {file: §other.csv}}",
@@ -478,7 +478,7 @@ BETWEEN_PARTS = (
     between("traces", "a trace that ends before its offset", "{poisson: 4/s}", "{trace: {file: §good.csv, offset: 1h}}",
             "workload.publish[0].arrivals.trace.file", "with this offset and compress"),
     between("traces", "a trace with data of another shape", "{poisson: 4/s}", "{trace: {file: §data.jsonl}}",
-            "workload.publish[0].arrivals.trace.file", "row 2", "data.status"),
+            "workload.publish[0].arrivals.trace.file", "data.jsonl:2: ", "data.status"),
 )  # fmt: skip
 
 TRACES = {
