@@ -91,7 +91,7 @@ def hooks_are_different(draft: Draft) -> Iterator[Finding]:
 
 
 def keys_of_the_other_kind(draft: Draft) -> Iterator[Finding]:
-    """A job has no permission; a hook and an interval have no time zone."""
+    """A job has no permission and no body; a hook and an interval have no time zone."""
     for path, sender in draft.senders:
         is_job = "job" in sender and "hook" not in sender
         is_hook = "hook" in sender and "job" not in sender
@@ -99,6 +99,9 @@ def keys_of_the_other_kind(draft: Draft) -> Iterator[Finding]:
             allowed = "no permission here: nobody calls a job"
             found = 'the key "permission"'
             yield draft.wrong((*path, "permission"), allowed, found=found, of_key=True)
+        if is_job and "body" in sender:
+            allowed = "no body here: nobody calls a job"
+            yield draft.wrong((*path, "body"), allowed, found='the key "body"', of_key=True)
         if "timezone" in sender and (is_hook or (is_job and _interval_ns(sender) is not None)):
             allowed = "no time zone here: only a cron expression has one"
             found = 'the key "timezone"'

@@ -337,6 +337,8 @@ BETWEEN_PARTS = (
     between("keys_of_the_other_kind", "a job with a permission", "timezone: Europe/Berlin, sends",
             "§permission: {user: [POST]}, sends", "feature.senders[1].permission", "nobody calls a job",
             structural=True),
+    between("keys_of_the_other_kind", "a job with a body", "timezone: Europe/Berlin, sends",
+            "§body: list, sends", "feature.senders[1].body", "nobody calls a job", structural=True),
     between("keys_of_the_other_kind", "a hook with a time zone", "sends: content-updated}",
             "§timezone: UTC, sends: content-updated}", "feature.senders[0].timezone",
             "only a cron expression has one", structural=True),
