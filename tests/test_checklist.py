@@ -148,7 +148,7 @@ def test_a_site_that_is_gone_by_now_is_inconclusive(tmp_path):
     made = with_site(tmp_path, "true", "site")
     (tmp_path / "site").rmdir()
     found = judge_site(made)
-    assert found.status is Status.INCONCLUSIVE
+    assert (found.status, found.judged) == (Status.INCONCLUSIVE, 0)
     assert "is missing" in found.sentence
 
 

@@ -180,7 +180,7 @@ PROMISES = {
     "replay": (3, "HIS-1 REP-1 REP-2 REP-3 REP-4 REP-5 REP-6 REP-7 SSE-2 TTL-2"),
     "accounting": (3, "ACC-1 ACC-2 ACC-3 DLV-4 DLV-5 NET-7"),
     "reached": (3, "REP-6 REP-7 TTL-4"),
-    "order": (4, "PUB-1 DLV-2 DLV-3 DLV-4 DLV-6 REP-3"),
+    "order": (4, "PUB-1 DLV-2 DLV-3 DLV-4 DLV-6 REP-3 HOK-4"),
     "reconnect": (4, "ACC-2 CLI-1 CLI-2 CLI-3 CLI-4 NET-4 NET-7 SSE-4 SSE-5 STR-1"),
     "restart": (5, "CLI-1 RST-1 RST-2 RST-3 RST-5"),
     "faults": (4, "NET-6 NET-7 NET-8"),

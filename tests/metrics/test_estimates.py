@@ -125,6 +125,13 @@ def test_all_figures_in_order() -> None:
     assert all(one.target == "sim" for one in found)
 
 
+def test_one_run_alone_has_all_figures_too() -> None:
+    one = estimates([a_run(3, 1, (1.0,))], "sim")
+    assert [figure.metric for figure in one] == [
+        figure.metric for figure in estimates([a_run(3, 1, (1.0,))] * 2, "sim")
+    ]
+
+
 def test_the_table_of_metrics_is_whole() -> None:
     elsewhere = {"memory_bytes", "refetches", "refetches_per_s"}
     assert set(METRICS) == set(FIGURES) | elsewhere

@@ -107,6 +107,12 @@ def test_one_more_run_lies_where_a_normal_law_says() -> None:
     assert mirrored == pytest.approx((above, below), rel=1e-3)
 
 
+def test_a_law_that_is_skewed_down_has_its_longer_reach_there() -> None:
+    plain, down = Spread(20, 100.0, 1.0, 0.0), Spread(20, 100.0, 1.0, -2.0)
+    assert 100 - lower(down, None) > 1.2 * (100 - lower(plain, None))
+    assert upper(down, None) == upper(plain, None)
+
+
 @pytest.mark.parametrize("top", [1.0, 0.9])
 def test_a_mean_at_the_top_has_no_room_that_could_skew_it(top: float) -> None:
     assert lower(Spread(20, 1.0, 0.1, 0.0), top) == lower(Spread(20, 1.0, 0.1, 0.0), None)
