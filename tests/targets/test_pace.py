@@ -129,6 +129,9 @@ def test_a_speed_that_was_asked_for_is_kept() -> None:
     with pytest.raises(OverloadError, match=r"20 times real time: .* run it with --speed 5, which"):
         machine.run(chosen=True)
     assert (machine.tried, machine.told) == ([20.0], [])
+    hopeless = Machine(0.5)
+    with pytest.raises(OverloadError, match="; run it with nothing else on the machine, or with f"):
+        hopeless.run(chosen=True)
     crawling = Machine(0.1)
     with pytest.raises(OverloadError, match=r"at 0\.5 times real time: .* with nothing else on"):
         crawling.run(first=0.5, chosen=True)

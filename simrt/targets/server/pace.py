@@ -117,7 +117,7 @@ class Pace:
     def overload(self, speed: float, load: Load) -> OverloadError:
         """Why there is no slower speed: what the machine carries, and what can be done."""
         said = f"this machine is too slow for the scenario at {times(speed)}: {load.words(speed)}"
-        if speed <= _REAL_TIME:
+        if speed <= _REAL_TIME or (load.utilisation or 0.0) > speed:  # too much even in real time
             do = "run it with nothing else on the machine, or with fewer subscribers"
         else:
             slow = max(_REAL_TIME, _two_digits(bearable(speed, load)))
