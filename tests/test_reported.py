@@ -236,3 +236,9 @@ def test_without_needs_the_fit_is_open_and_the_headline_asks(
     page = (check.folder / "report.html").read_text("utf-8")
     assert "Fit undecided" in page
     assert "Good fit" not in page
+
+
+@pytest.mark.parametrize("asked", [RARE, FAR], ids=lambda one: one.title)
+def test_a_comparison_says_that_it_judges_no_expectation(asked: simrt.Scenario) -> None:
+    said = str(simrt.compare(asked, on="app", runs=1))
+    assert ("What its owner expects is not judged by a comparison" in said) == bool(asked.expect)

@@ -57,6 +57,8 @@ def comparison_lines(found: Comparison, *, everything: bool = False) -> list[str
         lines += ["", *_shapes(found.shapes)]
     if found.grain is Grain.FIGURES:
         lines += ["", f"interval: {METHOD}."]
+    if found.scenario.expect:
+        lines.append("What its owner expects is not judged by a comparison; simrt check judges it.")
     return lines
 
 
