@@ -47,7 +47,8 @@ def stored(folder: Path, name: str, *edits: tuple[str, str], seed: int = 1) -> P
 def test_two_that_agree(tmp_path: Path) -> None:
     done = command("compare", stored(tmp_path, "sim"), stored(tmp_path, "app"))
     assert done.returncode == 0
-    first, second, third = done.stdout.splitlines()
+    first, second, third, asked = done.stdout.splitlines()
+    assert asked == "What its owner expects is not judged by a comparison; simrt check judges it."
     assert first == "✓ agree: By hand, sim and app, seed 1"
     seen = "18 messages × 3 subscribers: 34 outcomes, 96 rows agree, over 1 seed."
     assert second == f"First difference: none. {seen}"
