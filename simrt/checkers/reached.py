@@ -101,15 +101,18 @@ class _States(Watch):
             return
         detail = row.detail or {}
         last_n, max_age_ns = detail.get("last_n"), detail.get("max_age_ns")
-        if last_n == 0 or (last_n is None and max_age_ns is None):
+        if last_n is None and max_age_ns is None:
             return
-        self._met("replayed", bool(detail.get("count")))
         stream, now = subscription.stream, row.t_ns
         begins = {"bufferSize": stream.last_seq - self._size + 1}
-        if last_n is not None:
-            begins["lastN"] = stream.last_seq - last_n + 1
         if self._ttl_ns is not None:
             begins["messageTTL"] = self._younger(stream, now, self._ttl_ns - 1)
+        if last_n == 0:  # no replay at all: the limit keeps out whatever there is
+            self._met("replay-clipped-by-lastN", max(begins.values()) <= stream.last_seq)
+            return
+        self._met("replayed", bool(detail.get("count")))
+        if last_n is not None:
+            begins["lastN"] = stream.last_seq - last_n + 1
         if max_age_ns is not None:
             begins["maxAge"] = self._younger(stream, now, max_age_ns)
         tightest = max(begins.values())

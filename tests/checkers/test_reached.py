@@ -69,7 +69,8 @@ SENT = "\n".join(f"{n} send {n} offered=0" for n in range(1, 11))
         ({"messageTTL": "5.000000001s"}, {"lastN": 4}, "7-10", {"messageTTL", "lastN"}),
         ({"messageTTL": "5s"}, {"lastN": 4}, "8-10", {"messageTTL"}),
         ({}, {}, "-", set()),
-        ({}, {"lastN": 0}, "-", set()),
+        ({}, {"lastN": 0}, "-", {"lastN"}),  # no replay: it keeps out whatever there is
+        ({"messageTTL": "1s"}, {"lastN": 0}, "-", set()),  # and there is nothing
     ],
 )
 def test_what_clips_a_replay(options, limits, replay, states):
