@@ -166,4 +166,4 @@ def bearable(speed: float, load: Load) -> float:
 
 
 def _two_digits(speed: float) -> float:
-    return float(f"{speed:.2g}")
+    return round(speed, 1 - math.floor(math.log10(speed)))
