@@ -182,6 +182,7 @@ def environment() -> Environment:
     env.filters["mark"] = _mark
     env.filters["svg"] = _svg
     env.filters["said_in"] = said_in
+    env.filters["breakable"] = _breakable
     env.globals["style"] = Markup(stylesheet())  # noqa: S704 - our own file and colours
     env.globals["fault_variable"] = _fault_variable
     return env
@@ -190,6 +191,13 @@ def environment() -> Environment:
 def _unbroken(value: object) -> object:
     """Texts of the page are never broken between a number and its unit; markup stays as it is."""
     return words.unbroken(value) if type(value) is str else value
+
+
+def _breakable(command: str) -> Markup:
+    """A command whose paths may continue on the next line, after a slash and not within a name."""
+    from markupsafe import Markup, escape
+
+    return Markup("/<wbr>").join(escape(part) for part in command.split("/"))
 
 
 def _mark(look: Look) -> Markup:

@@ -129,6 +129,14 @@ def test_how_sure_says_runs_seeds_and_resolution(page):
     assert "not applicable. No site is named." in section
 
 
+def test_a_path_of_the_command_may_continue_after_a_slash_alone():
+    """And what is copied from the page is the command."""
+    command = "simrt check /a/long/way/to/catch-all-channel.yml --on sim"
+    text = report_html(replace(usual(), command=command))
+    assert "/<wbr>a/<wbr>long/<wbr>way/<wbr>to/<wbr>catch-all-channel.yml" in text
+    assert command in re.sub("<wbr>", "", text)
+
+
 def test_reproduce_holds_command_versions_and_the_whole_scenario(page):
     section = page.all("section", id="reproduce")[0][2]
     assert "simrt check admin.yml --seed 1" in section
