@@ -14,7 +14,7 @@ BLOCKS = frozenset(
     {"p", "li", "dt", "dd", "td", "th", "h1", "h2", "h3", "h4", "summary", "caption", "pre",
      "title", "desc", "text"}
 )  # fmt: skip
-VOID = frozenset({"meta", "link", "br", "img", "hr", "input"})
+VOID = frozenset({"meta", "link", "br", "img", "hr", "input", "wbr"})
 UNREAD = frozenset({"style", "script"})
 
 
