@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from simrt.course.faults import KINDS, Injection
+from simrt.course.faults import EFFECTS, Injection
 from simrt.course.port import Port, Subscriber
 from simrt.course.ranks import burst_rank, first_calls, ranks_of
 from simrt.network import Turn, order
@@ -25,7 +25,7 @@ class Course:
         port: the run on its target.
         tenants: the scenario and its neighbour.
         groups: the scenario's subscribers, by group.
-        others: the neighbour's subscribers.
+        members: all subscribers, the neighbour's too.
         randomness: the named draws.
     """
 
@@ -34,7 +34,7 @@ class Course:
         port: Port,
         tenants: tuple[Scenario, Scenario],
         groups: Mapping[str, Sequence[Subscriber]],
-        others: Sequence[Subscriber],
+        members: Sequence[Subscriber],
         randomness: Randomness,
     ) -> None:
         self._port = port
@@ -42,7 +42,7 @@ class Course:
         self._scenario = tenants[0]
         self._duration_ns = self._scenario.workload.duration_ns
         self._groups = groups
-        self._others = others
+        self._members = members
         self._randomness = randomness
         self._ranks = ranks_of(tenants)
         self._first_calls = first_calls(tenants)
@@ -56,30 +56,36 @@ class Course:
     def begin(self) -> None:
         """Scenario time 0; a server listens."""
         self.start_jobs()
+        for member in self._members:
+            member.connect()
         for name, members in self._groups.items():
             online = self._scenario.workload.subscribers[name].online
-            for member in members:
-                member.connect()
-                if online is not None:
+            if online is not None:
+                for member in members:
                     self._stay_online(member, online, 0, 0)
-        for member in self._others:
-            member.connect()
         for tenant in range(len(self._tenants)):
-            self._next_call(tenant, arrivals(self._tenants[tenant], self._randomness))
+            self._next_call(tenant, self._arrivals(tenant))
         for index, fault in enumerate(self._scenario.faults):
             self._port.at(fault.at_ns, order(Turn.FAULT, index), self._inject, index, fault)
 
     # --- calls of hooks -------------------------------------------------------------------------
 
-    def _next_call(self, tenant: int, coming: Iterator[Arrival]) -> None:
-        arrival = next(coming, None)
-        if arrival is not None:
-            key = order(Turn.SEND, self._first_calls[tenant] + arrival.publish_index)
-            self._port.at(arrival.t_ns, key, self._call, tenant, coming, arrival, key)
+    def _next_call(self, tenant: int, coming: Iterator[tuple[Arrival, int]]) -> None:
+        """Wait for the next call; each comes with its key among simultaneous events."""
+        call = next(coming, None)
+        if call is not None:
+            self._port.at(call[0].t_ns, call[1], self._call, tenant, coming, *call)
 
-    def _call(self, tenant: int, coming: Iterator[Arrival], arrival: Arrival, key: int) -> None:
+    def _call(
+        self, tenant: int, coming: Iterator[tuple[Arrival, int]], arrival: Arrival, key: int
+    ) -> None:
         self._next_call(tenant, coming)
         self._port.call(tenant, self._hooks[tenant][arrival.event], arrival, key)
+
+    def _arrivals(self, tenant: int) -> Iterator[tuple[Arrival, int]]:
+        for arrival in arrivals(self._tenants[tenant], self._randomness):
+            rank = self._first_calls[tenant] + arrival.publish_index
+            yield arrival, order(Turn.SEND, rank)
 
     def burst(self, index: int, event: str, times: Iterator[int]) -> None:
         """More calls of the hook of an event, at these times."""
@@ -88,19 +94,10 @@ class Course:
         hook = self._hooks[0][event]
         template = payload(feature, entries[0] if entries else hook)
         key = order(Turn.SEND, burst_rank(index))
-        calls = (Arrival(t_ns, OF_BURST, event, n, template) for n, t_ns in enumerate(times, 1))
-        self._next_of_burst(hook, calls, key)
-
-    def _next_of_burst(self, hook: Sender, calls: Iterator[Arrival], key: int) -> None:
-        arrival = next(calls, None)
-        if arrival is not None:
-            self._port.at(arrival.t_ns, key, self._call_of_burst, hook, calls, arrival, key)
-
-    def _call_of_burst(
-        self, hook: Sender, calls: Iterator[Arrival], arrival: Arrival, key: int
-    ) -> None:
-        self._next_of_burst(hook, calls, key)
-        self._port.call(0, hook, arrival, key)
+        self._next_call(
+            0,
+            ((Arrival(t_ns, OF_BURST, event, n, template), key) for n, t_ns in enumerate(times, 1)),
+        )
 
     # --- jobs -------------------------------------------------------------------------------------
 
@@ -163,13 +160,13 @@ class Course:
     # --- faults -------------------------------------------------------------------------------
 
     def _inject(self, index: int, fault: Fault) -> None:
-        kind = KINDS[fault.kind]
+        effect = EFFECTS[fault.kind]
         heals_ns = min(fault.heals_ns, self._duration_ns)
-        hit = self._hit(index, fault) if kind.of_group else ()
+        hit = self._hit(index, fault) if fault.of_kind.hits == "group" else ()
         injection = Injection(self, self._port, index, fault, heals_ns, hit)
         injection.row("fault")
-        kind.inject(injection)
-        self._port.at(heals_ns, order(Turn.FAULT, index), kind.heal, injection)
+        effect.inject(injection)
+        self._port.at(heals_ns, order(Turn.FAULT, index), effect.heal, injection)
 
     def _hit(self, index: int, fault: Fault) -> Sequence[Subscriber]:
         """The members of the group, or the share of it that `by` says."""

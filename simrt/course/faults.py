@@ -50,14 +50,8 @@ class Injection:
         self.port.fault_row(kind, self.fault.kind, self.detail())
 
 
-class FaultKind:
-    """A kind of fault.
-
-    Attributes:
-        of_group: whether it hits the members of a group.
-    """
-
-    of_group = True
+class Effect:
+    """What one kind of fault does; what may be written about it: `simrt.scenario.fault`."""
 
     def inject(self, fault: Injection) -> None:
         """It begins."""
@@ -77,7 +71,7 @@ class FaultKind:
         """What the heal does to one subscriber."""
 
 
-class Stall(FaultKind):
+class Stall(Effect):
     """The clients of a group do not read (NET-6)."""
 
     def hit(self, fault: Injection, subscriber: Subscriber) -> None:  # noqa: ARG002, D102
@@ -87,7 +81,7 @@ class Stall(FaultKind):
         subscriber.resume()
 
 
-class Slow(FaultKind):
+class Slow(Effect):
     """The clients of a group handle each event `by` times as long."""
 
     def hit(self, fault: Injection, subscriber: Subscriber) -> None:  # noqa: D102
@@ -97,7 +91,7 @@ class Slow(FaultKind):
         subscriber.speed_up(fault.why)
 
 
-class Disconnect(FaultKind):
+class Disconnect(Effect):
     """The connections of a group, or of a share of it, are cut; with `for`, it is offline."""
 
     def hit(self, fault: Injection, subscriber: Subscriber) -> None:  # noqa: D102
@@ -111,7 +105,7 @@ class Disconnect(FaultKind):
             subscriber.go_online(fault.why)
 
 
-class HalfOpen(FaultKind):
+class HalfOpen(Effect):
     """The network loses the connections of a group, and nobody is told (NET-7)."""
 
     def hit(self, fault: Injection, subscriber: Subscriber) -> None:  # noqa: D102
@@ -121,7 +115,7 @@ class HalfOpen(FaultKind):
         subscriber.restore(fault.why, dead=True)
 
 
-class Deny(FaultKind):
+class Deny(Effect):
     """The credentials of a group are revoked: streams end, attempts get 401."""
 
     def inject(self, fault: Injection) -> None:  # noqa: D102
@@ -139,10 +133,8 @@ class Deny(FaultKind):
         fault.port.restore(free, good_again)
 
 
-class Restart(FaultKind):
+class Restart(Effect):
     """The server is killed; another one listens when the fault heals (NET-8)."""
-
-    of_group = False
 
     def inject(self, fault: Injection) -> None:  # noqa: D102
         fault.port.kill()
@@ -152,10 +144,8 @@ class Restart(FaultKind):
         fault.course.start_jobs()
 
 
-class Burst(FaultKind):
+class Burst(Effect):
     """`by` more calls, evenly over the fault's time, the first at its start."""
-
-    of_group = False
 
     def inject(self, fault: Injection) -> None:  # noqa: D102
         count = int(fault.fault.by or 1)
@@ -164,7 +154,7 @@ class Burst(FaultKind):
         fault.course.burst(fault.index, fault.fault.whom, map(due, range(count)))
 
 
-KINDS: dict[str, FaultKind] = {
+EFFECTS: dict[str, Effect] = {
     "restart": Restart(),
     "stall": Stall(),
     "disconnect": Disconnect(),

@@ -109,8 +109,7 @@ class AppRun:
         self.lives.start()
         self._make_members()
         self._make_callers()
-        others = self.members[sum(map(len, self._groups.values())) :]
-        Course(self, self.plays, self._groups, others, self._randomness).begin()
+        Course(self, self.plays, self._groups, self.members, self._randomness).begin()
         key = order(Turn.FAULT, END_OF_WORKLOAD)
         self.loop.at(self.scenario.workload.duration_ns, key, self.lives.hush)
 

@@ -227,8 +227,7 @@ class Conductor:
 
     def _begin(self) -> None:
         assert self._port is not None
-        others = self._members[sum(map(len, self._groups.values())) :]
-        Course(self._port, self.plays, self._groups, others, self._randomness).begin()
+        Course(self._port, self.plays, self._groups, self._members, self._randomness).begin()
 
     async def _workload(self) -> None:
         while (left_ns := self._duration_ns - self._clock.now()) > 0:

@@ -129,8 +129,7 @@ class Simulation:
     def run(self, progress: Callable[[float], None] | None) -> None:
         """Run it to its end."""
         self.server.start()
-        others = self.clients[sum(map(len, self.groups.values())) :]
-        Course(self, self._tenants, self.groups, others, self.randomness).begin()
+        Course(self, self._tenants, self.groups, self.clients, self.randomness).begin()
         settling = Settling(self.clients, self._at_rest)
         play_out(self.world, self.scenario, settling.all_at_rest, progress)
         self.server.end()
